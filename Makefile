@@ -1,0 +1,51 @@
+# Every target prepares what it needs: a fresh machine needs CPython 3.11 or newer, make and the package index.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PROTOS := $(sort $(wildcard proto/ocpi_broker/v1/*.proto))
+
+.PHONY: setup run demo test lint fmt proto lock bench clean help
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## create .venv with the locked dependencies
+
+$(READY): requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "CPython 3.11 or newer is needed; set PYTHON=")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+run: $(READY) ## broker and gateway on loopback over ./var, with an invitation to try
+	@$(BIN)/python -m broker.cli.trial run --data-dir var
+
+demo: $(READY) ## a second platform registers before your eyes, then everything stops
+	@$(BIN)/python -m broker.cli.trial demo
+
+test: $(READY) ## every test, on SQLite and on a real PostgreSQL
+	$(BIN)/python -m pytest
+
+lint: $(READY) ## ruff, mypy --strict, buf, and whether generated code is current
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/buf lint
+	$(BIN)/python tests/check_generated.py
+
+fmt: $(READY) ## format and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+proto: $(READY) ## regenerate proto/gen
+	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=proto/gen --pyi_out=proto/gen \
+		--grpc_python_out=proto/gen --plugin=protoc-gen-mypy_grpc=$(BIN)/protoc-gen-mypy_grpc \
+		--mypy_grpc_out=proto/gen $(PROTOS)
+
+bench: $(READY) ## throughput as ratios to a bare server in the same run
+	$(BIN)/python -m tests.bench
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""The credentials broker: owns tokens, parties, peers and handshakes, and serves them over gRPC."""

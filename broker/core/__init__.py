@@ -1,0 +1,1 @@
+"""What is true of OCPI connections, without I/O, clocks or randomness. Standard library only."""

@@ -1,0 +1,72 @@
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from typing import ClassVar as _ClassVar
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Reason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    REASON_UNSPECIFIED: _ClassVar[Reason]
+    REASON_CALLER_UNAUTHENTICATED: _ClassVar[Reason]
+    REASON_PERMISSION_DENIED: _ClassVar[Reason]
+    REASON_INVALID_ARGUMENT: _ClassVar[Reason]
+    REASON_REQUEST_ID_REUSED: _ClassVar[Reason]
+    REASON_NOT_FOUND: _ClassVar[Reason]
+    REASON_ALREADY_EXISTS: _ClassVar[Reason]
+    REASON_ETAG_MISMATCH: _ClassVar[Reason]
+    REASON_CONFLICT: _ClassVar[Reason]
+    REASON_WRONG_STATE: _ClassVar[Reason]
+    REASON_PEER_BLOCKED: _ClassVar[Reason]
+    REASON_ENDPOINT_NOT_FOUND: _ClassVar[Reason]
+    REASON_TOKEN_REJECTED: _ClassVar[Reason]
+    REASON_RATE_LIMITED: _ClassVar[Reason]
+    REASON_VERSION_NOT_OFFERED: _ClassVar[Reason]
+    REASON_ALREADY_REGISTERED: _ClassVar[Reason]
+    REASON_NOT_REGISTERED: _ClassVar[Reason]
+    REASON_BODY_NOT_JSON: _ClassVar[Reason]
+    REASON_BODY_TOO_LARGE: _ClassVar[Reason]
+    REASON_CREDENTIALS_INVALID: _ClassVar[Reason]
+    REASON_PARTY_NOT_ALLOWED: _ClassVar[Reason]
+    REASON_EXCHANGE_IN_PROGRESS: _ClassVar[Reason]
+    REASON_PEER_UNUSABLE: _ClassVar[Reason]
+    REASON_PEER_VERSION_UNSUPPORTED: _ClassVar[Reason]
+    REASON_PEER_ENDPOINTS_MISSING: _ClassVar[Reason]
+    REASON_TOO_MANY_EXCHANGES: _ClassVar[Reason]
+    REASON_NOT_EXPRESSIBLE: _ClassVar[Reason]
+    REASON_STORE_UNAVAILABLE: _ClassVar[Reason]
+    REASON_DRAINING: _ClassVar[Reason]
+    REASON_DEADLINE_EXCEEDED: _ClassVar[Reason]
+    REASON_TAMPERED: _ClassVar[Reason]
+    REASON_INTERNAL: _ClassVar[Reason]
+REASON_UNSPECIFIED: Reason
+REASON_CALLER_UNAUTHENTICATED: Reason
+REASON_PERMISSION_DENIED: Reason
+REASON_INVALID_ARGUMENT: Reason
+REASON_REQUEST_ID_REUSED: Reason
+REASON_NOT_FOUND: Reason
+REASON_ALREADY_EXISTS: Reason
+REASON_ETAG_MISMATCH: Reason
+REASON_CONFLICT: Reason
+REASON_WRONG_STATE: Reason
+REASON_PEER_BLOCKED: Reason
+REASON_ENDPOINT_NOT_FOUND: Reason
+REASON_TOKEN_REJECTED: Reason
+REASON_RATE_LIMITED: Reason
+REASON_VERSION_NOT_OFFERED: Reason
+REASON_ALREADY_REGISTERED: Reason
+REASON_NOT_REGISTERED: Reason
+REASON_BODY_NOT_JSON: Reason
+REASON_BODY_TOO_LARGE: Reason
+REASON_CREDENTIALS_INVALID: Reason
+REASON_PARTY_NOT_ALLOWED: Reason
+REASON_EXCHANGE_IN_PROGRESS: Reason
+REASON_PEER_UNUSABLE: Reason
+REASON_PEER_VERSION_UNSUPPORTED: Reason
+REASON_PEER_ENDPOINTS_MISSING: Reason
+REASON_TOO_MANY_EXCHANGES: Reason
+REASON_NOT_EXPRESSIBLE: Reason
+REASON_STORE_UNAVAILABLE: Reason
+REASON_DRAINING: Reason
+REASON_DEADLINE_EXCEEDED: Reason
+REASON_TAMPERED: Reason
+REASON_INTERNAL: Reason

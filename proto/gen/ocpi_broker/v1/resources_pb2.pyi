@@ -1,0 +1,260 @@
+import datetime
+
+from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from ocpi_broker.v1 import reasons_pb2 as _reasons_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Role(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ROLE_UNSPECIFIED: _ClassVar[Role]
+    ROLE_CPO: _ClassVar[Role]
+    ROLE_EMSP: _ClassVar[Role]
+    ROLE_HUB: _ClassVar[Role]
+    ROLE_NAP: _ClassVar[Role]
+    ROLE_NSP: _ClassVar[Role]
+    ROLE_OTHER: _ClassVar[Role]
+    ROLE_SCSP: _ClassVar[Role]
+
+class InterfaceRole(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    INTERFACE_ROLE_UNSPECIFIED: _ClassVar[InterfaceRole]
+    INTERFACE_ROLE_SENDER: _ClassVar[InterfaceRole]
+    INTERFACE_ROLE_RECEIVER: _ClassVar[InterfaceRole]
+
+class PeerState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PEER_STATE_UNSPECIFIED: _ClassVar[PeerState]
+    PEER_STATE_INVITED: _ClassVar[PeerState]
+    PEER_STATE_REGISTERED: _ClassVar[PeerState]
+    PEER_STATE_UNREGISTERED: _ClassVar[PeerState]
+
+class ExchangeKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    EXCHANGE_KIND_UNSPECIFIED: _ClassVar[ExchangeKind]
+    EXCHANGE_KIND_POST: _ClassVar[ExchangeKind]
+    EXCHANGE_KIND_PUT: _ClassVar[ExchangeKind]
+    EXCHANGE_KIND_DELETE: _ClassVar[ExchangeKind]
+
+class ExchangeOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    EXCHANGE_OUTCOME_UNSPECIFIED: _ClassVar[ExchangeOutcome]
+    EXCHANGE_OUTCOME_RUNNING: _ClassVar[ExchangeOutcome]
+    EXCHANGE_OUTCOME_SUCCEEDED: _ClassVar[ExchangeOutcome]
+    EXCHANGE_OUTCOME_REFUSED: _ClassVar[ExchangeOutcome]
+    EXCHANGE_OUTCOME_ABANDONED: _ClassVar[ExchangeOutcome]
+ROLE_UNSPECIFIED: Role
+ROLE_CPO: Role
+ROLE_EMSP: Role
+ROLE_HUB: Role
+ROLE_NAP: Role
+ROLE_NSP: Role
+ROLE_OTHER: Role
+ROLE_SCSP: Role
+INTERFACE_ROLE_UNSPECIFIED: InterfaceRole
+INTERFACE_ROLE_SENDER: InterfaceRole
+INTERFACE_ROLE_RECEIVER: InterfaceRole
+PEER_STATE_UNSPECIFIED: PeerState
+PEER_STATE_INVITED: PeerState
+PEER_STATE_REGISTERED: PeerState
+PEER_STATE_UNREGISTERED: PeerState
+EXCHANGE_KIND_UNSPECIFIED: ExchangeKind
+EXCHANGE_KIND_POST: ExchangeKind
+EXCHANGE_KIND_PUT: ExchangeKind
+EXCHANGE_KIND_DELETE: ExchangeKind
+EXCHANGE_OUTCOME_UNSPECIFIED: ExchangeOutcome
+EXCHANGE_OUTCOME_RUNNING: ExchangeOutcome
+EXCHANGE_OUTCOME_SUCCEEDED: ExchangeOutcome
+EXCHANGE_OUTCOME_REFUSED: ExchangeOutcome
+EXCHANGE_OUTCOME_ABANDONED: ExchangeOutcome
+
+class Image(_message.Message):
+    __slots__ = ("url", "thumbnail", "category", "type", "width", "height")
+    URL_FIELD_NUMBER: _ClassVar[int]
+    THUMBNAIL_FIELD_NUMBER: _ClassVar[int]
+    CATEGORY_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    url: str
+    thumbnail: str
+    category: str
+    type: str
+    width: int
+    height: int
+    def __init__(self, url: _Optional[str] = ..., thumbnail: _Optional[str] = ..., category: _Optional[str] = ..., type: _Optional[str] = ..., width: _Optional[int] = ..., height: _Optional[int] = ...) -> None: ...
+
+class BusinessDetails(_message.Message):
+    __slots__ = ("name", "website", "logo")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    WEBSITE_FIELD_NUMBER: _ClassVar[int]
+    LOGO_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    website: str
+    logo: Image
+    def __init__(self, name: _Optional[str] = ..., website: _Optional[str] = ..., logo: _Optional[_Union[Image, _Mapping]] = ...) -> None: ...
+
+class Party(_message.Message):
+    __slots__ = ("country_code", "party_id", "role", "business_details")
+    COUNTRY_CODE_FIELD_NUMBER: _ClassVar[int]
+    PARTY_ID_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    BUSINESS_DETAILS_FIELD_NUMBER: _ClassVar[int]
+    country_code: str
+    party_id: str
+    role: Role
+    business_details: BusinessDetails
+    def __init__(self, country_code: _Optional[str] = ..., party_id: _Optional[str] = ..., role: _Optional[_Union[Role, str]] = ..., business_details: _Optional[_Union[BusinessDetails, _Mapping]] = ...) -> None: ...
+
+class Endpoint(_message.Message):
+    __slots__ = ("module", "interface_role", "url")
+    MODULE_FIELD_NUMBER: _ClassVar[int]
+    INTERFACE_ROLE_FIELD_NUMBER: _ClassVar[int]
+    URL_FIELD_NUMBER: _ClassVar[int]
+    module: str
+    interface_role: InterfaceRole
+    url: str
+    def __init__(self, module: _Optional[str] = ..., interface_role: _Optional[_Union[InterfaceRole, str]] = ..., url: _Optional[str] = ...) -> None: ...
+
+class Tenant(_message.Message):
+    __slots__ = ("name", "versions", "parties", "public_url", "endpoints", "policy", "versions_url", "etag", "create_time", "update_time")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    PARTIES_FIELD_NUMBER: _ClassVar[int]
+    PUBLIC_URL_FIELD_NUMBER: _ClassVar[int]
+    ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    VERSIONS_URL_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    versions: _containers.RepeatedScalarFieldContainer[str]
+    parties: _containers.RepeatedCompositeFieldContainer[Party]
+    public_url: str
+    endpoints: _containers.RepeatedCompositeFieldContainer[VersionedEndpoint]
+    policy: TenantPolicy
+    versions_url: str
+    etag: str
+    create_time: _timestamp_pb2.Timestamp
+    update_time: _timestamp_pb2.Timestamp
+    def __init__(self, name: _Optional[str] = ..., versions: _Optional[_Iterable[str]] = ..., parties: _Optional[_Iterable[_Union[Party, _Mapping]]] = ..., public_url: _Optional[str] = ..., endpoints: _Optional[_Iterable[_Union[VersionedEndpoint, _Mapping]]] = ..., policy: _Optional[_Union[TenantPolicy, _Mapping]] = ..., versions_url: _Optional[str] = ..., etag: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class VersionedEndpoint(_message.Message):
+    __slots__ = ("version", "endpoint")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    ENDPOINT_FIELD_NUMBER: _ClassVar[int]
+    version: str
+    endpoint: Endpoint
+    def __init__(self, version: _Optional[str] = ..., endpoint: _Optional[_Union[Endpoint, _Mapping]] = ...) -> None: ...
+
+class RequiredModule(_message.Message):
+    __slots__ = ("peer_role", "module", "interface_role")
+    PEER_ROLE_FIELD_NUMBER: _ClassVar[int]
+    MODULE_FIELD_NUMBER: _ClassVar[int]
+    INTERFACE_ROLE_FIELD_NUMBER: _ClassVar[int]
+    peer_role: Role
+    module: str
+    interface_role: InterfaceRole
+    def __init__(self, peer_role: _Optional[_Union[Role, str]] = ..., module: _Optional[str] = ..., interface_role: _Optional[_Union[InterfaceRole, str]] = ...) -> None: ...
+
+class TenantPolicy(_message.Message):
+    __slots__ = ("invitation_expiry", "post_retry_window", "put_retry_window", "required_modules")
+    INVITATION_EXPIRY_FIELD_NUMBER: _ClassVar[int]
+    POST_RETRY_WINDOW_FIELD_NUMBER: _ClassVar[int]
+    PUT_RETRY_WINDOW_FIELD_NUMBER: _ClassVar[int]
+    REQUIRED_MODULES_FIELD_NUMBER: _ClassVar[int]
+    invitation_expiry: _duration_pb2.Duration
+    post_retry_window: _duration_pb2.Duration
+    put_retry_window: _duration_pb2.Duration
+    required_modules: _containers.RepeatedCompositeFieldContainer[RequiredModule]
+    def __init__(self, invitation_expiry: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., post_retry_window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., put_retry_window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., required_modules: _Optional[_Iterable[_Union[RequiredModule, _Mapping]]] = ...) -> None: ...
+
+class Peer(_message.Message):
+    __slots__ = ("name", "state", "blocked", "unconfirmed", "version", "versions_url", "parties", "endpoints", "terms", "invitation_expire_time", "register_time", "token_time", "etag", "create_time", "update_time", "warnings")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    BLOCKED_FIELD_NUMBER: _ClassVar[int]
+    UNCONFIRMED_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    VERSIONS_URL_FIELD_NUMBER: _ClassVar[int]
+    PARTIES_FIELD_NUMBER: _ClassVar[int]
+    ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
+    TERMS_FIELD_NUMBER: _ClassVar[int]
+    INVITATION_EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    REGISTER_TIME_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_TIME_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    state: PeerState
+    blocked: bool
+    unconfirmed: bool
+    version: str
+    versions_url: str
+    parties: _containers.RepeatedCompositeFieldContainer[Party]
+    endpoints: _containers.RepeatedCompositeFieldContainer[Endpoint]
+    terms: InvitationTerms
+    invitation_expire_time: _timestamp_pb2.Timestamp
+    register_time: _timestamp_pb2.Timestamp
+    token_time: _timestamp_pb2.Timestamp
+    etag: str
+    create_time: _timestamp_pb2.Timestamp
+    update_time: _timestamp_pb2.Timestamp
+    warnings: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., state: _Optional[_Union[PeerState, str]] = ..., blocked: bool = ..., unconfirmed: bool = ..., version: _Optional[str] = ..., versions_url: _Optional[str] = ..., parties: _Optional[_Iterable[_Union[Party, _Mapping]]] = ..., endpoints: _Optional[_Iterable[_Union[Endpoint, _Mapping]]] = ..., terms: _Optional[_Union[InvitationTerms, _Mapping]] = ..., invitation_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., register_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., token_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class InvitationTerms(_message.Message):
+    __slots__ = ("parties", "any_party", "versions_url")
+    PARTIES_FIELD_NUMBER: _ClassVar[int]
+    ANY_PARTY_FIELD_NUMBER: _ClassVar[int]
+    VERSIONS_URL_FIELD_NUMBER: _ClassVar[int]
+    parties: _containers.RepeatedCompositeFieldContainer[Party]
+    any_party: bool
+    versions_url: str
+    def __init__(self, parties: _Optional[_Iterable[_Union[Party, _Mapping]]] = ..., any_party: bool = ..., versions_url: _Optional[str] = ...) -> None: ...
+
+class ExchangeStep(_message.Message):
+    __slots__ = ("summary", "end_time", "duration")
+    SUMMARY_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    DURATION_FIELD_NUMBER: _ClassVar[int]
+    summary: str
+    end_time: _timestamp_pb2.Timestamp
+    duration: _duration_pb2.Duration
+    def __init__(self, summary: _Optional[str] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class Exchange(_message.Message):
+    __slots__ = ("uid", "kind", "version", "outcome", "reason", "message", "correlation_id", "request_id", "start_time", "end_time", "steps")
+    UID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    CORRELATION_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    uid: str
+    kind: ExchangeKind
+    version: str
+    outcome: ExchangeOutcome
+    reason: _reasons_pb2.Reason
+    message: str
+    correlation_id: str
+    request_id: str
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    steps: _containers.RepeatedCompositeFieldContainer[ExchangeStep]
+    def __init__(self, uid: _Optional[str] = ..., kind: _Optional[_Union[ExchangeKind, str]] = ..., version: _Optional[str] = ..., outcome: _Optional[_Union[ExchangeOutcome, str]] = ..., reason: _Optional[_Union[_reasons_pb2.Reason, str]] = ..., message: _Optional[str] = ..., correlation_id: _Optional[str] = ..., request_id: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., steps: _Optional[_Iterable[_Union[ExchangeStep, _Mapping]]] = ...) -> None: ...
