@@ -194,7 +194,7 @@ class RequiredModule:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A tenant's rules (ocpi.md Appendix D). Times in seconds; a window of zero is strict."""
+    """A tenant's rules (docs/operations.md). Times in seconds; a window of zero is strict."""
 
     invitation_expiry: int = 14 * 24 * 3600
     post_retry_window: int = 15 * 60
@@ -221,6 +221,23 @@ class Registration:
     version: Version
     theirs: Credentials
     endpoints: tuple[Endpoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """An encrypted secret: nonce and ciphertext, and the id of the key that opens them."""
+
+    key_id: str
+    box: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """All that is stored of a secret: its lookup id, the pepper's id and HMAC-SHA-256 under that pepper."""
+
+    lookup_id: str
+    pepper_id: str
+    digest: bytes
 
 
 def country_code(value: str) -> str:

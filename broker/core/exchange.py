@@ -1,0 +1,46 @@
+"""An exchange as it is recorded: every step of it, and never a token."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class ExchangeKind(Enum):
+    POST = "POST"
+    PUT = "PUT"
+    DELETE = "DELETE"
+
+
+class Outcome(Enum):
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    REFUSED = "REFUSED"
+    ABANDONED = "ABANDONED"
+    """Its broker went away; never stored, but seen when a running one is past its deadline."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What was done, when it ended and how long it took (microseconds)."""
+
+    summary: str
+    ended_at: int
+    duration: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One run of POST, PUT or DELETE credentials. Times in microseconds since 1970."""
+
+    uid: str
+    peer_uid: str
+    kind: ExchangeKind
+    version: str
+    correlation_id: str
+    request_id: str
+    started_at: int
+    deadline_at: int
+    outcome: Outcome = Outcome.RUNNING
+    reason: str | None = None
+    message: str | None = None
+    steps: tuple[Step, ...] = ()
+    ended_at: int | None = None

@@ -1,0 +1,296 @@
+"""The Receiver's side of the handshake as a pure function: step(state, event) -> (state, effect).
+
+Rule 1: what may follow what is decided here and nowhere else (docs/decisions.md, the decision table).
+Rule 2: nothing here waits, reads a clock, draws a random number or logs.
+Rule 3: a failed exchange leaves the state that stood before it.
+
+OCPI's names: the invitation is CREDENTIALS_TOKEN_A; the token in the peer's body is TOKEN_B, which we then hold; the
+token we issue in the answer is TOKEN_C. After a PUT from the other side B and C swap places, so they are not used here.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from broker.core.model import (
+    Credentials,
+    Endpoint,
+    PartyKey,
+    Registration,
+    RequiredModule,
+    Terms,
+    Token,
+    Version,
+    origin,
+)
+from broker.core.negotiation import missing_modules
+from broker.errors import (
+    AlreadyRegisteredError,
+    BrokerError,
+    CredentialsInvalidError,
+    ExchangeInProgressError,
+    NotRegisteredError,
+    PartyNotAllowedError,
+    PeerEndpointsMissingError,
+    PeerVersionUnsupportedError,
+)
+
+
+class Presented(Enum):
+    """Which issued token the peer showed (docs/concepts.md, life of a token)."""
+
+    INVITATION = "invitation"
+    SPENT_INVITATION = "spent invitation"
+    """Used with success, kept for a repeat until the token issued then is first used (F3)."""
+    CURRENT = "current"
+    REPLACED = "replaced"
+    """Rotated away by a PUT, kept until the new one is first used (F4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is stored of a peer when an exchange begins."""
+
+    terms: Terms
+    presented: Presented
+    registration: Registration | None = None
+    answered_at: int = 0
+    """When the last successful exchange was committed, in microseconds."""
+    newest_version: Version | None = None
+    """Newest version ever registered: no silent way back below it (A34)."""
+    held_elsewhere: frozenset[PartyKey] = frozenset()
+    """Parties that other registered peers of the tenant hold (PR-02)."""
+    required: tuple[RequiredModule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verifying:
+    """The peer's own API is being read; only in memory, for the length of one call."""
+
+    before: Standing
+    version: Version
+    theirs: Credentials
+
+
+@dataclass(frozen=True, slots=True)
+class Established:
+    """The exchange is decided; what follows is one commit."""
+
+    registration: Registration
+
+
+@dataclass(frozen=True, slots=True)
+class Dissolved:
+    """The registration is over."""
+
+
+State = Standing | Verifying | Established | Dissolved
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """POST credentials arrived at this time (microseconds); an unreadable body is the refusal it would cause."""
+
+    version: Version
+    body: Credentials | BrokerError
+    arrived: int
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """PUT credentials, likewise."""
+
+    version: Version
+    body: Credentials | BrokerError
+    arrived: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """DELETE credentials."""
+
+
+@dataclass(frozen=True, slots=True)
+class VersionsRead:
+    """The peer's version list (RR-05)."""
+
+    urls: Mapping[Version, str]
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointsRead:
+    """The peer's version details (RR-05)."""
+
+    endpoints: tuple[Endpoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PeerFailed:
+    """The peer's API could not be read (RR-08)."""
+
+    error: BrokerError
+
+
+Event = Posted | Put | Deleted | VersionsRead | EndpointsRead | PeerFailed
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Answer with this; nothing changes."""
+
+    error: BrokerError
+
+
+@dataclass(frozen=True, slots=True)
+class ReadVersions:
+    """GET the peer's version list with the token it sent (RR-06)."""
+
+    url: str
+    token: Token = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadEndpoints:
+    """GET the peer's details of the version of the endpoint used (RR-04)."""
+
+    version: Version
+    url: str
+    token: Token = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Establish:
+    """Commit the registration and issue a new token, both in one transaction (RR-16)."""
+
+    registration: Registration
+
+
+@dataclass(frozen=True, slots=True)
+class Dissolve:
+    """Revoke what we issued, drop what we hold (UN-02)."""
+
+
+Effect = Refuse | ReadVersions | ReadEndpoints | Establish | Dissolve
+
+
+class IllegalTransitionError(Exception):
+    """The loop around step() is wrong: a defect, never a peer's fault."""
+
+
+def step(state: State, event: Event) -> tuple[State, Effect]:
+    """What follows. Raises IllegalTransitionError for an event that cannot happen in this state."""
+    match state, event:
+        case Standing(), Posted():
+            return _begin(state, event, _refuse_post(state, event))
+        case Standing(), Put():
+            return _begin(state, event, _refuse_put(state, event))
+        case Standing(), Deleted():
+            return _delete(state)
+        case Verifying(), VersionsRead():
+            return _choose(state, event)
+        case Verifying(), EndpointsRead():
+            return _conclude(state, event)
+        case Verifying(), PeerFailed():
+            return state.before, Refuse(event.error)
+    raise IllegalTransitionError(f"{type(event).__name__} while {type(state).__name__}")
+
+
+def _begin(state: Standing, event: Posted | Put, refusal: BrokerError | None) -> tuple[State, Effect]:
+    """State decides before the body is looked at, the body before the peer is called (decision table, rows 5 to 13)."""
+    theirs = event.body
+    if refusal is not None:
+        return state, Refuse(refusal)
+    if isinstance(theirs, BrokerError):
+        return state, Refuse(theirs)
+    refusal = _refuse_origin(state, theirs) or _refuse_parties(state, theirs) or _refuse_version(state, event.version)
+    if refusal is not None:
+        return state, Refuse(refusal)
+    return Verifying(state, event.version, theirs), ReadVersions(theirs.url, theirs.token)
+
+
+def _refuse_post(state: Standing, event: Posted) -> BrokerError | None:
+    """RR-12, A42; and F3: after a lost answer the invitation may be used again for the very same registration."""
+    if state.presented is Presented.INVITATION:
+        return None
+    if state.presented is Presented.SPENT_INVITATION and _repeats(state, event):
+        return None
+    return AlreadyRegisteredError("already registered: use PUT to update the registration")
+
+
+def _repeats(state: Standing, event: Posted) -> bool:
+    """Whether this POST repeats the committed one: arrived after its answer, same origin, same parties (F3).
+
+    A POST that arrived before that answer is a duplicate instead, and must not revoke the token just given (F5).
+    """
+    if state.registration is None or event.arrived <= state.answered_at:
+        return False
+    if isinstance(event.body, BrokerError):
+        return False
+    committed = state.registration.theirs
+    return origin(event.body.url) == origin(committed.url) and event.body.keys == committed.keys
+
+
+def _refuse_put(state: Standing, event: Put) -> BrokerError | None:
+    """UR-02; and F5: a PUT that waited while another succeeded is a duplicate."""
+    if state.presented in (Presented.INVITATION, Presented.SPENT_INVITATION):
+        return NotRegisteredError("not registered: use POST to register")
+    if event.arrived <= state.answered_at:
+        return ExchangeInProgressError("another exchange of this connection ended while this one waited; try again")
+    return None
+
+
+def _refuse_origin(state: Standing, theirs: Credentials) -> BrokerError | None:
+    """An invitation may pin the host; later exchanges stay on the registered one (F9: a thief must not move us)."""
+    registered_url = state.registration.theirs.url if state.registration else None
+    allowed = {origin(url) for url in (state.terms.versions_url, registered_url) if url}
+    if not allowed or origin(theirs.url) in allowed:
+        return None
+    return CredentialsInvalidError("url: is not on the host that was agreed for this connection")
+
+
+def _refuse_parties(state: Standing, theirs: Credentials) -> BrokerError | None:
+    """RR-17, UR-14, PR-02; a repeat with a replaced token may not add parties (F4)."""
+    for index, party in enumerate(theirs.parties):
+        if not state.terms.covers(party.key):
+            return PartyNotAllowedError(f"roles[{index}]: {party.key} is not covered by the invitation")
+        if party.key in state.held_elsewhere:
+            return PartyNotAllowedError(f"roles[{index}]: {party.key} belongs to another connection")
+        if state.presented is Presented.REPLACED and party.key not in _registered_keys(state):
+            return PartyNotAllowedError(f"roles[{index}]: {party.key} cannot be added with a replaced token")
+    return None
+
+
+def _registered_keys(state: Standing) -> Iterable[PartyKey]:
+    return state.registration.theirs.keys if state.registration else ()
+
+
+def _refuse_version(state: Standing, version: Version) -> BrokerError | None:
+    """A34: no downgrade without the operator."""
+    if state.newest_version is not None and version < state.newest_version:
+        return PeerVersionUnsupportedError(
+            f"this connection has used OCPI {state.newest_version}; going back to {version} must be unlocked first"
+        )
+    return None
+
+
+def _delete(state: Standing) -> tuple[State, Effect]:
+    if state.presented in (Presented.CURRENT, Presented.REPLACED):
+        return Dissolved(), Dissolve()
+    return state, Refuse(NotRegisteredError("not registered: there is nothing to unregister"))
+
+
+def _choose(state: Verifying, event: VersionsRead) -> tuple[State, Effect]:
+    """Exactly the version of the endpoint used (RR-04, RR-09)."""
+    url = event.urls.get(state.version)
+    if url is None:
+        return state.before, Refuse(PeerVersionUnsupportedError(f"your version list does not offer {state.version}"))
+    return state, ReadEndpoints(state.version, url, state.theirs.token)
+
+
+def _conclude(state: Verifying, event: EndpointsRead) -> tuple[State, Effect]:
+    missing = missing_modules(state.before.required, state.theirs.keys, event.endpoints)
+    if missing:
+        listed = ", ".join(missing)
+        return state.before, Refuse(PeerEndpointsMissingError(f"your version details lack: {listed}"))
+    registration = Registration(state.version, state.theirs, event.endpoints)
+    return Established(registration), Establish(registration)

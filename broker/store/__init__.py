@@ -1,0 +1,1 @@
+"""All SQL. Knows the model, but neither OCPI as spoken nor protobuf; runs unchanged on SQLite and PostgreSQL."""

@@ -1,0 +1,70 @@
+"""Internal services and the keyed hashes of their service keys."""
+
+import json
+
+from sqlalchemy import update
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from broker.core.caller import Caller, CallerRole
+from broker.core.model import Fingerprint
+from broker.store.tables import CallerRow
+from broker.store.transactions import Transaction
+
+
+async def insert(tx: Transaction, caller_id: str, role: CallerRole, tenants: frozenset[str], key: Fingerprint) -> bool:
+    """Whether the id was free."""
+    inserted = await tx.insert_new(
+        CallerRow,
+        id=caller_id,
+        role=role.value,
+        tenants=json.dumps(sorted(tenants)),
+        lookup_id=key.lookup_id,
+        pepper_id=key.pepper_id,
+        digest=key.digest,
+        created_at=tx.now,
+    )
+    if inserted:
+        tx.changed("caller", caller_id)
+        tx.audit("caller.created", "", f"callers/{caller_id}", role=role.value, tenants=sorted(tenants))
+    return inserted
+
+
+async def revoke(tx: Transaction, caller_id: str) -> bool:
+    """Whether there was an unrevoked caller of that id."""
+    row = await tx.session.exec(
+        update(CallerRow)
+        .where(col(CallerRow.id) == caller_id, col(CallerRow.revoked_at).is_(None))
+        .values(revoked_at=tx.now)
+    )
+    if row.rowcount == 1:
+        tx.changed("caller", caller_id)
+        tx.audit("caller.revoked", "", f"callers/{caller_id}")
+    return bool(row.rowcount == 1)
+
+
+async def find(session: AsyncSession, caller_id: str) -> Caller | None:
+    row = (await session.exec(select(CallerRow).where(CallerRow.id == caller_id))).one_or_none()
+    return _caller(row) if row else None
+
+
+async def everything(session: AsyncSession) -> list[Caller]:
+    return [_caller(row) for row in await session.exec(select(CallerRow))]
+
+
+async def page(session: AsyncSession, after: str, limit: int) -> list[Caller]:
+    query = select(CallerRow).where(CallerRow.id > after).order_by(CallerRow.id).limit(limit)
+    return [_caller(row) for row in await session.exec(query)]
+
+
+def _caller(row: CallerRow) -> Caller:
+    return Caller(
+        id=row.id,
+        role=CallerRole(row.role),
+        tenants=frozenset(json.loads(row.tenants)),
+        lookup_id=row.lookup_id,
+        pepper_id=row.pepper_id,
+        digest=bytes(row.digest),
+        created_at=row.created_at,
+        revoked_at=row.revoked_at,
+    )

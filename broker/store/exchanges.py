@@ -1,0 +1,86 @@
+"""Records of exchanges."""
+
+import json
+from collections.abc import Iterable
+
+from sqlalchemy import insert, tuple_, update
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from broker.core.exchange import Exchange, ExchangeKind, Outcome, Step
+from broker.store.tables import ExchangeRow
+from broker.store.transactions import Transaction
+
+
+async def begin(tx: Transaction, exchange: Exchange) -> None:
+    """Record an exchange, running or refused at once."""
+    await tx.session.exec(
+        insert(ExchangeRow).values(
+            uid=exchange.uid,
+            peer_uid=exchange.peer_uid,
+            kind=exchange.kind.value,
+            version=exchange.version,
+            outcome=exchange.outcome.value,
+            reason=exchange.reason,
+            message=exchange.message,
+            correlation_id=exchange.correlation_id,
+            request_id=exchange.request_id,
+            steps=_write_steps(exchange.steps),
+            started_at=exchange.started_at,
+            deadline_at=exchange.deadline_at,
+            ended_at=exchange.ended_at,
+        )
+    )
+
+
+async def end(
+    tx: Transaction,
+    uid: str,
+    steps: Iterable[Step],
+    *,
+    outcome: Outcome,
+    reason: str | None = None,
+    message: str | None = None,
+) -> None:
+    await tx.session.exec(
+        update(ExchangeRow)
+        .where(col(ExchangeRow.uid) == uid)
+        .values(outcome=outcome.value, reason=reason, message=message, steps=_write_steps(steps), ended_at=tx.now)
+    )
+
+
+async def page(
+    session: AsyncSession, peer_uid: str, before: tuple[int, str] | None, limit: int, now: int
+) -> list[Exchange]:
+    """A peer's exchanges, newest first, older than the given (started_at, uid)."""
+    place = tuple_(col(ExchangeRow.started_at), col(ExchangeRow.uid))
+    query = select(ExchangeRow).where(ExchangeRow.peer_uid == peer_uid)
+    if before is not None:
+        query = query.where(place < before)
+    query = query.order_by(col(ExchangeRow.started_at).desc(), col(ExchangeRow.uid).desc()).limit(limit)
+    return [_exchange(row, now) for row in await session.exec(query)]
+
+
+def _exchange(row: ExchangeRow, now: int) -> Exchange:
+    outcome = Outcome(row.outcome)
+    if outcome is Outcome.RUNNING and now > row.deadline_at:
+        outcome = Outcome.ABANDONED
+    return Exchange(
+        uid=row.uid,
+        peer_uid=row.peer_uid,
+        kind=ExchangeKind(row.kind),
+        version=row.version,
+        correlation_id=row.correlation_id,
+        request_id=row.request_id,
+        started_at=row.started_at,
+        deadline_at=row.deadline_at,
+        outcome=outcome,
+        reason=row.reason,
+        message=row.message,
+        steps=tuple(Step(*step) for step in json.loads(row.steps)),
+        ended_at=row.ended_at,
+    )
+
+
+def _write_steps(steps: Iterable[Step]) -> str:
+    return json.dumps([[step.summary, step.ended_at, step.duration] for step in steps], ensure_ascii=False)

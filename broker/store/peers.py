@@ -1,0 +1,156 @@
+"""Peers as they are stored, read whole."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import ColumnElement, tuple_
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel.sql.expression import SelectOfScalar
+
+from broker.core.model import Endpoint, HeaderForm, Party, PartyKey, Role, Sealed, Version
+from broker.core.peer import HeldToken, IssuedToken, Peer, PeerState, Purpose, TokenState
+from broker.store import documents
+from broker.store.tables import HeldTokenRow, IssuedTokenRow, PeerEndpointRow, PeerPartyRow, PeerRow
+
+BATCH = 300
+"""Rows in one statement; engines limit its parameters."""
+
+
+Uids = SelectOfScalar[str]
+
+
+async def find(session: AsyncSession, tenant: str, peer_id: str) -> Peer | None:
+    found = await _load(session, col(PeerRow.tenant) == tenant, col(PeerRow.id) == peer_id)
+    return found[0] if found else None
+
+
+async def find_by_uid(session: AsyncSession, uid: str) -> Peer | None:
+    found = await _load(session, col(PeerRow.uid) == uid)
+    return found[0] if found else None
+
+
+async def everything(session: AsyncSession) -> list[Peer]:
+    return await _load(session)
+
+
+async def page(session: AsyncSession, tenant: str, after: str, limit: int) -> list[Peer]:
+    """The peers of a tenant whose ids follow the given one, by id."""
+    query = select(PeerRow.uid).where(PeerRow.tenant == tenant, PeerRow.id > after).order_by(PeerRow.id).limit(limit)
+    uids = list(await session.exec(query))
+    found = {peer.uid: peer for peer in await _load(session, col(PeerRow.uid).in_(uids))}
+    return [found[uid] for uid in uids if uid in found]
+
+
+async def holders(session: AsyncSession, tenant: str, keys: Iterable[PartyKey]) -> dict[PartyKey, str]:
+    """Which peer (by uid) holds which of these parties (PR-02)."""
+    wanted = [(key.country_code, key.party_id, key.role.value) for key in keys]
+    columns = tuple_(col(PeerPartyRow.country_code), col(PeerPartyRow.party_id), col(PeerPartyRow.role))
+    held: dict[PartyKey, str] = {}
+    for start in range(0, len(wanted), BATCH):
+        chunk = wanted[start : start + BATCH]
+        query = select(PeerPartyRow).where(PeerPartyRow.tenant == tenant, columns.in_(chunk))
+        held |= {_key(row): row.peer_uid for row in (await session.exec(query)).all()}
+    return held
+
+
+async def _load(session: AsyncSession, *where: ColumnElement[bool]) -> list[Peer]:
+    """Peers with all that belongs to them, in five statements however many they are."""
+    uids = select(PeerRow.uid).where(*where)
+    rows = (await session.exec(select(PeerRow).where(*where))).all()
+    if not rows:
+        return []
+    parties = await _parties(session, uids)
+    endpoints = await _endpoints(session, uids)
+    issued = await _issued(session, uids)
+    held = await _held(session, uids)
+    return [
+        _peer(
+            row,
+            tuple(parties.get(row.uid, ())),
+            tuple(endpoints.get(row.uid, ())),
+            tuple(issued.get(row.uid, ())),
+            held.get(row.uid),
+        )
+        for row in rows
+    ]
+
+
+async def _parties(session: AsyncSession, uids: Uids) -> dict[str, list[Party]]:
+    query = select(PeerPartyRow).where(col(PeerPartyRow.peer_uid).in_(uids)).order_by(col(PeerPartyRow.position))
+    found: dict[str, list[Party]] = {}
+    for row in await session.exec(query):
+        found.setdefault(row.peer_uid, []).append(Party(_key(row), documents.read_details(row.details)))
+    return found
+
+
+async def _endpoints(session: AsyncSession, uids: Uids) -> dict[str, list[Endpoint]]:
+    table = PeerEndpointRow
+    query = select(table).where(col(table.peer_uid).in_(uids)).order_by(col(table.position))
+    found: dict[str, list[Endpoint]] = {}
+    for row in await session.exec(query):
+        endpoint = Endpoint(row.module, documents.interface_role(row.role), row.url)
+        found.setdefault(row.peer_uid, []).append(endpoint)
+    return found
+
+
+async def _issued(session: AsyncSession, uids: Uids) -> dict[str, list[IssuedToken]]:
+    table = IssuedTokenRow
+    query = select(table).where(col(table.peer_uid).in_(uids)).order_by(col(table.created_at), col(table.lookup_id))
+    found: dict[str, list[IssuedToken]] = {}
+    for row in await session.exec(query):
+        found.setdefault(row.peer_uid, []).append(_token(row))
+    return found
+
+
+async def _held(session: AsyncSession, uids: Uids) -> dict[str, HeldToken]:
+    rows = await session.exec(select(HeldTokenRow).where(col(HeldTokenRow.peer_uid).in_(uids)))
+    return {row.peer_uid: HeldToken(Sealed(row.key_id, bytes(row.box)), row.created_at) for row in rows}
+
+
+def _peer(
+    row: PeerRow,
+    parties: tuple[Party, ...],
+    endpoints: tuple[Endpoint, ...],
+    issued: tuple[IssuedToken, ...],
+    held: HeldToken | None,
+) -> Peer:
+    return Peer(
+        uid=row.uid,
+        tenant=row.tenant,
+        id=row.id,
+        state=PeerState(row.state),
+        blocked=row.blocked,
+        terms=documents.read_terms(row.terms),
+        revision=row.revision,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        version=Version(row.version) if row.version else None,
+        newest_version=Version(row.newest_version) if row.newest_version else None,
+        versions_url=row.versions_url,
+        hub=row.hub,
+        header_form=HeaderForm(row.header_form) if row.header_form else None,
+        answered_at=row.answered_at,
+        registered_at=row.registered_at,
+        parties=parties,
+        endpoints=endpoints,
+        issued=issued,
+        held=held,
+    )
+
+
+def _token(row: IssuedTokenRow) -> IssuedToken:
+    return IssuedToken(
+        lookup_id=row.lookup_id,
+        pepper_id=row.pepper_id,
+        digest=bytes(row.digest),
+        purpose=Purpose(row.purpose),
+        state=TokenState(row.state),
+        created_at=row.created_at,
+        not_after=row.not_after,
+        first_used_at=row.first_used_at,
+        reused_at=row.reused_at,
+    )
+
+
+def _key(row: PeerPartyRow) -> PartyKey:
+    return PartyKey(row.country_code, row.party_id, Role(row.role))

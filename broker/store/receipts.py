@@ -1,0 +1,41 @@
+"""Answers kept for a day under the caller's request_id, so that a repeated mutation is harmless."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import delete
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from broker.core.model import Sealed
+from broker.store.tables import ReceiptRow
+from broker.store.transactions import Transaction
+
+KEPT_MICROSECONDS = 24 * 3600 * 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The hash of the request and its sealed answer."""
+
+    request_hash: bytes
+    answer: Sealed
+
+
+async def find(session: AsyncSession, caller: str, request_id: str) -> Receipt | None:
+    query = select(ReceiptRow).where(ReceiptRow.caller == caller, ReceiptRow.request_id == request_id)
+    row = (await session.exec(query)).one_or_none()
+    return Receipt(bytes(row.request_hash), Sealed(row.master_id, bytes(row.box))) if row else None
+
+
+async def keep(tx: Transaction, caller: str, request_id: str, receipt: Receipt) -> bool:
+    """Whether the id was free. Drops what is older than a day."""
+    await tx.session.exec(delete(ReceiptRow).where(col(ReceiptRow.created_at) < tx.now - KEPT_MICROSECONDS))
+    return await tx.insert_new(
+        ReceiptRow,
+        caller=caller,
+        request_id=request_id,
+        request_hash=receipt.request_hash,
+        master_id=receipt.answer.key_id,
+        box=receipt.answer.box,
+        created_at=tx.now,
+    )

@@ -1,0 +1,245 @@
+"""Rows as they are stored; imported by store/ only.
+
+Times are microseconds since 1970 (UTC). Lists and nested values that are never searched are JSON text. Nothing here is
+a readable secret: issued tokens and service keys are keyed hashes, held tokens and receipts are sealed.
+"""
+
+from sqlalchemy import BigInteger, CheckConstraint, Index, LargeBinary, MetaData, Text, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(column_0_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+metadata: MetaData = SQLModel.metadata
+
+STREAM = "main"
+
+
+class KeyCheckRow(SQLModel, table=True):
+    """Proof that a key of the key file is the one this database was written with."""
+
+    __tablename__ = "key_check"
+
+    key_id: str = Field(primary_key=True)
+    kind: str
+    proof: bytes = Field(sa_type=LargeBinary)
+
+
+class TenantRow(SQLModel, table=True):
+    __tablename__ = "tenant"
+
+    id: str = Field(primary_key=True)
+    versions: str = Field(sa_type=Text)
+    parties: str = Field(sa_type=Text)
+    endpoints: str = Field(sa_type=Text)
+    policy: str = Field(sa_type=Text)
+    public_url: str | None = None
+    revision: int = Field(sa_type=BigInteger)
+    created_at: int = Field(sa_type=BigInteger)
+    updated_at: int = Field(sa_type=BigInteger)
+
+
+class DataKeyRow(SQLModel, table=True):
+    """A tenant's data key, sealed under a key-encryption key."""
+
+    __tablename__ = "data_key"
+
+    id: str = Field(primary_key=True)
+    tenant: str = Field(foreign_key="tenant.id", ondelete="CASCADE", unique=True)
+    master_id: str
+    box: bytes = Field(sa_type=LargeBinary)
+
+
+class PeerRow(SQLModel, table=True):
+    """A peer, its registration, and the lease of the exchange that is running.
+
+    lease is the uid of that exchange: the commit names it, so that whoever lost the lease changes nothing (F5).
+    """
+
+    __tablename__ = "peer"
+    __table_args__ = (
+        UniqueConstraint("tenant", "id"),
+        CheckConstraint("state IN ('INVITED', 'REGISTERED', 'UNREGISTERED')", name="state"),
+    )
+
+    uid: str = Field(primary_key=True)
+    tenant: str = Field(foreign_key="tenant.id", ondelete="CASCADE")
+    id: str
+    state: str
+    blocked: bool = False
+    terms: str = Field(sa_type=Text)
+    version: str | None = None
+    newest_version: str | None = None
+    versions_url: str | None = None
+    hub: str | None = None
+    header_form: str | None = None
+    answered_at: int = Field(default=0, sa_type=BigInteger)
+    registered_at: int | None = Field(default=None, sa_type=BigInteger)
+    lease: str | None = None
+    lease_until: int = Field(default=0, sa_type=BigInteger)
+    revision: int = Field(sa_type=BigInteger)
+    created_at: int = Field(sa_type=BigInteger)
+    updated_at: int = Field(sa_type=BigInteger)
+
+
+class PeerPartyRow(SQLModel, table=True):
+    """A party that a registered peer holds. The primary key decides between two that claim it (PR-02)."""
+
+    __tablename__ = "peer_party"
+
+    tenant: str = Field(primary_key=True)
+    country_code: str = Field(primary_key=True)
+    party_id: str = Field(primary_key=True)
+    role: str = Field(primary_key=True)
+    peer_uid: str = Field(foreign_key="peer.uid", ondelete="CASCADE", index=True)
+    position: int
+    details: str = Field(sa_type=Text)
+
+
+class PeerEndpointRow(SQLModel, table=True):
+    __tablename__ = "peer_endpoint"
+
+    peer_uid: str = Field(primary_key=True, foreign_key="peer.uid", ondelete="CASCADE")
+    position: int = Field(primary_key=True)
+    module: str
+    role: str | None = None
+    url: str
+
+
+class IssuedTokenRow(SQLModel, table=True):
+    """A token that we generated, as a keyed hash. At most one is active and one retiring per peer and purpose."""
+
+    __tablename__ = "issued_token"
+    __table_args__ = (
+        CheckConstraint("purpose IN ('INVITATION', 'MAIN')", name="purpose"),
+        CheckConstraint("state IN ('ACTIVE', 'RETIRING', 'REVOKED')", name="state"),
+        Index(
+            "ux_issued_token_live",
+            "peer_uid",
+            "state",
+            unique=True,
+            sqlite_where=text("state <> 'REVOKED'"),
+            postgresql_where=text("state <> 'REVOKED'"),
+        ),
+    )
+
+    lookup_id: str = Field(primary_key=True)
+    tenant: str
+    peer_uid: str = Field(foreign_key="peer.uid", ondelete="CASCADE", index=True)
+    purpose: str
+    state: str
+    pepper_id: str
+    digest: bytes = Field(sa_type=LargeBinary)
+    created_at: int = Field(sa_type=BigInteger)
+    not_after: int | None = Field(default=None, sa_type=BigInteger)
+    first_used_at: int | None = Field(default=None, sa_type=BigInteger)
+    reused_at: int | None = Field(default=None, sa_type=BigInteger)
+    failures: int = 0
+
+
+class HeldTokenRow(SQLModel, table=True):
+    """The token that the peer generated for us, sealed under the tenant's data key."""
+
+    __tablename__ = "held_token"
+
+    peer_uid: str = Field(primary_key=True, foreign_key="peer.uid", ondelete="CASCADE")
+    key_id: str
+    box: bytes = Field(sa_type=LargeBinary)
+    created_at: int = Field(sa_type=BigInteger)
+
+
+class ExchangeRow(SQLModel, table=True):
+    """One run of POST, PUT or DELETE; outcome stays RUNNING if its broker dies."""
+
+    __tablename__ = "exchange"
+    __table_args__ = (
+        CheckConstraint("kind IN ('POST', 'PUT', 'DELETE')", name="kind"),
+        CheckConstraint("outcome IN ('RUNNING', 'SUCCEEDED', 'REFUSED')", name="outcome"),
+        Index("ix_exchange_peer_uid_started_at", "peer_uid", "started_at"),
+    )
+
+    uid: str = Field(primary_key=True)
+    peer_uid: str = Field(foreign_key="peer.uid", ondelete="CASCADE")
+    kind: str
+    version: str
+    outcome: str
+    reason: str | None = None
+    message: str | None = Field(default=None, sa_type=Text)
+    correlation_id: str
+    request_id: str
+    steps: str = Field(default="[]", sa_type=Text)
+    started_at: int = Field(sa_type=BigInteger)
+    deadline_at: int = Field(sa_type=BigInteger)
+    ended_at: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class CallerRow(SQLModel, table=True):
+    """An internal service and the keyed hash of its service key."""
+
+    __tablename__ = "caller"
+
+    id: str = Field(primary_key=True)
+    role: str
+    tenants: str = Field(sa_type=Text)
+    lookup_id: str = Field(unique=True)
+    pepper_id: str
+    digest: bytes = Field(sa_type=LargeBinary)
+    created_at: int = Field(sa_type=BigInteger)
+    revoked_at: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class ReceiptRow(SQLModel, table=True):
+    """The sealed answer to a mutation, so that the same request_id gets the same answer."""
+
+    __tablename__ = "receipt"
+
+    caller: str = Field(primary_key=True)
+    request_id: str = Field(primary_key=True)
+    request_hash: bytes = Field(sa_type=LargeBinary)
+    master_id: str
+    box: bytes = Field(sa_type=LargeBinary)
+    created_at: int = Field(sa_type=BigInteger, index=True)
+
+
+class ChangeStreamRow(SQLModel, table=True):
+    """The one row that orders all changes; locked as the last act of every changing transaction."""
+
+    __tablename__ = "change_stream"
+
+    stream: str = Field(primary_key=True)
+    revision: int = Field(sa_type=BigInteger)
+    audit_head: bytes = Field(sa_type=LargeBinary)
+
+
+class ChangeRow(SQLModel, table=True):
+    """What changed at a revision; brokers keep their memory current from it."""
+
+    __tablename__ = "change"
+
+    stream: str = Field(primary_key=True)
+    revision: int = Field(primary_key=True, sa_type=BigInteger)
+    seq: int = Field(primary_key=True)
+    kind: str
+    key: str
+    at: int = Field(sa_type=BigInteger)
+
+
+class AuditRow(SQLModel, table=True):
+    """Who did what; each row's hash covers the one before it."""
+
+    __tablename__ = "audit"
+
+    stream: str = Field(primary_key=True)
+    revision: int = Field(primary_key=True, sa_type=BigInteger)
+    seq: int = Field(primary_key=True)
+    at: int = Field(sa_type=BigInteger)
+    actor: str
+    action: str
+    tenant: str
+    resource: str
+    detail: str = Field(sa_type=Text)
+    hash: bytes = Field(sa_type=LargeBinary)

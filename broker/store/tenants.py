@@ -1,0 +1,119 @@
+"""Tenants and their data keys."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import delete, update
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from broker.core.model import Sealed, Tenant
+from broker.store import documents
+from broker.store.tables import DataKeyRow, PeerRow, TenantRow
+from broker.store.transactions import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class TenantRecord:
+    """A tenant with what the database adds: its row's revision and times in microseconds."""
+
+    tenant: Tenant
+    revision: int
+    created_at: int
+    updated_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDataKey:
+    id: str
+    tenant: str
+    sealed: Sealed
+
+
+async def insert(tx: Transaction, tenant: Tenant, key: StoredDataKey) -> bool:
+    """Whether the id was free."""
+    inserted = await tx.insert_new(
+        TenantRow, id=tenant.id, **_columns(tenant), revision=1, created_at=tx.now, updated_at=tx.now
+    )
+    if inserted:
+        tx.session.add(DataKeyRow(id=key.id, tenant=key.tenant, master_id=key.sealed.key_id, box=key.sealed.box))
+        _announce(tx, "tenant.created", tenant)
+    return inserted
+
+
+async def replace(tx: Transaction, tenant: Tenant, revision: int) -> bool:
+    """Whether the revision was still the current one."""
+    changed = await tx.session.exec(
+        update(TenantRow)
+        .where(col(TenantRow.id) == tenant.id, col(TenantRow.revision) == revision)
+        .values(**_columns(tenant), revision=revision + 1, updated_at=tx.now)
+    )
+    if changed.rowcount == 1:
+        _announce(tx, "tenant.updated", tenant)
+    return changed.rowcount == 1
+
+
+async def remove(tx: Transaction, tenant: str, revision: int) -> bool:
+    """Whether it was there at that revision. Its peers and its data key go with it."""
+    gone = await tx.session.exec(
+        delete(TenantRow).where(col(TenantRow.id) == tenant, col(TenantRow.revision) == revision)
+    )
+    if gone.rowcount == 1:
+        tx.changed("tenant", tenant)
+        tx.audit("tenant.deleted", tenant, f"tenants/{tenant}")
+    return gone.rowcount == 1
+
+
+async def has_registered_peer(session: AsyncSession, tenant: str) -> bool:
+    query = select(PeerRow.uid).where(PeerRow.tenant == tenant, PeerRow.state == "REGISTERED").limit(1)
+    return (await session.exec(query)).first() is not None
+
+
+async def find(session: AsyncSession, tenant: str) -> TenantRecord | None:
+    row = (await session.exec(select(TenantRow).where(TenantRow.id == tenant))).one_or_none()
+    return _record(row) if row else None
+
+
+async def everything(session: AsyncSession) -> list[TenantRecord]:
+    return [_record(row) for row in (await session.exec(select(TenantRow))).all()]
+
+
+async def data_keys(session: AsyncSession, tenant: str | None = None) -> list[StoredDataKey]:
+    """The data keys of one tenant, or of all."""
+    query = select(DataKeyRow) if tenant is None else select(DataKeyRow).where(DataKeyRow.tenant == tenant)
+    rows = (await session.exec(query)).all()
+    return [StoredDataKey(row.id, row.tenant, Sealed(row.master_id, bytes(row.box))) for row in rows]
+
+
+def _announce(tx: Transaction, action: str, tenant: Tenant) -> None:
+    tx.changed("tenant", tenant.id)
+    tx.audit(
+        action,
+        tenant.id,
+        f"tenants/{tenant.id}",
+        versions=[str(version) for version in tenant.versions],
+        parties=[str(party.key) for party in tenant.parties],
+        public_url=tenant.public_url,
+        policy=documents.write_policy(tenant.policy),
+    )
+
+
+def _columns(tenant: Tenant) -> dict[str, str | None]:
+    return {
+        "versions": documents.write_versions(tenant.versions),
+        "parties": documents.write_parties(tenant.parties),
+        "endpoints": documents.write_endpoints(tenant.endpoints),
+        "policy": documents.write_policy(tenant.policy),
+        "public_url": tenant.public_url,
+    }
+
+
+def _record(row: TenantRow) -> TenantRecord:
+    tenant = Tenant(
+        id=row.id,
+        versions=documents.read_versions(row.versions),
+        parties=documents.read_parties(row.parties),
+        public_url=row.public_url,
+        endpoints=documents.read_endpoints(row.endpoints),
+        policy=documents.read_policy(row.policy),
+    )
+    return TenantRecord(tenant, row.revision, row.created_at, row.updated_at)

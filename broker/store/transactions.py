@@ -1,0 +1,195 @@
+"""Transactions: reads, changes and jottings.
+
+A change writes what it changed and who did it into the change log and the audit chain, as the last statements of the
+same transaction, under the lock of one row: revisions become visible in order and without gaps. A jotting (a lease, a
+counter) is nobody's news and writes neither. Work is a function that can run again: races lost to the database's
+serialisation are repeated.
+"""
+
+import asyncio
+import hashlib
+import json
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from sqlalchemy import insert, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlmodel import SQLModel, col
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from broker.errors import StoreUnavailableError
+from broker.store.engine import Engines
+from broker.store.tables import STREAM, AuditRow, ChangeRow, ChangeStreamRow
+
+T = TypeVar("T")
+
+_ATTEMPTS = 10
+_RETRIED_STATES = frozenset({"40001", "40P01", "55P03"})
+
+
+@dataclass(slots=True)
+class Transaction:
+    """A session and what will be logged of it. now is in microseconds."""
+
+    session: AsyncSession
+    now: int
+    actor: str = ""
+    _changes: list[tuple[str, str]] = field(default_factory=list)
+    _audits: list[dict[str, str]] = field(default_factory=list)
+
+    def changed(self, kind: str, key: str) -> None:
+        """Tell every broker that this thing must be read again."""
+        self._changes.append((kind, key))
+
+    def audit(self, action: str, tenant: str, resource: str, **detail: Any) -> None:
+        """Write down who did what; detail never holds a token."""
+        text = json.dumps(detail, sort_keys=True, separators=(",", ":"))
+        self._audits.append({"action": action, "tenant": tenant, "resource": resource, "detail": text})
+
+    async def insert_new(self, table: type[SQLModel], **values: Any) -> bool:
+        """Insert a row unless its key is taken; whether it was inserted. The database decides races."""
+        return bool(await self.insert_free(table, [values]))
+
+    async def insert_free(self, table: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> set[tuple[Any, ...]]:
+        """Insert the rows whose keys are free; their primary keys."""
+        statement = _insert_for(self.session)(table).values(rows).on_conflict_do_nothing()
+        key = table.__table__.primary_key.columns  # type: ignore[attr-defined]  # SQLModel adds __table__ at run time
+        inserted = await self.session.exec(statement.returning(*key))
+        return {tuple(row) for row in inserted.all()}
+
+    async def log(self) -> int | None:
+        """The last statements of a change: take the revision, write both logs. None if there is nothing to log."""
+        if not self._changes and not self._audits:
+            return None
+        taken = await self.session.exec(
+            update(ChangeStreamRow)
+            .where(col(ChangeStreamRow.stream) == STREAM)
+            .values(revision=col(ChangeStreamRow.revision) + 1)
+            .returning(col(ChangeStreamRow.revision), col(ChangeStreamRow.audit_head))
+        )
+        revision, head = taken.one()
+        await self._log_changes(revision)
+        await self._log_audits(revision, bytes(head))
+        return int(revision)
+
+    async def _log_changes(self, revision: int) -> None:
+        rows = [
+            {"stream": STREAM, "revision": revision, "seq": seq, "kind": kind, "key": key, "at": self.now}
+            for seq, (kind, key) in enumerate(dict.fromkeys(self._changes))
+        ]
+        if rows:
+            await self.session.exec(insert(ChangeRow).values(rows))
+
+    async def _log_audits(self, revision: int, head: bytes) -> None:
+        rows = []
+        for seq, audit in enumerate(self._audits):
+            row = {"stream": STREAM, "revision": revision, "seq": seq, "at": self.now, "actor": self.actor, **audit}
+            head = chained(head, row)
+            rows.append({**row, "hash": head})
+        if not rows:
+            return
+        await self.session.exec(insert(AuditRow).values(rows))
+        await self.session.exec(
+            update(ChangeStreamRow).where(col(ChangeStreamRow.stream) == STREAM).values(audit_head=head)
+        )
+
+
+def chained(head: bytes, row: dict[str, Any]) -> bytes:
+    """The hash of an audit row that follows head."""
+    text = json.dumps(row, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(head + text.encode()).digest()
+
+
+class Store:
+    """Opens transactions on the two engines. clock gives microseconds since 1970."""
+
+    def __init__(self, engines: Engines, clock: Callable[[], int]) -> None:
+        self._engines = engines
+        self._clock = clock
+        self._listeners: list[Callable[[], None]] = []
+
+    @property
+    def dialect(self) -> str:
+        return str(self._engines.writes.dialect.name)
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call this after each change committed here."""
+        self._listeners.append(listener)
+
+    async def read(self, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
+        """Run a read-only transaction. Raises StoreUnavailableError."""
+
+        async def once() -> T:
+            async with self._session(self._engines.reads) as session:
+                return await work(session)
+
+        return await _persist(once)
+
+    async def change(self, actor: str, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Run a transaction that changes things, and log it. Raises StoreUnavailableError."""
+
+        async def once() -> T:
+            async with self._session(self._engines.writes) as session:
+                transaction = Transaction(session, self._clock(), actor)
+                result = await work(transaction)
+                await transaction.log()
+                await session.commit()
+                return result
+
+        result = await _persist(once)
+        for listener in self._listeners:
+            listener()
+        return result
+
+    async def jot(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Run a transaction whose content is not news: leases, exchange records, counters."""
+
+        async def once() -> T:
+            async with self._session(self._engines.writes) as session:
+                result = await work(Transaction(session, self._clock()))
+                await session.commit()
+                return result
+
+        return await _persist(once)
+
+    @asynccontextmanager
+    async def _session(self, engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
+        async with AsyncSession(engine, expire_on_commit=False) as session:
+            yield session
+
+
+async def _persist(once: Callable[[], Awaitable[T]]) -> T:
+    """Repeat what the database refused for its own reasons; say plainly when it is away."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            return await once()
+        except (OperationalError, InterfaceError, DBAPIError, PoolTimeoutError, OSError) as err:
+            if not _is_store_failure(err):
+                raise
+            if attempt + 1 == _ATTEMPTS or not _may_repeat(err):
+                raise StoreUnavailableError("the database does not answer; try again") from err
+        await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311  jitter, no secret
+    raise AssertionError("unreachable")
+
+
+def _is_store_failure(err: Exception) -> bool:
+    """Whether the database is busy or away, rather than our statement wrong."""
+    return isinstance(err, OperationalError | InterfaceError | PoolTimeoutError | OSError) or _may_repeat(err)
+
+
+def _may_repeat(err: Exception) -> bool:
+    cause = getattr(err, "orig", None)
+    busy = "database is locked" in str(cause) or "database is busy" in str(cause)
+    return busy or getattr(cause, "sqlstate", None) in _RETRIED_STATES
+
+
+def _insert_for(session: AsyncSession) -> Any:
+    """Both dialects offer ON CONFLICT with the same words, in modules of their own."""
+    name = session.get_bind().dialect.name
+    return sqlite.insert if name == "sqlite" else postgresql.insert

@@ -1,0 +1,302 @@
+"""What may happen to a peer, each as one conditional statement that must hit exactly one row.
+
+The caller learns from the answer whether it won. None of these functions commits.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import delete, insert, or_, update
+from sqlmodel import col
+
+from broker.core.model import Endpoint, Fingerprint, HeaderForm, Party, PartyKey, Registration, Role, Sealed, Terms
+from broker.core.peer import Peer, PeerState, Purpose, Succession, TokenState
+from broker.store import documents
+from broker.store.peers import BATCH
+from broker.store.tables import HeldTokenRow, IssuedTokenRow, PeerEndpointRow, PeerPartyRow, PeerRow
+from broker.store.transactions import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Established:
+    """What one successful exchange commits (RR-16, PR-07)."""
+
+    registration: Registration
+    header_form: HeaderForm
+    held: Sealed
+    issued: Fingerprint
+    succession: Succession
+
+
+async def insert_invited(tx: Transaction, uid: str, tenant: str, peer_id: str, terms: Terms) -> bool:
+    """Whether the id was free."""
+    inserted = await tx.insert_new(
+        PeerRow,
+        uid=uid,
+        tenant=tenant,
+        id=peer_id,
+        state=PeerState.INVITED.value,
+        blocked=False,
+        terms=documents.write_terms(terms),
+        answered_at=0,
+        lease_until=0,
+        revision=1,
+        created_at=tx.now,
+        updated_at=tx.now,
+    )
+    if inserted:
+        tx.changed("peer", uid)
+    return inserted
+
+
+async def issue(
+    tx: Transaction, peer_uid: str, tenant: str, purpose: Purpose, token: Fingerprint, not_after: int | None = None
+) -> None:
+    """Store a new issued token; the one it follows must not be active any more."""
+    await tx.session.exec(
+        insert(IssuedTokenRow).values(
+            lookup_id=token.lookup_id,
+            tenant=tenant,
+            peer_uid=peer_uid,
+            purpose=purpose.value,
+            state=TokenState.ACTIVE.value,
+            pepper_id=token.pepper_id,
+            digest=token.digest,
+            created_at=tx.now,
+            not_after=not_after,
+            failures=0,
+        )
+    )
+
+
+async def revoke(tx: Transaction, lookup_ids: Sequence[str]) -> None:
+    await tx.session.exec(
+        update(IssuedTokenRow)
+        .where(col(IssuedTokenRow.lookup_id).in_(lookup_ids))
+        .values(state=TokenState.REVOKED.value)
+    )
+
+
+async def acquire_lease(tx: Transaction, uid: str, exchange: str, until: int) -> bool:
+    """One exchange at a time per peer (F5). The lease of a broker that died ends by itself."""
+    row = await tx.session.exec(
+        update(PeerRow)
+        .where(col(PeerRow.uid) == uid, or_(col(PeerRow.lease).is_(None), col(PeerRow.lease_until) <= tx.now))
+        .values(lease=exchange, lease_until=until)
+    )
+    return bool(row.rowcount == 1)
+
+
+async def release_lease(tx: Transaction, uid: str, exchange: str) -> None:
+    await tx.session.exec(
+        update(PeerRow).where(col(PeerRow.uid) == uid, col(PeerRow.lease) == exchange).values(lease=None)
+    )
+
+
+async def token_is_live(tx: Transaction, lookup_id: str) -> bool:
+    """Whether the token still works; touches its row, so that nobody revokes it before this transaction ends."""
+    row = await tx.session.exec(
+        update(IssuedTokenRow)
+        .where(col(IssuedTokenRow.lookup_id) == lookup_id, col(IssuedTokenRow.state) != TokenState.REVOKED.value)
+        .values(failures=col(IssuedTokenRow.failures))
+    )
+    return bool(row.rowcount == 1)
+
+
+async def establish(tx: Transaction, peer: Peer, exchange: str, result: Established) -> bool:
+    """Commit an exchange; whether its lease was still held. Parties are claimed apart, by claim_parties()."""
+    registration = result.registration
+    newest = max(registration.version, peer.newest_version or registration.version)
+    row = await tx.session.exec(
+        update(PeerRow)
+        .where(col(PeerRow.uid) == peer.uid, col(PeerRow.lease) == exchange, col(PeerRow.blocked).is_(False))
+        .values(
+            state=PeerState.REGISTERED.value,
+            version=str(registration.version),
+            newest_version=str(newest),
+            versions_url=registration.theirs.url,
+            hub=registration.theirs.hub,
+            header_form=result.header_form.value,
+            answered_at=tx.now,
+            registered_at=peer.registered_at or tx.now,
+            lease=None,
+            revision=col(PeerRow.revision) + 1,
+            updated_at=tx.now,
+        )
+    )
+    if row.rowcount != 1:
+        return False
+    await _succeed(tx, result.succession)
+    await issue(tx, peer.uid, peer.tenant, Purpose.MAIN, result.issued)
+    await _hold(tx, peer.uid, result.held)
+    await _replace_endpoints(tx, peer.uid, registration.endpoints)
+    tx.changed("peer", peer.uid)
+    return True
+
+
+async def claim_parties(tx: Transaction, peer: Peer, parties: Sequence[Party]) -> PartyKey | None:
+    """Replace the peer's parties; the first that another peer holds, if there is one (then roll back).
+
+    Claimed in one order by everybody, so that two claimants cannot wait for each other.
+    """
+    await tx.session.exec(delete(PeerPartyRow).where(col(PeerPartyRow.peer_uid) == peer.uid))
+    rows = sorted(
+        (
+            {
+                "tenant": peer.tenant,
+                "country_code": party.key.country_code,
+                "party_id": party.key.party_id,
+                "role": party.key.role.value,
+                "peer_uid": peer.uid,
+                "position": position,
+                "details": documents.write_details(party.details),
+            }
+            for position, party in enumerate(parties)
+        ),
+        key=_claim,
+    )
+    for start in range(0, len(rows), BATCH):
+        chunk = rows[start : start + BATCH]
+        claimed = await tx.insert_free(PeerPartyRow, chunk)
+        lost = [_claim(row) for row in chunk if _claim(row) not in claimed]
+        if lost:
+            _, country_code, party_id, role = lost[0]
+            return PartyKey(country_code, party_id, Role(role))
+    return None
+
+
+async def dissolve(tx: Transaction, peer: Peer) -> bool:
+    """End the registration, also under a running exchange: DELETE wins (F5). Whether there was one to end."""
+    row = await tx.session.exec(
+        update(PeerRow)
+        .where(col(PeerRow.uid) == peer.uid, col(PeerRow.state) != PeerState.UNREGISTERED.value)
+        .values(state=PeerState.UNREGISTERED.value, lease=None, revision=col(PeerRow.revision) + 1, updated_at=tx.now)
+    )
+    if row.rowcount != 1:
+        return False
+    await _forget_secrets(tx, peer.uid)
+    return True
+
+
+async def invite_again(tx: Transaction, peer: Peer) -> None:
+    """Back to the invitation; registry data stays, tokens die and a running exchange fails (F3, reset)."""
+    await tx.session.exec(
+        update(PeerRow)
+        .where(col(PeerRow.uid) == peer.uid)
+        .values(
+            state=PeerState.INVITED.value,
+            lease=None,
+            newest_version=None,
+            revision=col(PeerRow.revision) + 1,
+            updated_at=tx.now,
+        )
+    )
+    await _forget_secrets(tx, peer.uid)
+
+
+async def block(tx: Transaction, peer: Peer, *, blocked: bool) -> None:
+    """Refuse or admit the peer's tokens; a running exchange of a blocked peer fails."""
+    await tx.session.exec(
+        update(PeerRow)
+        .where(col(PeerRow.uid) == peer.uid)
+        .values(blocked=blocked, lease=None, revision=col(PeerRow.revision) + 1, updated_at=tx.now)
+    )
+    tx.changed("peer", peer.uid)
+
+
+async def confirm(tx: Transaction, peer: Peer, lookup_id: str) -> bool:
+    """First use of the token given last: what it replaced dies now (F3, F4). Whether this was the first use."""
+    row = await tx.session.exec(
+        update(IssuedTokenRow)
+        .where(
+            col(IssuedTokenRow.lookup_id) == lookup_id,
+            col(IssuedTokenRow.state) == TokenState.ACTIVE.value,
+            col(IssuedTokenRow.first_used_at).is_(None),
+        )
+        .values(first_used_at=tx.now)
+    )
+    if row.rowcount != 1:
+        return False
+    await tx.session.exec(
+        update(IssuedTokenRow)
+        .where(col(IssuedTokenRow.peer_uid) == peer.uid, col(IssuedTokenRow.state) == TokenState.RETIRING.value)
+        .values(state=TokenState.REVOKED.value)
+    )
+    tx.changed("peer", peer.uid)
+    return True
+
+
+async def note_reuse(tx: Transaction, peer: Peer, lookup_id: str) -> bool:
+    """A replaced token is still in use: the peer may never have got the new one (F4)."""
+    row = await tx.session.exec(
+        update(IssuedTokenRow)
+        .where(
+            col(IssuedTokenRow.lookup_id) == lookup_id,
+            col(IssuedTokenRow.state) == TokenState.RETIRING.value,
+            col(IssuedTokenRow.reused_at).is_(None),
+        )
+        .values(reused_at=tx.now)
+    )
+    if row.rowcount == 1:
+        tx.changed("peer", peer.uid)
+    return bool(row.rowcount == 1)
+
+
+async def count_failure(tx: Transaction, lookup_id: str) -> int:
+    """Count a failed attempt with an invitation (RR-21); how many there were."""
+    row = await tx.session.exec(
+        update(IssuedTokenRow)
+        .where(col(IssuedTokenRow.lookup_id) == lookup_id)
+        .values(failures=col(IssuedTokenRow.failures) + 1)
+        .returning(col(IssuedTokenRow.failures))
+    )
+    return int(row.scalar_one())
+
+
+async def _succeed(tx: Transaction, succession: Succession) -> None:
+    """Revoke before retiring: the table admits one retiring token only."""
+    await revoke(tx, succession.revoke)
+    if succession.retire is not None:
+        await tx.session.exec(
+            update(IssuedTokenRow)
+            .where(col(IssuedTokenRow.lookup_id) == succession.retire)
+            .values(state=TokenState.RETIRING.value, not_after=succession.not_after)
+        )
+
+
+async def _hold(tx: Transaction, peer_uid: str, held: Sealed) -> None:
+    await tx.session.exec(delete(HeldTokenRow).where(col(HeldTokenRow.peer_uid) == peer_uid))
+    await tx.session.exec(
+        insert(HeldTokenRow).values(peer_uid=peer_uid, key_id=held.key_id, box=held.box, created_at=tx.now)
+    )
+
+
+async def _replace_endpoints(tx: Transaction, peer_uid: str, endpoints: Sequence[Endpoint]) -> None:
+    await tx.session.exec(delete(PeerEndpointRow).where(col(PeerEndpointRow.peer_uid) == peer_uid))
+    rows = [
+        {
+            "peer_uid": peer_uid,
+            "position": position,
+            "module": endpoint.module,
+            "role": endpoint.role.value if endpoint.role else None,
+            "url": endpoint.url,
+        }
+        for position, endpoint in enumerate(endpoints)
+    ]
+    if rows:
+        await tx.session.exec(insert(PeerEndpointRow).values(rows))
+
+
+async def _forget_secrets(tx: Transaction, peer_uid: str) -> None:
+    """Tokens of both directions and what they gave access to; the peer's row and its records stay (UN-08)."""
+    await tx.session.exec(
+        update(IssuedTokenRow).where(col(IssuedTokenRow.peer_uid) == peer_uid).values(state=TokenState.REVOKED.value)
+    )
+    for table in (HeldTokenRow, PeerPartyRow, PeerEndpointRow):
+        await tx.session.exec(delete(table).where(col(table.peer_uid) == peer_uid))
+    tx.changed("peer", peer_uid)
+
+
+def _claim(row: Mapping[str, Any]) -> tuple[str, ...]:
+    return (row["tenant"], row["country_code"], row["party_id"], row["role"])
