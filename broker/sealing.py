@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from broker.core.model import Sealed
+from broker.core.model import Sealed, WrappedKey
 from broker.errors import TamperedError
 from broker.keys import EncryptionKey
 
@@ -43,21 +43,17 @@ class DataKey:
             raise TamperedError("stored data does not open with its key") from None
 
 
-@dataclass(frozen=True, slots=True)
-class WrappedKey:
-    """A data key as it is stored."""
-
-    id: str
-    tenant: str
-    sealed: Sealed
-
-
 def new_data_key(master: EncryptionKey, tenant: str) -> WrappedKey:
     """A fresh data key for a tenant, sealed under the key-encryption key."""
     key_id = secrets.token_hex(8)
     nonce = secrets.token_bytes(_NONCE_BYTES)
     box = AESGCM(master.key).encrypt(nonce, secrets.token_bytes(_KEY_BYTES), _bound(master.id, tenant, key_id))
     return WrappedKey(key_id, tenant, Sealed(master.id, nonce + box))
+
+
+def own_key(master: EncryptionKey) -> DataKey:
+    """For what belongs to no tenant: receipts and page tokens. Another use of the key, bound to another scope."""
+    return DataKey(master.id, "", AESGCM(master.key))
 
 
 def unwrap(masters: Mapping[str, EncryptionKey], wrapped: WrappedKey) -> DataKey:

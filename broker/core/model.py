@@ -6,6 +6,8 @@ generated and we show to it.
 """
 
 import re
+from base64 import b64encode
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import total_ordering
@@ -14,6 +16,7 @@ from urllib.parse import SplitResult, urlsplit
 MAX_TOKEN = 64
 MAX_URL = 255
 MAX_NAME = 100
+_TELLING = 8
 
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _PARTY_ID = re.compile(r"[A-Z0-9]{3}")
@@ -35,6 +38,13 @@ class Token:
     def reveal(self) -> str:
         """The text. Every place where a token leaves the program calls this."""
         return self._text
+
+    def appears_in(self, text: str) -> bool:
+        """Whether text gives the token away, raw or in Base64. A very short one is too common a string to tell."""
+        if len(self._text) < _TELLING:
+            return False
+        encoded = b64encode(self._text.encode()).decode().rstrip("=")
+        return any(form.lower() in text.lower() for form in (self._text, encoded))
 
     def __repr__(self) -> str:
         return "Token(…)"
@@ -232,6 +242,15 @@ class Sealed:
 
 
 @dataclass(frozen=True, slots=True)
+class WrappedKey:
+    """A tenant's data key, sealed under a key-encryption key."""
+
+    id: str
+    tenant: str
+    sealed: Sealed
+
+
+@dataclass(frozen=True, slots=True)
 class Fingerprint:
     """All that is stored of a secret: its lookup id, the pepper's id and HMAC-SHA-256 under that pepper."""
 
@@ -254,6 +273,11 @@ def party_id(value: str) -> str:
     if not value.isascii() or not _PARTY_ID.fullmatch(upper):
         raise ValueError("must be three letters or digits")
     return upper
+
+
+def hub_ids(parties: Iterable[Party]) -> Iterator[str]:
+    """Country code and party id of each party in the role HUB, as hub_party_id writes them (CO-10)."""
+    return (party.key.country_code + party.key.party_id for party in parties if party.key.role is Role.HUB)
 
 
 def origin(url: str) -> tuple[str, str, int | None]:

@@ -6,7 +6,7 @@ from sqlalchemy import delete, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from broker.core.model import Sealed, Tenant
+from broker.core.model import Sealed, Tenant, WrappedKey
 from broker.store import documents
 from broker.store.tables import DataKeyRow, PeerRow, TenantRow
 from broker.store.transactions import Transaction
@@ -22,14 +22,7 @@ class TenantRecord:
     updated_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class StoredDataKey:
-    id: str
-    tenant: str
-    sealed: Sealed
-
-
-async def insert(tx: Transaction, tenant: Tenant, key: StoredDataKey) -> bool:
+async def insert(tx: Transaction, tenant: Tenant, key: WrappedKey) -> bool:
     """Whether the id was free."""
     inserted = await tx.insert_new(
         TenantRow, id=tenant.id, **_columns(tenant), revision=1, created_at=tx.now, updated_at=tx.now
@@ -73,15 +66,23 @@ async def find(session: AsyncSession, tenant: str) -> TenantRecord | None:
     return _record(row) if row else None
 
 
+async def page(session: AsyncSession, after: str, limit: int, only: frozenset[str] | None) -> list[TenantRecord]:
+    """The tenants whose ids follow the given one, by id; among those named, or all."""
+    query = select(TenantRow).where(TenantRow.id > after).order_by(TenantRow.id).limit(limit)
+    if only is not None:
+        query = query.where(col(TenantRow.id).in_(only))
+    return [_record(row) for row in await session.exec(query)]
+
+
 async def everything(session: AsyncSession) -> list[TenantRecord]:
     return [_record(row) for row in (await session.exec(select(TenantRow))).all()]
 
 
-async def data_keys(session: AsyncSession, tenant: str | None = None) -> list[StoredDataKey]:
+async def data_keys(session: AsyncSession, tenant: str | None = None) -> list[WrappedKey]:
     """The data keys of one tenant, or of all."""
     query = select(DataKeyRow) if tenant is None else select(DataKeyRow).where(DataKeyRow.tenant == tenant)
     rows = (await session.exec(query)).all()
-    return [StoredDataKey(row.id, row.tenant, Sealed(row.master_id, bytes(row.box))) for row in rows]
+    return [WrappedKey(row.id, row.tenant, Sealed(row.master_id, bytes(row.box))) for row in rows]
 
 
 def _announce(tx: Transaction, action: str, tenant: Tenant) -> None:

@@ -10,12 +10,13 @@ import asyncio
 import hashlib
 import json
 import random
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from sqlalchemy import insert, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -47,10 +48,11 @@ class Transaction:
         """Tell every broker that this thing must be read again."""
         self._changes.append((kind, key))
 
-    def audit(self, action: str, tenant: str, resource: str, **detail: Any) -> None:
-        """Write down who did what; detail never holds a token."""
+    def audit(self, action: str, tenant: str, resource: str, *, actor: str | None = None, **detail: Any) -> None:
+        """Write down who did what; detail never holds a token. The actor is the transaction's unless given."""
         text = json.dumps(detail, sort_keys=True, separators=(",", ":"))
-        self._audits.append({"action": action, "tenant": tenant, "resource": resource, "detail": text})
+        who = self.actor if actor is None else actor
+        self._audits.append({"actor": who, "action": action, "tenant": tenant, "resource": resource, "detail": text})
 
     async def insert_new(self, table: type[SQLModel], **values: Any) -> bool:
         """Insert a row unless its key is taken; whether it was inserted. The database decides races."""
@@ -89,7 +91,7 @@ class Transaction:
     async def _log_audits(self, revision: int, head: bytes) -> None:
         rows = []
         for seq, audit in enumerate(self._audits):
-            row = {"stream": STREAM, "revision": revision, "seq": seq, "at": self.now, "actor": self.actor, **audit}
+            row = {"stream": STREAM, "revision": revision, "seq": seq, "at": self.now, **audit}
             head = chained(head, row)
             rows.append({**row, "hash": head})
         if not rows:
@@ -112,15 +114,28 @@ class Store:
     def __init__(self, engines: Engines, clock: Callable[[], int]) -> None:
         self._engines = engines
         self._clock = clock
-        self._listeners: list[Callable[[], None]] = []
+        self._listeners: list[Callable[[], Awaitable[None]]] = []
 
     @property
     def dialect(self) -> str:
         return str(self._engines.writes.dialect.name)
 
-    def on_change(self, listener: Callable[[], None]) -> None:
-        """Call this after each change committed here."""
+    def on_change(self, listener: Callable[[], Awaitable[None]]) -> None:
+        """Await this after each change committed here, before its result is returned. It must not raise."""
         self._listeners.append(listener)
+
+    async def clock_offset(self) -> int:
+        """Microseconds by which the database's clock is ahead of ours; zero on SQLite, which has none of its own."""
+        if self.dialect == "sqlite":
+            return 0
+
+        async def ask(session: AsyncSession) -> int:
+            before = time.time_ns() // 1000
+            theirs = await session.scalar(select(func.extract("epoch", func.clock_timestamp()))) or 0
+            after = time.time_ns() // 1000
+            return int(theirs * 1_000_000) - (before + after) // 2
+
+        return await self.read(ask)
 
     async def read(self, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
         """Run a read-only transaction. Raises StoreUnavailableError."""
@@ -144,7 +159,7 @@ class Store:
 
         result = await _persist(once)
         for listener in self._listeners:
-            listener()
+            await listener()
         return result
 
     async def jot(self, work: Callable[[Transaction], Awaitable[T]]) -> T:

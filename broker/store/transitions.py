@@ -50,6 +50,15 @@ async def insert_invited(tx: Transaction, uid: str, tenant: str, peer_id: str, t
     return inserted
 
 
+async def lock(tx: Transaction, tenant: str, peer_id: str) -> None:
+    """Keep others from changing the peer until this transaction ends."""
+    await tx.session.exec(
+        update(PeerRow)
+        .where(col(PeerRow.tenant) == tenant, col(PeerRow.id) == peer_id)
+        .values(lease_until=col(PeerRow.lease_until))
+    )
+
+
 async def issue(
     tx: Transaction, peer_uid: str, tenant: str, purpose: Purpose, token: Fingerprint, not_after: int | None = None
 ) -> None:

@@ -1,0 +1,224 @@
+"""The composition root: puts the parts together, starts them, and stops them in order."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any
+
+import grpc
+import structlog
+from google.protobuf.timestamp_pb2 import Timestamp
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from broker import keys, sealing
+from broker.authenticator import Authenticator
+from broker.bootstrap import NotReadyError
+from broker.clock import Clock
+from broker.config import Settings, TlsFiles
+from broker.disclosures import Disclosures
+from broker.errors import StoreUnavailableError
+from broker.inspection import Inspector
+from broker.keys import Keyring
+from broker.limits import FailureLimit
+from broker.peers import HttpPeers
+from broker.readmodel import ReadModel
+from broker.registrar import Registrar
+from broker.rpc.admin import AdminServicer
+from broker.rpc.guard import Guard
+from broker.rpc.mutations import Mutations
+from broker.rpc.ocpi import OcpiServicer
+from broker.rpc.pages import Pages
+from broker.rpc.peers import PeerServicer
+from broker.rpc.permissions import require_rules
+from broker.rpc.tenants import TenantServicer
+from broker.rpc.tokens import TokenServicer
+from broker.store import engine
+from broker.store.transactions import Store
+from ocpi_broker.v1 import (
+    admin_service_pb2,
+    admin_service_pb2_grpc,
+    ocpi_service_pb2,
+    ocpi_service_pb2_grpc,
+    peer_service_pb2,
+    peer_service_pb2_grpc,
+    tenant_service_pb2,
+    tenant_service_pb2_grpc,
+    token_service_pb2,
+    token_service_pb2_grpc,
+)
+
+_log = structlog.get_logger(__name__)
+
+SERVICES = tuple(
+    module.DESCRIPTOR.services_by_name[name]
+    for module, name in (
+        (token_service_pb2, "TokenService"),
+        (peer_service_pb2, "PeerService"),
+        (tenant_service_pb2, "TenantService"),
+        (ocpi_service_pb2, "OcpiService"),
+        (admin_service_pb2, "AdminService"),
+    )
+)
+
+_GRACE_SECONDS = 10.0
+_OPTIONS = (
+    ("grpc.so_reuseport", 0),  # a second broker on the port must fail, not silently share it
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 20_000),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """A broker that answers. grpc is the HOST:PORT it is bound to."""
+
+    grpc: str
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Broker]:
+    """Run a broker on prepared data until the context is left; then drain and stop.
+
+    Raises NotReadyError, KeyFileError or StoreUnavailableError if it cannot start.
+    """
+    _require_safe_address(settings)
+    engines = engine.connect(settings.database_url)
+    http = HttpPeers(settings.urls)
+    try:
+        clock = Clock()
+        store = Store(engines, clock)
+        keyring = keys.read(settings.key_file)
+        model = ReadModel(store, keyring, clock)
+        await model.start()
+        store.on_change(model.refresh)
+        async with _serving(settings, store, keyring, model, clock, http) as broker:
+            yield broker
+    finally:
+        await http.aclose()
+        await engines.dispose()
+
+
+@asynccontextmanager
+async def _serving(
+    settings: Settings, store: Store, keyring: Keyring, model: ReadModel, clock: Clock, http: HttpPeers
+) -> AsyncIterator[Broker]:
+    started = Timestamp()
+    started.GetCurrentTime()
+    disclosures = Disclosures(store)
+    registrar = Registrar(store, model, http, settings.urls, keyring.pepper, clock, public_url=settings.public_url)
+    server = grpc.aio.server(interceptors=[Guard(model, keyring.peppers)], options=_OPTIONS)
+    _add_services(server, settings, store, keyring, model, clock, registrar, disclosures, started)
+    readiness = _add_standard_services(server)
+    bound = _bind(server, settings)
+    await server.start()
+    followers = [asyncio.create_task(model.follow()), asyncio.create_task(disclosures.follow())]
+    await readiness.set("", health_pb2.HealthCheckResponse.SERVING)
+    _log.info("broker_started", grpc=bound, database=store.dialect)
+    try:
+        yield Broker(bound)
+    finally:
+        await readiness.enter_graceful_shutdown()
+        await server.stop(_GRACE_SECONDS)
+        await registrar.drain()
+        await _cancel(followers)
+        await _write_last(disclosures)
+        _log.info("broker_stopped")
+
+
+def _add_services(
+    server: grpc.aio.Server,
+    settings: Settings,
+    store: Store,
+    keyring: Keyring,
+    model: ReadModel,
+    clock: Clock,
+    registrar: Registrar,
+    disclosures: Disclosures,
+    started: Timestamp,
+) -> None:
+    public_url = settings.public_url
+    pepper, master = keyring.pepper, keyring.encryption_key
+    authenticator = Authenticator(model, store, keyring.peppers, clock)
+    mutations = Mutations(store, sealing.own_key(master))
+    pages = Pages(sealing.own_key(master))
+    failures = FailureLimit(asyncio.get_running_loop().time)
+    inspector = Inspector(settings, store, model, started)
+    token_service_pb2_grpc.add_TokenServiceServicer_to_server(TokenServicer(model, authenticator, disclosures), server)
+    peer_service_pb2_grpc.add_PeerServiceServicer_to_server(
+        PeerServicer(store, model, mutations, pages, pepper, settings.urls, clock, public_url=public_url), server
+    )
+    tenant_service_pb2_grpc.add_TenantServiceServicer_to_server(
+        TenantServicer(store, mutations, pages, master, public_url=public_url), server
+    )
+    ocpi_service_pb2_grpc.add_OcpiServiceServicer_to_server(
+        OcpiServicer(model, authenticator, registrar, failures, clock, public_url=public_url), server
+    )
+    admin_service_pb2_grpc.add_AdminServiceServicer_to_server(
+        AdminServicer(store, model, mutations, pages, pepper, inspector.look), server
+    )
+
+
+def _add_standard_services(server: grpc.aio.Server) -> Any:
+    """Health and reflection; and no method without a permission."""
+    readiness = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(readiness, server)
+    names = [service.full_name for service in SERVICES]
+    reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
+    require_rules(_methods())
+    return readiness
+
+
+def _methods() -> Iterable[str]:
+    standard = health_pb2.DESCRIPTOR.services_by_name["Health"]
+    for service in (*SERVICES, standard):
+        for method in service.methods:
+            yield f"/{service.full_name}/{method.name}"
+
+
+def _bind(server: grpc.aio.Server, settings: Settings) -> str:
+    host, _, port = settings.grpc.rpartition(":")
+    try:
+        if settings.tls is not None:
+            bound = server.add_secure_port(settings.grpc, _credentials(settings.tls))
+        else:
+            bound = server.add_insecure_port(settings.grpc)
+    except RuntimeError:
+        raise NotReadyError(f"cannot listen on {settings.grpc}: is something else using port {port}?") from None
+    return f"{host}:{bound}"
+
+
+def _credentials(tls: TlsFiles) -> grpc.ServerCredentials:
+    return grpc.ssl_server_credentials([(tls.key.read_bytes(), tls.certificate.read_bytes())])
+
+
+def _require_safe_address(settings: Settings) -> None:
+    """Service keys travel in every call: plaintext stays on this machine."""
+    host = settings.grpc.rpartition(":")[0].strip("[]")
+    if settings.tls is None and not is_loopback(host):
+        raise NotReadyError(f"gRPC on {host} needs TLS; give a certificate and a key, or listen on 127.0.0.1")
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+async def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _write_last(disclosures: Disclosures) -> None:
+    try:
+        await disclosures.flush()
+    except StoreUnavailableError:
+        _log.error("disclosures_lost")

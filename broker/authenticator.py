@@ -1,0 +1,104 @@
+"""Whose token an OCPI request carries: answered from memory, except for a token that is seen for the first time.
+
+The text is looked up in both header forms (A1); which of several reasons refuses it is told to internal services only.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from broker import tokens
+from broker.clock import Clock
+from broker.core.model import HeaderForm, Token
+from broker.core.peer import IssuedToken, Peer, Purpose, Rejection, TokenState, reject
+from broker.errors import StoreUnavailableError
+from broker.ocpi.authorization import candidates
+from broker.readmodel import ReadModel
+from broker.store import transitions
+from broker.store.transactions import Store, Transaction
+from broker.tokens import Pepper, SecretKind
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A peer and the token by which it was recognised."""
+
+    peer: Peer
+    token: IssuedToken
+    text: Token
+    form: HeaderForm
+
+
+class Authenticator:
+    """Recognises peers by the tokens we issued."""
+
+    def __init__(self, model: ReadModel, store: Store, peppers: Mapping[str, Pepper], clock: Clock) -> None:
+        self._model = model
+        self._store = store
+        self._peppers = peppers
+        self._clock = clock
+
+    async def identify(
+        self, authorization: Sequence[str], admits: Callable[[Peer], bool] = lambda _peer: True
+    ) -> Identity | Rejection:
+        """Who this is, from every Authorization value of the request. A peer not admitted is as good as unknown.
+
+        The first use of a token confirms the exchange that issued it (F3, F4).
+        """
+        self._model.require_fresh()
+        found = self._recognise(authorization, admits)
+        if found is Rejection.UNKNOWN and self._well_formed(authorization):
+            # It may have been issued by another broker a moment ago.
+            await self._model.catch_up()
+            found = self._recognise(authorization, admits)
+        if isinstance(found, Identity) and found.token.notable:
+            return await self._note_use(found)
+        return found
+
+    def _recognise(self, authorization: Sequence[str], admits: Callable[[Peer], bool]) -> Identity | Rejection:
+        shown = candidates(authorization)
+        if not shown:
+            return Rejection.MALFORMED
+        for text, form in shown:
+            match = self._match(text)
+            if match is None or not admits(match[0]):
+                continue
+            peer, token = match
+            return reject(peer, token, self._clock()) or Identity(peer, token, Token(text), form)
+        return Rejection.UNKNOWN
+
+    def _match(self, text: str) -> tuple[Peer, IssuedToken] | None:
+        lookup_id = tokens.lookup_id(SecretKind.ISSUED_TOKEN, text)
+        found = self._model.issued(lookup_id) if lookup_id else None
+        pepper = self._peppers.get(found[1].pepper_id) if found else None
+        if found is None or pepper is None or not tokens.matches(pepper, text, found[1].digest):
+            return None
+        return found
+
+    def _well_formed(self, authorization: Sequence[str]) -> bool:
+        return any(tokens.lookup_id(SecretKind.ISSUED_TOKEN, text) for text, _ in candidates(authorization))
+
+    async def _note_use(self, identity: Identity) -> Identity:
+        """Written once per token. With the database away the peer is served all the same."""
+        peer, token = identity.peer, identity.token
+
+        async def note(tx: Transaction) -> None:
+            if token.state is TokenState.ACTIVE:
+                if await transitions.confirm(tx, peer, token.lookup_id):
+                    tx.audit("token.confirmed", peer.tenant, peer.name, lookup_id=token.lookup_id)
+            elif await transitions.note_reuse(tx, peer, token.lookup_id):
+                tx.audit("token.reused_after_replacement", peer.tenant, peer.name, lookup_id=token.lookup_id)
+
+        try:
+            await self._store.change(peer.name, note)
+        except StoreUnavailableError:
+            _log.warning("first_use_not_recorded", peer=peer.name, lookup_id=token.lookup_id)
+        return identity
+
+
+def registration_only(identity: Identity) -> bool:
+    """Whether the token opens versions and credentials only (AU-09, AU-10)."""
+    return identity.token.purpose is Purpose.INVITATION

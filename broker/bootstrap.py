@@ -1,0 +1,115 @@
+"""First start: make what is missing, and refuse to run with keys that are not this database's.
+
+Every step can be interrupted and run again: keys first, then the schema, then the proof that both belong together, then
+the default tenant and the service keys.
+"""
+
+import asyncio
+import hmac
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from broker import keys, sealing, tokens
+from broker.clock import Clock
+from broker.config import Settings
+from broker.core.caller import EVERY_TENANT, CallerRole
+from broker.core.model import Tenant, Version
+from broker.core.paths import DEFAULT_TENANT
+from broker.keys import Keyring
+from broker.placeholder import PLACEHOLDER
+from broker.store import callers, engine, keychecks, schema, tenants
+from broker.store.transactions import Store, Transaction
+from broker.tokens import SecretKind
+
+_ACTOR = "first start"
+_PROOF_OF = b"ocpi-broker key check"
+
+
+class NotReadyError(Exception):
+    """The broker cannot start as things are. The message says what to do."""
+
+
+async def prepare(settings: Settings, *, migrate: bool) -> None:
+    """Create what is missing in the data directory and the database. Raises NotReadyError or KeyFileError."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if migrate:
+        schema.upgrade(settings.database_url)
+    elif schema.current(settings.database_url) != schema.newest():
+        raise NotReadyError("the database schema is not current; run: ocpi-broker db upgrade")
+    engines = engine.connect(settings.database_url)
+    try:
+        store = Store(engines, Clock())
+        keyring = await _keyring(store, settings.key_file)
+        await _default_tenant(store, keyring)
+        await _service_key(store, keyring, "admin", CallerRole.ADMIN, settings.admin_key_file)
+        await _service_key(store, keyring, "gateway", CallerRole.GATEWAY, settings.gateway_key_file)
+    finally:
+        await engines.dispose()
+
+
+async def _keyring(store: Store, path: Path) -> Keyring:
+    """The key file, made if the database is new. A database written with other keys is not touched."""
+    proofs = await store.read(keychecks.stored)
+    keyring = _read_or_create(path, fresh=not proofs)
+    mine = _proofs(keyring)
+    known = {key_id: proof for key_id, proof in proofs.items() if key_id in mine}
+    if (proofs and not known) or any(mine[key_id] != proof for key_id, proof in known.items()):
+        raise NotReadyError(f"{path} does not belong to this database; restore the right one from your copy")
+
+    async def add(tx: Transaction) -> None:
+        for key_id, proof in mine.items():
+            await keychecks.add(tx, "key", key_id, proof)
+
+    if len(known) < len(mine):
+        await store.jot(add)
+    return keyring
+
+
+def _read_or_create(path: Path, *, fresh: bool) -> Keyring:
+    if not path.exists():
+        if not fresh:
+            raise NotReadyError(f"{path} is missing, but the database was written with keys; restore it from your copy")
+        with suppress(FileExistsError):
+            keys.create(path)
+    return keys.read(path)
+
+
+def _proofs(keyring: Keyring) -> dict[str, bytes]:
+    """A value per key that only that key gives, and that gives nothing of it away."""
+    found = {pepper.id: pepper.key for pepper in keyring.peppers.values()}
+    found |= {master.id: master.key for master in keyring.encryption_keys.values()}
+    return {key_id: hmac.digest(key, _PROOF_OF, "sha256") for key_id, key in found.items()}
+
+
+async def _default_tenant(store: Store, keyring: Keyring) -> None:
+    if await store.read(lambda session: tenants.find(session, DEFAULT_TENANT)):
+        return
+    tenant = Tenant(DEFAULT_TENANT, (Version("2.2.1"),), (PLACEHOLDER,))
+    key = sealing.new_data_key(keyring.encryption_key, DEFAULT_TENANT)
+    await store.change(_ACTOR, lambda tx: tenants.insert(tx, tenant, key))
+
+
+async def _service_key(store: Store, keyring: Keyring, name: str, role: CallerRole, path: Path) -> None:
+    """A caller and its key in a file for its owner. A lost file means a new caller under another name."""
+    if await asyncio.to_thread(path.exists):
+        return
+    key = tokens.mint(SecretKind.SERVICE_KEY)
+    fingerprint = tokens.fingerprint(keyring.pepper, SecretKind.SERVICE_KEY, key)
+    grants = frozenset({EVERY_TENANT})
+    unique = f"{name}-{fingerprint.lookup_id.lower()}"
+    caller_id = unique if await store.read(lambda session: callers.find(session, name)) else name
+    # The file first: a key that nobody has must not be valid.
+    write_secret(path, key)
+    await store.change(_ACTOR, lambda tx: callers.insert(tx, caller_id, role, grants, fingerprint))
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Write a new file that only its owner can read, whole or not at all."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)

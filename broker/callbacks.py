@@ -1,0 +1,97 @@
+"""The calls to the peer inside one exchange: performs what the core asks, and writes down each step."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from broker.clock import Clock
+from broker.core.exchange import Step
+from broker.core.handshake import EndpointsRead, Event, PeerFailed, ReadEndpoints, ReadVersions, VersionsRead
+from broker.core.model import HeaderForm, Token
+from broker.errors import PeerUnusableError, PeerVersionUnsupportedError
+from broker.ocpi.dialect import Dialect
+from broker.peers import CallbackError, HttpPeers
+
+BUDGET_SECONDS = 25.0
+"""For all callbacks of one exchange, so that our answer leaves before a peer's own limit of 30 s (A33)."""
+
+
+@dataclass(slots=True)
+class Callbacks:
+    """One exchange's questions to the peer.
+
+    form is the header form in which the peer itself wrote, the best guess for what it reads (A1), and afterwards the
+    one that worked. fallback is the token held before: a PUT's new one may not work at the peer yet (UR-06, A11).
+    """
+
+    peers: HttpPeers
+    dialect: Dialect
+    clock: Clock
+    correlation_id: str
+    form: HeaderForm
+    versions_url: str
+    fallback: Token | None = field(default=None, repr=False)
+    deadline: float = 0.0
+    steps: list[Step] = field(default_factory=list)
+
+    async def ask(self, question: ReadVersions | ReadEndpoints) -> Event:
+        """The peer's answer, or that it failed."""
+        started = self.clock()
+        if not self.deadline:
+            self.deadline = asyncio.get_running_loop().time() + BUDGET_SECONDS
+        try:
+            async with asyncio.timeout_at(self.deadline):
+                event = await self._ask_with_fallback(question)
+        except TimeoutError:
+            event = PeerFailed(PeerUnusableError(f"your answers took more than {BUDGET_SECONDS:g} seconds in all"))
+        except (PeerUnusableError, PeerVersionUnsupportedError) as err:
+            event = PeerFailed(err)
+        self._record(question, event, started)
+        return event
+
+    async def _ask_with_fallback(self, question: ReadVersions | ReadEndpoints) -> Event:
+        try:
+            return await self._ask(question, question.token)
+        except CallbackError as err:
+            if not err.unauthorized or self.fallback is None:
+                raise
+            refusal = err
+        try:
+            return await self._ask(question, self.fallback)
+        except CallbackError:
+            raise refusal from None
+
+    async def _ask(self, question: ReadVersions | ReadEndpoints, token: Token) -> Event:
+        match question:
+            case ReadVersions(url):
+                versions = await self.peers.versions(url, token, self.form, correlation_id=self.correlation_id)
+                self.form = versions.form
+                return VersionsRead(dict(versions.value))
+            case ReadEndpoints(_, url):
+                details = await self.peers.details(
+                    url,
+                    token,
+                    self.form,
+                    dialect=self.dialect,
+                    versions_url=self.versions_url,
+                    correlation_id=self.correlation_id,
+                )
+                self.form = details.form
+                return EndpointsRead(details.value)
+
+    def _record(self, question: ReadVersions | ReadEndpoints, event: Event, started: int) -> None:
+        now = self.clock()
+        summary = f"GET {question.url}: {_result(event)}"
+        if question.token.appears_in(summary):
+            summary = f"GET {type(question).__name__}: the answer repeats the token and is not recorded"
+        self.steps.append(Step(summary, now, now - started))
+
+
+def _result(event: Event) -> str:
+    match event:
+        case VersionsRead(urls):
+            return "offers " + ", ".join(str(version) for version in sorted(urls))
+        case EndpointsRead(endpoints):
+            return "serves " + ", ".join(endpoint.key for endpoint in endpoints)
+        case PeerFailed(error):
+            return str(error)
+    raise AssertionError(event)

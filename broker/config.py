@@ -1,0 +1,47 @@
+"""Settings of the broker process: one frozen value, read and checked once."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from broker.urls import UrlPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """A server certificate chain and its private key, both PEM."""
+
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where things are and what is admitted.
+
+    grpc is HOST:PORT; without tls the host must be a loopback one. public_url is what peers see, without /ocpi.
+    """
+
+    data_dir: Path
+    grpc: str
+    public_url: str
+    database_url: str
+    urls: UrlPolicy = field(default_factory=UrlPolicy)
+    tls: TlsFiles | None = None
+    log_level: str = "INFO"
+
+    @property
+    def key_file(self) -> Path:
+        return self.data_dir / "keys.json"
+
+    @property
+    def admin_key_file(self) -> Path:
+        return self.data_dir / "admin.key"
+
+    @property
+    def gateway_key_file(self) -> Path:
+        return self.data_dir / "gateway.key"
+
+
+def embedded_database(data_dir: Path) -> str:
+    """The SQLite file of an embedded start."""
+    return f"sqlite:///{data_dir.absolute() / 'broker.db'}"

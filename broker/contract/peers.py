@@ -1,0 +1,78 @@
+"""Peers and their exchanges."""
+
+from broker.contract.parties import endpoint_to_pb, key_from_pb, key_to_pb, party_to_pb
+from broker.contract.values import Violations, duration, each, etag, timestamp
+from broker.core.exchange import Exchange
+from broker.core.model import (
+    Terms,
+)
+from broker.core.peer import Peer, PeerState, Rejection
+from broker.core.peer import warnings as peer_warnings
+from ocpi_broker.v1 import (
+    resources_pb2,
+)
+
+
+def terms_from_pb(message: resources_pb2.InvitationTerms, found: Violations) -> Terms:
+    keys = each(message.parties, "terms.parties", key_from_pb, found)
+    if not keys and not message.any_party:
+        found.add("terms.parties", "name the parties that may register, or set any_party")
+    return Terms(frozenset(keys), message.any_party, message.versions_url or None)
+
+
+def peer_to_pb(peer: Peer, now: int) -> resources_pb2.Peer:
+    """Never a token of either direction."""
+    invitation = peer.invitation
+    message = resources_pb2.Peer(
+        name=peer.name,
+        state=f"PEER_STATE_{peer.state.value}",
+        blocked=peer.blocked,
+        unconfirmed=peer.unconfirmed,
+        version=str(peer.version or ""),
+        versions_url=peer.versions_url or "",
+        parties=map(party_to_pb, peer.parties),
+        endpoints=map(endpoint_to_pb, peer.endpoints),
+        terms=resources_pb2.InvitationTerms(
+            parties=[key_to_pb(key) for key in sorted(peer.terms.parties, key=str)],
+            any_party=peer.terms.any_party,
+            versions_url=peer.terms.versions_url or "",
+        ),
+        etag=etag(peer.revision),
+        create_time=timestamp(peer.created_at),
+        update_time=timestamp(peer.updated_at),
+        warnings=peer_warnings(peer, now),
+    )
+    if peer.state is PeerState.INVITED and invitation is not None and invitation.not_after is not None:
+        message.invitation_expire_time.CopyFrom(timestamp(invitation.not_after))
+    if peer.registered_at is not None:
+        message.register_time.CopyFrom(timestamp(peer.registered_at))
+    if peer.answered_at:
+        message.token_time.CopyFrom(timestamp(peer.answered_at))
+    return message
+
+
+def exchange_to_pb(exchange: Exchange) -> resources_pb2.Exchange:
+    message = resources_pb2.Exchange(
+        uid=exchange.uid,
+        kind=f"EXCHANGE_KIND_{exchange.kind.value}",
+        version=exchange.version,
+        outcome=f"EXCHANGE_OUTCOME_{exchange.outcome.value}",
+        reason=f"REASON_{exchange.reason or 'UNSPECIFIED'}",
+        message=exchange.message or "",
+        correlation_id=exchange.correlation_id,
+        request_id=exchange.request_id,
+        start_time=timestamp(exchange.started_at),
+        steps=[
+            resources_pb2.ExchangeStep(
+                summary=step.summary, end_time=timestamp(step.ended_at), duration=duration(step.duration)
+            )
+            for step in exchange.steps
+        ],
+    )
+    if exchange.ended_at is not None:
+        message.end_time.CopyFrom(timestamp(exchange.ended_at))
+    return message
+
+
+def rejection_to_pb(rejection: Rejection) -> str:
+    return f"TOKEN_REJECTION_{rejection.value}"

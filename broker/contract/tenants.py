@@ -1,0 +1,82 @@
+"""Tenants and their policies."""
+
+from collections.abc import Iterable
+
+from google.protobuf.duration_pb2 import Duration
+
+from broker.contract.parties import (
+    interface_role_from_pb,
+    interface_role_to_pb,
+    module_from_pb,
+    role_from_pb,
+    role_to_pb,
+    versioned_from_pb,
+)
+from broker.contract.values import Violations, each, seconds_from_pb
+from broker.core.model import (
+    Endpoint,
+    Policy,
+    RequiredModule,
+    Version,
+)
+from ocpi_broker.v1 import (
+    resources_pb2,
+)
+
+
+def versions_from_pb(values: Iterable[str], supported: Iterable[str], found: Violations) -> tuple[Version, ...]:
+    known = set(supported)
+    versions = []
+    for index, value in enumerate(values):
+        if value not in known:
+            found.add(f"tenant.versions[{index}]", f"must be one of {', '.join(sorted(known))}")
+        else:
+            versions.append(Version(value))
+    return tuple(sorted(set(versions)))
+
+
+def versioned_endpoints_from_pb(
+    messages: Iterable[resources_pb2.VersionedEndpoint], found: Violations
+) -> tuple[tuple[Version, Endpoint], ...]:
+    return each(messages, "tenant.endpoints", versioned_from_pb, found)
+
+
+def policy_from_pb(message: resources_pb2.TenantPolicy, found: Violations) -> Policy:
+    default = Policy()
+    return Policy(
+        invitation_expiry=_seconds(message, "invitation_expiry", default.invitation_expiry, found, shortest=1),
+        post_retry_window=_seconds(message, "post_retry_window", default.post_retry_window, found),
+        put_retry_window=_seconds(message, "put_retry_window", default.put_retry_window, found),
+        required_modules=each(message.required_modules, "tenant.policy.required_modules", _required_from_pb, found),
+    )
+
+
+def policy_to_pb(policy: Policy) -> resources_pb2.TenantPolicy:
+    return resources_pb2.TenantPolicy(
+        invitation_expiry=Duration(seconds=policy.invitation_expiry),
+        post_retry_window=Duration(seconds=policy.post_retry_window),
+        put_retry_window=Duration(seconds=policy.put_retry_window),
+        required_modules=[
+            resources_pb2.RequiredModule(
+                peer_role=role_to_pb(rule.peer_role),
+                module=rule.module,
+                interface_role=interface_role_to_pb(rule.role),
+            )
+            for rule in policy.required_modules
+        ],
+    )
+
+
+def _required_from_pb(message: resources_pb2.RequiredModule) -> RequiredModule:
+    role = interface_role_from_pb(message.interface_role)
+    return RequiredModule(module_from_pb(message.module), role, role_from_pb(message.peer_role))
+
+
+def _seconds(
+    message: resources_pb2.TenantPolicy, field: str, default: int, found: Violations, *, shortest: int = 0
+) -> int:
+    if not message.HasField(field):
+        return default
+    with found.of(f"tenant.policy.{field}"):
+        return seconds_from_pb(getattr(message, field), shortest=shortest)
+    return default

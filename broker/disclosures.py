@@ -1,0 +1,54 @@
+"""Every token given out is audited, without SQL on the hot path: counted here, written within a second.
+
+What is counted but not yet written survives a graceful stop (flush) and a database that is away for a while.
+"""
+
+import asyncio
+from collections import Counter
+
+import structlog
+
+from broker.core.caller import Caller
+from broker.core.peer import Peer
+from broker.errors import StoreUnavailableError
+from broker.store.transactions import Store, Transaction
+
+_log = structlog.get_logger(__name__)
+
+_INTERVAL_SECONDS = 0.5
+
+
+class Disclosures:
+    """How often each caller was given each peer's token since the last write."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._counts: Counter[tuple[str, str, str]] = Counter()
+
+    def note(self, caller: Caller, peer: Peer) -> None:
+        self._counts[caller.name, peer.tenant, peer.name] += 1
+
+    async def flush(self) -> None:
+        """Write what was counted. Raises StoreUnavailableError and keeps the counts if it cannot."""
+        counts, self._counts = self._counts, Counter()
+        if not counts:
+            return
+
+        async def write(tx: Transaction) -> None:
+            for (caller, tenant, peer), times in counts.items():
+                tx.audit("token.disclosed", tenant, peer, actor=caller, times=times)
+
+        try:
+            await self._store.change("broker", write)
+        except StoreUnavailableError:
+            self._counts.update(counts)
+            raise
+
+    async def follow(self) -> None:
+        """Write every half second until cancelled."""
+        while True:
+            await asyncio.sleep(_INTERVAL_SECONDS)
+            try:
+                await self.flush()
+            except StoreUnavailableError:
+                _log.warning("disclosures_waiting", peers=len(self._counts))

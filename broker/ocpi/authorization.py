@@ -1,0 +1,53 @@
+"""The Authorization header: "Token", a blank, and the token as it is or in Base64 (AU-02 to AU-06, A1, A2).
+
+Which form a header has cannot be told from its shape: hexadecimal tokens are sound Base64. So both readings are
+candidates, and whoever holds the tokens knows which of them exists.
+"""
+
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Sequence
+
+from broker.core.model import HeaderForm, Token
+
+MAX_VALUE = 256
+
+_HEADER = re.compile(r"token +([!-~]+)", re.IGNORECASE)
+
+
+def candidates(values: Sequence[str]) -> tuple[tuple[str, HeaderForm], ...]:
+    """The token texts that a request's Authorization headers may mean, at most one per form.
+
+    Empty if there is not exactly one header, or it does not have the form (AU-12). Never raises.
+    """
+    if len(values) != 1 or len(values[0]) > MAX_VALUE:
+        return ()
+    match = _HEADER.fullmatch(values[0].strip(" \t"))
+    if match is None:
+        return ()
+    value = match[1]
+    readings = ((value, HeaderForm.RAW), (_decoded(value), HeaderForm.BASE64))
+    return tuple((text, form) for text, form in readings if text is not None and _could_be_token(text))
+
+
+def write_authorization(token: Token, form: HeaderForm) -> str:
+    """The header's value."""
+    text = token.reveal()
+    return f"Token {text if form is HeaderForm.RAW else b64encode(text.encode('ascii')).decode('ascii')}"
+
+
+def _decoded(value: str) -> str | None:
+    """Strictly decoded, without one trailing line end that careless encoders put in (AU-06, A2)."""
+    try:
+        text = b64decode(value, validate=True).decode("ascii")
+    except ValueError:
+        return None
+    return text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text
+
+
+def _could_be_token(text: str) -> bool:
+    try:
+        Token(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,283 @@
+"""Calls to other platforms: the only code that makes any (F7, F8, F9, F13).
+
+Everything in an answer is limited before it is looked at: where it comes from, how long it takes, how big it is. What
+goes wrong is said in sentences of ours; nothing that a peer wrote is repeated unless it is known to be harmless.
+"""
+
+import asyncio
+import re
+import ssl
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Generic, TypeVar
+from urllib.parse import urljoin
+from uuid import UUID, uuid4
+
+import httpx
+import structlog
+
+from broker.addresses import PinnedTransport, Resolve, is_tls_failure, lookup
+from broker.core.model import Endpoint, HeaderForm, InterfaceRole, Token, Version, origin
+from broker.errors import PeerUnusableError, PeerVersionUnsupportedError
+from broker.ocpi.authorization import write_authorization
+from broker.ocpi.dialect import Dialect
+from broker.ocpi.envelope import read_envelope
+from broker.ocpi.versions import read_versions
+from broker.urls import UrlPolicy
+
+T = TypeVar("T")
+
+_OTHER_FORM = {HeaderForm.RAW: HeaderForm.BASE64, HeaderForm.BASE64: HeaderForm.RAW}
+_HARMLESS = re.compile(r"[A-Za-z0-9._:/-]{1,100}")
+
+# OCPI has a dozen modules. Each entry costs a check that takes time.
+_MAX_ENDPOINTS = 1000
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Budgets:
+    """What one GET may cost (A33, TR-19). Seconds and bytes."""
+
+    connect: float = 3.0
+    whole: float = 10.0
+    versions: int = 1 << 20
+    details: int = 4 << 20
+
+
+BUDGETS = Budgets()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[T]):
+    """What a peer answered, and the header form in which it took the token."""
+
+    value: T
+    form: HeaderForm
+
+
+class CallbackError(PeerUnusableError):
+    """A call to a peer failed (RR-08). status is the HTTP status if it was not a success."""
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+    @property
+    def unauthorized(self) -> bool:
+        """The peer does not accept this token, in either form (A11)."""
+        return self.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+
+    @property
+    def is_client_error(self) -> bool:
+        return self.status is not None and httpx.codes.is_client_error(self.status)
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One question to a peer, and how its failures are worded."""
+
+    what: str
+    url: str
+    limit: int
+    token: Token
+    correlation_id: str
+
+    @property
+    def host(self) -> str:
+        return self.repeated(origin(self.url)[1])
+
+    def failed(self, how: str, *, status: int | None = None) -> CallbackError:
+        return CallbackError(f"{self.what}: {how}", status=status)
+
+    def repeated(self, text: str) -> str:
+        """What the peer wrote, if it is short and plain and not our token on its way into a log (F20)."""
+        return text if _HARMLESS.fullmatch(text) and not self.token.appears_in(text) else "(unreadable)"
+
+
+class HttpPeers:
+    """Reads what a peer offers. Each method raises CallbackError, or the refusal that it names, and nothing else."""
+
+    def __init__(
+        self,
+        policy: UrlPolicy,
+        *,
+        budgets: Budgets = BUDGETS,
+        tls: ssl.SSLContext | None = None,
+        resolve: Resolve = lookup,
+        request_id: Callable[[], UUID] = uuid4,
+    ) -> None:
+        self._policy = policy
+        self._budgets = budgets
+        self._transport = PinnedTransport(policy, resolve=resolve, tls=tls)
+        self._request_id = request_id
+
+    async def versions(
+        self, url: str, token: Token, form: HeaderForm, *, correlation_id: str
+    ) -> Answer[tuple[tuple[Version, str], ...]]:
+        """The versions that a peer lists, with the URLs of their details (VL-02 to VL-08)."""
+        call = _Call("versions list", url, self._budgets.versions, token, correlation_id)
+        self._admit(call, "url", url)
+        answer = await self._ask(call, form)
+        with _said_by_peer(call):
+            return Answer(read_versions(_as_list(call, answer.value)), answer.form)
+
+    async def details(
+        self,
+        url: str,
+        token: Token,
+        form: HeaderForm,
+        *,
+        dialect: Dialect,
+        versions_url: str,
+        correlation_id: str,
+    ) -> Answer[tuple[Endpoint, ...]]:
+        """The endpoints of one version. Raises PeerVersionUnsupportedError if they are those of another (VD-12)."""
+        call = _Call("version details", url, self._budgets.details, token, correlation_id)
+        self._admit_beside(call, "url", url, versions_url)
+        answer = await self._ask(call, form)
+        with _said_by_peer(call):
+            version, endpoints = dialect.read_details(answer.value)
+        if version != dialect.version:
+            theirs = call.repeated(str(version))
+            raise PeerVersionUnsupportedError(f"{call.what}: they are of {theirs}, not of {dialect.version}")
+        if len(endpoints) > _MAX_ENDPOINTS:
+            raise call.failed(f"endpoints: must have at most {_MAX_ENDPOINTS} entries")
+        for endpoint in endpoints:
+            self._admit_beside(call, f"endpoint {call.repeated(endpoint.key)}", endpoint.url, versions_url)
+        return Answer(_one_credentials(endpoints), answer.form)
+
+    async def aclose(self) -> None:
+        await self._transport.aclose()
+
+    def _admit(self, call: _Call, field: str, url: str) -> None:
+        """A URL that repeats the token would carry it into the registry and the logs."""
+        if call.token.appears_in(url):
+            raise call.failed(f"{field} must not contain the token")
+        try:
+            self._policy.check(url)
+        except ValueError as error:
+            raise call.failed(f"{field} {error}") from None
+
+    def _admit_beside(self, call: _Call, field: str, url: str, versions_url: str) -> None:
+        """Whoever a peer names will get its token and our data: so it may name only its own site (F9)."""
+        self._admit(call, field, url)
+        if not self._policy.same_site(url, versions_url):
+            raise call.failed(
+                f"{field} is on {call.repeated(origin(url)[1])}, a site other than that of the versions list"
+            )
+
+    async def _ask(self, call: _Call, form: HeaderForm) -> Answer[object]:
+        """One GET; a second one with the other header form if the token was not recognised (F13, RS-12)."""
+        try:
+            return Answer(await self._get(call, form), form)
+        except CallbackError as error:
+            if not error.unauthorized:
+                raise
+            refusal = error
+        other = _OTHER_FORM[form]
+        try:
+            return Answer(await self._get(call, other), other)
+        except CallbackError as error:
+            # Platforms that cannot decode the other form say 400 or 404 instead of 401: it is still about the token.
+            raise (refusal if error.is_client_error else error) from None
+
+    async def _get(self, call: _Call, form: HeaderForm) -> object:
+        try:
+            async with asyncio.timeout(self._budgets.whole):
+                body = await self._body(call, form)
+        except (OSError, httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError) as error:
+            raise self._explained(call, error) from None
+        with _said_by_peer(call):
+            return read_envelope(body)
+
+    async def _body(self, call: _Call, form: HeaderForm) -> bytes:
+        async with aclosing(await self._transport.handle_async_request(self._request(call, form))) as response:
+            _vet(call, response)
+            body = bytearray()
+            async for chunk in response.aiter_raw():
+                body += chunk
+                if len(body) > call.limit:
+                    raise call.failed(f"the answer has more than {call.limit} bytes")
+            return bytes(body)
+
+    def _request(self, call: _Call, form: HeaderForm) -> httpx.Request:
+        """Without routing headers (RH-01), and with the path byte for byte as the peer wrote it (TR-14)."""
+        timeout = httpx.Timeout(self._budgets.whole, connect=self._budgets.connect)
+        return httpx.Request(
+            "GET",
+            call.url,
+            headers={
+                "Accept": "application/json",
+                "Accept-Encoding": "identity",
+                "Authorization": write_authorization(call.token, form),
+                "Connection": "close",
+                "User-Agent": "ocpi-broker",
+                "X-Correlation-ID": call.correlation_id,
+                "X-Request-ID": str(self._request_id()),
+            },
+            extensions={"timeout": timeout.as_dict(), "target": _target(call.url)},
+        )
+
+    def _explained(self, call: _Call, error: Exception) -> CallbackError:
+        """Whether a host does not exist, must not be called, refuses or is silent looks all the same outside (F9)."""
+        _log.info("peer_call_failed", what=call.what, host=call.host, cause=type(error).__name__)
+        if is_tls_failure(error):
+            return call.failed(f"no trusted TLS connection to {call.host}")
+        if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+            return call.failed(f"could not connect to {call.host}")
+        if isinstance(error, TimeoutError | httpx.TimeoutException):
+            return call.failed(f"no complete answer within {self._budgets.whole:g} seconds")
+        return call.failed("the answer was cut off or is not HTTP")
+
+
+def _vet(call: _Call, response: httpx.Response) -> None:
+    """Only a plain success is read on (EN-08, TR-15)."""
+    status = response.status_code
+    if response.has_redirect_location:
+        host = call.repeated(_redirected_to(call.url, response.headers["location"]))
+        raise call.failed(f"HTTP {status}, a redirect to {host}, which is not followed", status=status)
+    if not response.is_success:
+        raise call.failed(f"HTTP {status}", status=status)
+    if response.headers.get("content-encoding", "identity").lower() != "identity":
+        raise call.failed("the answer is compressed, which was not asked for")
+
+
+def _redirected_to(url: str, location: str) -> str:
+    try:
+        return origin(urljoin(url, location))[1]
+    except ValueError:
+        return ""
+
+
+def _target(url: str) -> bytes:
+    rest = url.partition("://")[2]
+    path = rest[len(re.split(r"[/?]", rest, maxsplit=1)[0]) :]
+    return (path if path.startswith("/") else f"/{path}").encode("ascii")
+
+
+def _as_list(call: _Call, data: object) -> object:
+    """Some platforms give the URL of their version details for that of their versions list (A24)."""
+    if isinstance(data, dict) and "version" in data and "endpoints" in data:
+        _log.warning("quirk", quirk="url_is_version_details", host=call.host)
+        return [{"version": data["version"], "url": call.url}]
+    return data
+
+
+def _one_credentials(endpoints: Sequence[Endpoint]) -> tuple[Endpoint, ...]:
+    """The credentials module has one interface, whatever its role; SENDER if there is a choice (VD-07)."""
+    listed = [endpoint for endpoint in endpoints if endpoint.module == "credentials"]
+    chosen = sorted(listed, key=lambda endpoint: endpoint.role is not InterfaceRole.SENDER)[:1]
+    return tuple(endpoint for endpoint in endpoints if endpoint not in listed or endpoint in chosen)
+
+
+@contextmanager
+def _said_by_peer(call: _Call) -> Iterator[None]:
+    """What cannot be read is a failure of the call; the readers' messages start with the JSON path."""
+    try:
+        yield
+    except ValueError as error:
+        raise call.failed("the answer is malformed" if call.token.appears_in(str(error)) else str(error)) from None

@@ -1,0 +1,380 @@
+"""We are the Receiver: what a peer may cause with POST, PUT and DELETE credentials.
+
+Decisions are core.handshake's; this is the loop that performs them. No transaction is open while a peer is being
+called: read, close, talk, then one short transaction that commits everything and loses cleanly if the exchange no
+longer holds its lease (F1, F5). Only after that commit is the answer given (RR-16).
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from uuid import uuid4
+
+import structlog
+
+from broker import tokens
+from broker.authenticator import Identity
+from broker.callbacks import BUDGET_SECONDS, Callbacks
+from broker.clock import Clock
+from broker.core import handshake
+from broker.core.exchange import Exchange, ExchangeKind, Outcome, Step
+from broker.core.handshake import (
+    Deleted,
+    Dissolve,
+    Establish,
+    Posted,
+    Put,
+    ReadEndpoints,
+    ReadVersions,
+    Refuse,
+    Standing,
+)
+from broker.core.model import Credentials, Registration, Tenant, Token, Version, hub_ids
+from broker.core.paths import versions_url
+from broker.core.peer import IssuedToken, Peer, PeerState, Purpose, reject, succeed
+from broker.errors import (
+    BrokerError,
+    CredentialsInvalidError,
+    ExchangeInProgressError,
+    InternalError,
+    NotExpressibleError,
+    PartyNotAllowedError,
+    StoreUnavailableError,
+    TokenRejectedError,
+)
+from broker.limits import ExchangeSlots
+from broker.ocpi import DIALECTS
+from broker.peers import HttpPeers
+from broker.readmodel import HELD_TOKEN, ReadModel
+from broker.store import exchanges, peers, transitions
+from broker.store.transactions import Store, Transaction
+from broker.tokens import Pepper, SecretKind
+from broker.urls import UrlPolicy
+
+_log = structlog.get_logger(__name__)
+
+LEASE_MICROSECONDS = int((BUDGET_SECONDS + 15) * 1_000_000)
+"""Callback budget and a margin (F5); the lease of a broker that died is free after it."""
+
+_WAIT_SECONDS = 5.0
+_POLL_SECONDS = 0.05
+_MAX_FAILURES = 100
+"""Failed attempts after which an invitation is revoked (RR-21)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A POST, PUT or DELETE by an authenticated peer. arrived is in microseconds since 1970."""
+
+    tenant: Tenant
+    identity: Identity
+    version: Version
+    arrived: int
+    request_id: str
+    correlation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Footing:
+    """What an exchange stands on, read anew each time."""
+
+    peer: Peer
+    token: IssuedToken
+    standing: Standing
+
+
+class Registrar:
+    """Registers, updates and unregisters peers that ask for it."""
+
+    def __init__(
+        self,
+        store: Store,
+        model: ReadModel,
+        http: HttpPeers,
+        urls: UrlPolicy,
+        pepper: Pepper,
+        clock: Clock,
+        *,
+        public_url: str,
+        slots: ExchangeSlots | None = None,
+    ) -> None:
+        self._store = store
+        self._model = model
+        self._http = http
+        self._urls = urls
+        self._pepper = pepper
+        self._clock = clock
+        self._public_url = public_url
+        self._slots = slots or ExchangeSlots()
+        self._running: set[asyncio.Task[Credentials]] = set()
+
+    async def register(self, request: Request, body: Credentials | BrokerError) -> Credentials:
+        """POST: our credentials with the token issued to the peer. Raises the refusal otherwise."""
+        event = Posted(request.version, self._vetted(body, request), request.arrived)
+        return await self._exchange(request, ExchangeKind.POST, event)
+
+    async def update(self, request: Request, body: Credentials | BrokerError) -> Credentials:
+        """PUT: our credentials with a new token (UR-05). Raises the refusal otherwise."""
+        event = Put(request.version, self._vetted(body, request), request.arrived)
+        return await self._exchange(request, ExchangeKind.PUT, event)
+
+    async def unregister(self, request: Request) -> None:
+        """DELETE: both tokens die, also under a running exchange (UN-02, F5)."""
+        footing = await self._footing(request, Deleted())
+        _, effect = handshake.step(footing.standing, Deleted())
+        record = self._record(request, ExchangeKind.DELETE)
+        if isinstance(effect, Refuse):
+            await self._write_refusal(record, effect.error, ())
+            raise effect.error
+        assert isinstance(effect, Dissolve)  # noqa: S101  the only other effect of Deleted
+
+        async def dissolve(tx: Transaction) -> None:
+            if not await transitions.token_is_live(tx, footing.token.lookup_id):
+                raise TokenRejectedError
+            await transitions.dissolve(tx, footing.peer)
+            await exchanges.begin(tx, replace(record, outcome=Outcome.SUCCEEDED, ended_at=tx.now))
+            tx.audit("peer.unregistered", footing.peer.tenant, footing.peer.name, by="peer")
+
+        await self._store.change(footing.peer.name, dissolve)
+
+    async def drain(self) -> None:
+        """Wait for the exchanges that are running; their callback budget bounds how long."""
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+    def own_credentials(self, tenant: Tenant, token: Token) -> Credentials:
+        """What we say of ourselves, with the token for the reader to use (CO-34)."""
+        public_url = tenant.public_url or self._public_url
+        return Credentials(
+            token=token,
+            url=versions_url(public_url, tenant.id),
+            parties=tenant.parties,
+            hub=next(hub_ids(tenant.parties), None),
+        )
+
+    def _vetted(self, body: Credentials | BrokerError, request: Request) -> Credentials | BrokerError:
+        """What needs more than the object to judge: the URL policy (F9), and a token that is none of ours (CO-41)."""
+        if isinstance(body, BrokerError):
+            return body
+        try:
+            self._urls.check(body.url)
+        except ValueError as err:
+            return CredentialsInvalidError(f"url: {err}")
+        if body.token.appears_in(body.url):
+            return CredentialsInvalidError("url: must not contain the token")
+        if self._issued_by_us(body.token):
+            return CredentialsInvalidError("token: must be generated by you; this one was issued to you or others")
+        try:
+            DIALECTS[str(request.version)].write_credentials(self.own_credentials(request.tenant, body.token))
+        except NotExpressibleError as err:
+            return err
+        return body
+
+    def _issued_by_us(self, token: Token) -> bool:
+        lookup_id = tokens.lookup_id(SecretKind.ISSUED_TOKEN, token.reveal())
+        return lookup_id is not None and self._model.issued(lookup_id) is not None
+
+    async def _exchange(self, request: Request, kind: ExchangeKind, event: Posted | Put) -> Credentials:
+        """Refuse what can be refused at once; else take the lease and begin again from what stands then (F5)."""
+        record = self._record(request, kind)
+        footing = await self._footing(request, event)
+        _, effect = handshake.step(footing.standing, event)
+        if isinstance(effect, Refuse):
+            await self._write_refusal(record, effect.error, ())
+            raise effect.error
+        await self._lease(record)
+        # From here on the exchange runs to its own end: a caller that goes away must not tear it apart (F2 to F4).
+        task = asyncio.create_task(self._under_lease(request, record, event))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return await asyncio.shield(task)
+
+    async def _under_lease(self, request: Request, record: Exchange, event: Posted | Put) -> Credentials:
+        steps: list[Step] = []
+        try:
+            with self._slots.slot(request.tenant.id):
+                footing = await self._footing(request, event)
+                callbacks = self._callbacks(request, footing, event, steps)
+                registration = await _converse(callbacks, footing.standing, event)
+                return await self._commit(request, record, footing, callbacks, registration)
+        except BrokerError as err:
+            await self._fail(record, request.identity.token, err, steps)
+            raise
+        except Exception:
+            await self._fail(record, request.identity.token, InternalError("internal error"), steps)
+            raise
+
+    async def _footing(self, request: Request, event: Posted | Put | Deleted) -> Footing:
+        """Read the peer from the database and judge its token again. Raises TokenRejectedError."""
+        announced = event.body.keys if isinstance(event, Posted | Put) and isinstance(event.body, Credentials) else ()
+        uid, lookup_id = request.identity.peer.uid, request.identity.token.lookup_id
+        peer = await self._store.read(lambda session: peers.find_by_uid(session, uid))
+        token = next((token for token in peer.issued if token.lookup_id == lookup_id), None) if peer else None
+        if peer is None or token is None or reject(peer, token, self._clock()):
+            raise TokenRejectedError
+        tenant = request.tenant.id
+        holders = await self._store.read(lambda session: peers.holders(session, tenant, announced))
+        standing = Standing(
+            terms=peer.terms,
+            presented=token.presented,
+            registration=_registration(peer),
+            answered_at=peer.answered_at,
+            newest_version=peer.newest_version,
+            held_elsewhere=frozenset(key for key, holder in holders.items() if holder != uid),
+            required=request.tenant.policy.required_modules,
+        )
+        return Footing(peer, token, standing)
+
+    async def _lease(self, record: Exchange) -> None:
+        """Wait a little for the exchange before; raises ExchangeInProgressError after that (F5)."""
+        deadline = asyncio.get_running_loop().time() + _WAIT_SECONDS
+
+        async def acquire(tx: Transaction) -> bool:
+            until = tx.now + LEASE_MICROSECONDS
+            acquired = await transitions.acquire_lease(tx, record.peer_uid, record.uid, until)
+            if acquired:
+                await exchanges.begin(tx, replace(record, deadline_at=until))
+            return acquired
+
+        while not await self._store.jot(acquire):
+            if asyncio.get_running_loop().time() > deadline:
+                refusal = ExchangeInProgressError("another exchange of this connection is running; try again")
+                await self._write_refusal(record, refusal, ())
+                raise refusal
+            await asyncio.sleep(_POLL_SECONDS)
+
+    def _callbacks(self, request: Request, footing: Footing, event: Posted | Put, steps: list[Step]) -> Callbacks:
+        held = footing.peer.held if isinstance(event, Put) else None
+        return Callbacks(
+            peers=self._http,
+            dialect=DIALECTS[str(request.version)],
+            clock=self._clock,
+            correlation_id=request.correlation_id,
+            form=request.identity.form,
+            versions_url=event.body.url if isinstance(event.body, Credentials) else "",
+            fallback=self._model.held_token(footing.peer) if held else None,
+            steps=steps,
+        )
+
+    async def _commit(
+        self,
+        request: Request,
+        record: Exchange,
+        footing: Footing,
+        callbacks: Callbacks,
+        registration: Registration,
+    ) -> Credentials:
+        """Everything in one transaction; then, and only then, there is an answer."""
+        peer, shown = footing.peer, footing.token.lookup_id
+        fresh = Token(tokens.mint(SecretKind.ISSUED_TOKEN))
+        policy = request.tenant.policy
+        window = policy.post_retry_window if footing.token.purpose is Purpose.INVITATION else policy.put_retry_window
+        result = transitions.Established(
+            registration=registration,
+            header_form=callbacks.form,
+            held=self._model.data_key(peer.tenant).seal(
+                registration.theirs.token.reveal().encode(), HELD_TOKEN, peer.uid
+            ),
+            issued=tokens.fingerprint(self._pepper, SecretKind.ISSUED_TOKEN, fresh.reveal()),
+            succession=succeed(peer.issued, shown, self._clock(), window * 1_000_000),
+        )
+
+        async def commit(tx: Transaction) -> None:
+            if not await transitions.token_is_live(tx, shown):
+                raise TokenRejectedError
+            if not await transitions.establish(tx, peer, record.uid, result):
+                raise ExchangeInProgressError("the connection was changed from another side meanwhile")
+            lost = await transitions.claim_parties(tx, peer, registration.theirs.parties)
+            if lost is not None:
+                raise PartyNotAllowedError(f"roles: {lost} belongs to another connection")
+            await exchanges.end(tx, record.uid, callbacks.steps, outcome=Outcome.SUCCEEDED)
+            tx.audit(
+                "peer.registered" if record.kind is ExchangeKind.POST else "peer.updated",
+                peer.tenant,
+                peer.name,
+                exchange=record.uid,
+                version=record.version,
+                url=registration.theirs.url,
+                parties=sorted(str(key) for key in registration.theirs.keys),
+                issued=result.issued.lookup_id,
+                replaced=shown,
+            )
+
+        await self._store.change(peer.name, commit)
+        return self.own_credentials(request.tenant, fresh)
+
+    async def _fail(self, record: Exchange, token: IssuedToken, error: BrokerError, steps: Sequence[Step]) -> None:
+        """Release the lease and record the refusal; what stood before stands. The lease ends by itself otherwise."""
+
+        async def give_up(tx: Transaction) -> int:
+            await transitions.release_lease(tx, record.peer_uid, record.uid)
+            await exchanges.end(tx, record.uid, steps, outcome=Outcome.REFUSED, reason=error.reason, message=str(error))
+            return await transitions.count_failure(tx, token.lookup_id)
+
+        try:
+            failures = await self._store.jot(give_up)
+            if token.purpose is Purpose.INVITATION and failures >= _MAX_FAILURES:
+                await self._withdraw(record, token, failures)
+        except StoreUnavailableError:
+            _log.warning("exchange_not_closed", exchange=record.uid)
+
+    async def _withdraw(self, record: Exchange, token: IssuedToken, failures: int) -> None:
+        """An invitation with which nothing but failures came is taken back (RR-21)."""
+
+        async def withdraw(tx: Transaction) -> None:
+            await transitions.revoke(tx, [token.lookup_id])
+            tx.changed("peer", record.peer_uid)
+            tx.audit("invitation.withdrawn", "", record.peer_uid, failures=failures)
+
+        await self._store.change("broker", withdraw)
+
+    async def _write_refusal(self, record: Exchange, error: BrokerError, steps: Sequence[Step]) -> None:
+        """An exchange that never got a lease is on record all the same: operators look here first."""
+
+        async def write(tx: Transaction) -> None:
+            refused = replace(
+                record,
+                outcome=Outcome.REFUSED,
+                reason=error.reason,
+                message=str(error),
+                steps=tuple(steps),
+                ended_at=tx.now,
+            )
+            await exchanges.begin(tx, refused)
+
+        await self._store.jot(write)
+
+    def _record(self, request: Request, kind: ExchangeKind) -> Exchange:
+        return Exchange(
+            uid=str(uuid4()),
+            peer_uid=request.identity.peer.uid,
+            kind=kind,
+            version=str(request.version),
+            correlation_id=request.correlation_id,
+            request_id=request.request_id,
+            started_at=request.arrived,
+            deadline_at=request.arrived + LEASE_MICROSECONDS,
+        )
+
+
+async def _converse(callbacks: Callbacks, standing: Standing, event: handshake.Event) -> Registration:
+    """Run the handshake to its end. Raises the refusal if it ends in one."""
+    state: handshake.State = standing
+    while True:
+        state, effect = handshake.step(state, event)
+        match effect:
+            case Refuse(error):
+                raise error
+            case Establish(registration):
+                return registration
+            case ReadVersions() | ReadEndpoints():
+                event = await callbacks.ask(effect)
+            case Dissolve():
+                raise handshake.IllegalTransitionError("a POST or PUT cannot end a registration")
+
+
+def _registration(peer: Peer) -> Registration | None:
+    """What the core compares a new exchange with; the held token is not needed for that."""
+    if peer.state is not PeerState.REGISTERED or peer.version is None or peer.versions_url is None:
+        return None
+    theirs = Credentials(Token("-"), peer.versions_url, peer.parties, peer.hub)
+    return Registration(peer.version, theirs, peer.endpoints)

@@ -1,0 +1,188 @@
+"""Around every RPC: message ids, one log event, deadline, authentication, permission, and the last-resort mapping.
+
+From outside in: log what happened; let no exception out that is not a refusal; find out who calls; look up the row of
+the permission table; give the handler as long as the caller waits, and never longer than the method's limit.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, Final, TypeAlias
+from uuid import uuid4
+
+import grpc
+import structlog
+from grpc.aio import AbortError, ServicerContext
+
+from broker import tokens
+from broker.core.caller import Caller
+from broker.errors import (
+    BrokerError,
+    CallerUnauthenticatedError,
+    DeadlineExceededError,
+    InternalError,
+)
+from broker.readmodel import ReadModel
+from broker.rpc import calls
+from broker.rpc.permissions import RULES, Rule, authorise
+from broker.rpc.refusals import refuse
+from broker.tokens import Pepper, SecretKind
+
+_log = structlog.get_logger("broker.rpc")
+
+UNARY_SECONDS: Final = 10.0
+EXCHANGE_SECONDS: Final = 45.0
+_LIMITS: Final = {
+    "/ocpi_broker.v1.OcpiService/Register": EXCHANGE_SECONDS,
+    "/ocpi_broker.v1.OcpiService/Update": EXCHANGE_SECONDS,
+}
+_MAX_ID: Final = 128
+
+Context: TypeAlias = "ServicerContext[Any, Any]"
+Handler = Callable[[Any, Context], Awaitable[Any]]
+MethodHandler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+MaybeHandler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
+
+
+class Guard(grpc.aio.ServerInterceptor):
+    """Wraps each method once and keeps the result."""
+
+    def __init__(self, model: ReadModel, peppers: Mapping[str, Pepper]) -> None:
+        self._model = model
+        self._peppers = peppers
+        self._guarded: dict[str, MethodHandler] = {}
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[MaybeHandler]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:
+        method = handler_call_details.method
+        known = self._guarded.get(method)
+        if known is not None:
+            return known
+        handler = await continuation(handler_call_details)
+        if handler is None or method not in RULES:
+            return handler
+        self._guarded[method] = guarded = self._guard(method, handler)
+        return guarded
+
+    def _guard(self, method: str, handler: MethodHandler) -> MethodHandler:
+        rule = RULES[method]
+        if rule.public:
+            return handler
+        if handler.unary_unary is not None:
+            return grpc.unary_unary_rpc_method_handler(
+                self._unary(method, rule, handler.unary_unary),
+                handler.request_deserializer,
+                handler.response_serializer,
+            )
+        if handler.stream_stream is not None:
+            return grpc.stream_stream_rpc_method_handler(
+                self._stream(rule, handler.stream_stream), handler.request_deserializer, handler.response_serializer
+            )
+        raise RuntimeError(f"{method} has a shape that is not guarded")
+
+    def _unary(self, method: str, rule: Rule, handler: Any) -> Handler:
+        name = method.removeprefix("/ocpi_broker.v1.")
+        limit = _LIMITS.get(method, UNARY_SECONDS)
+
+        async def serve(request: Any, context: Context) -> Any:
+            started = time.perf_counter()
+            metadata = _metadata(context)
+            outcome = "OK"
+            try:
+                call = self._identified(metadata)
+                await self._authorise(rule, call.caller, request)
+                calls.begin(call)
+                async with asyncio.timeout(_time_left(context, limit)):
+                    return await handler(request, context)
+            except BrokerError as err:
+                outcome = err.reason
+                await refuse(context, err)
+            except TimeoutError:
+                outcome = DeadlineExceededError.reason
+                await refuse(context, DeadlineExceededError("the call's time is up"))
+            except (asyncio.CancelledError, AbortError):
+                outcome = "CANCELLED"
+                raise
+            except Exception:  # noqa: BLE001  the last resort: grpc.aio would send its text to the caller
+                outcome = InternalError.reason
+                await refuse(context, _defect(name))
+            finally:
+                _log.info(
+                    "rpc",
+                    method=name,
+                    outcome=outcome,
+                    caller=self._caller_name(metadata),
+                    request_id=metadata.get("x-request-id", "")[:_MAX_ID],
+                    duration_ms=round((time.perf_counter() - started) * 1000, 2),
+                )
+
+        return serve
+
+    def _stream(self, rule: Rule, handler: Any) -> Any:
+        async def serve(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
+            try:
+                await self._authorise(rule, self._identified(_metadata(context)).caller, None)
+            except BrokerError as err:
+                await refuse(context, err)
+            async for response in handler(requests, context):
+                yield response
+
+        return serve
+
+    def _identified(self, metadata: Mapping[str, str]) -> calls.Call:
+        caller = self._caller(metadata)
+        if caller is None:
+            raise CallerUnauthenticatedError("send a valid service key as metadata: authorization: Bearer KEY")
+        request_id = metadata.get("x-request-id", "")[:_MAX_ID] or str(uuid4())
+        return calls.Call(caller, request_id, metadata.get("x-correlation-id", "")[:_MAX_ID] or request_id)
+
+    def _caller(self, metadata: Mapping[str, str]) -> Caller | None:
+        scheme, _, key = metadata.get("authorization", "").partition(" ")
+        lookup_id = tokens.lookup_id(SecretKind.SERVICE_KEY, key) if scheme.lower() == "bearer" else None
+        caller = self._model.caller(lookup_id) if lookup_id else None
+        pepper = self._peppers.get(caller.pepper_id) if caller else None
+        if caller is None or pepper is None or not tokens.matches(pepper, key, caller.digest):
+            return None
+        return caller
+
+    def _caller_name(self, metadata: Mapping[str, str]) -> str:
+        """For the log: by the lookup id alone, whether or not the key was good."""
+        lookup_id = tokens.lookup_id(SecretKind.SERVICE_KEY, metadata.get("authorization", "").partition(" ")[2])
+        caller = self._model.caller(lookup_id) if lookup_id else None
+        return caller.id if caller else ""
+
+    async def _authorise(self, rule: Rule, caller: Caller, request: Any) -> None:
+        tenant = rule.tenant(request)
+        exists = tenant is None or self._model.tenant(tenant) is not None
+        if not exists and not rule.creates_tenant and caller.role in rule.roles:
+            # Another broker may have created it a moment ago.
+            await self._model.catch_up()
+            exists = tenant is None or self._model.tenant(tenant) is not None
+        authorise(rule, caller, tenant, exists=exists)
+
+
+def _metadata(context: Context) -> dict[str, str]:
+    """Text metadata; a key that is sent twice counts as not sent, so that nobody slips a second one in."""
+    found: dict[str, str] = {}
+    doubled = set()
+    for key, value in context.invocation_metadata() or ():
+        if key in found:
+            doubled.add(key)
+        if isinstance(value, str):
+            found[key] = value
+    return {key: value for key, value in found.items() if key not in doubled}
+
+
+def _time_left(context: Context, limit: float) -> float:
+    """A caller without a deadline gets the method's limit."""
+    left = context.time_remaining()
+    return limit if left is None else min(left, limit)
+
+
+def _defect(method: str) -> InternalError:
+    error_id = uuid4().hex
+    _log.exception("defect", method=method, error_id=error_id)
+    return InternalError(f"internal error {error_id}")

@@ -1,0 +1,140 @@
+"""OcpiService: what external peers cause through the gateway. The order of checks is the decision table's."""
+
+from typing import Any, TypeAlias
+
+from grpc.aio import ServicerContext
+
+from broker.authenticator import Authenticator, Identity
+from broker.clock import Clock
+from broker.contract.parties import credentials_from_pb, credentials_to_pb, endpoint_to_pb
+from broker.contract.values import invalid
+from broker.core import paths
+from broker.core.model import Credentials, Endpoint, InterfaceRole, Tenant, Version
+from broker.core.negotiation import CREDENTIALS
+from broker.core.peer import Rejection
+from broker.errors import (
+    BodyNotJsonError,
+    BodyTooLargeError,
+    BrokerError,
+    CredentialsInvalidError,
+    InvalidArgumentError,
+    TokenRejectedError,
+    VersionNotOfferedError,
+)
+from broker.limits import FailureLimit
+from broker.readmodel import ReadModel
+from broker.registrar import Registrar, Request
+from broker.rpc import calls
+from ocpi_broker.v1 import ocpi_service_pb2 as pb
+from ocpi_broker.v1 import ocpi_service_pb2_grpc as rpc
+from ocpi_broker.v1 import reasons_pb2
+
+Context: TypeAlias = "ServicerContext[Any, Any]"
+
+_UNREADABLE = {
+    reasons_pb2.REASON_BODY_NOT_JSON: BodyNotJsonError,
+    reasons_pb2.REASON_BODY_TOO_LARGE: BodyTooLargeError,
+    reasons_pb2.REASON_CREDENTIALS_INVALID: CredentialsInvalidError,
+}
+
+
+class OcpiServicer(rpc.OcpiServiceServicer):
+    """Recognises the peer, then reads or hands over to the registrar."""
+
+    def __init__(
+        self,
+        model: ReadModel,
+        authenticator: Authenticator,
+        registrar: Registrar,
+        failures: FailureLimit,
+        clock: Clock,
+        *,
+        public_url: str,
+    ) -> None:
+        self._model = model
+        self._authenticator = authenticator
+        self._registrar = registrar
+        self._failures = failures
+        self._clock = clock
+        self._public_url = public_url
+
+    async def ListVersions(self, request: pb.ListVersionsRequest, _context: Context) -> pb.ListVersionsResponse:
+        _, tenant = await self._recognise(request.call)
+        public_url = tenant.public_url or self._public_url
+        return pb.ListVersionsResponse(
+            versions=[
+                pb.ListVersionsResponse.Version(
+                    version=str(version), url=paths.details_url(public_url, tenant.id, version)
+                )
+                for version in tenant.versions
+            ]
+        )
+
+    async def GetVersionDetails(
+        self, request: pb.GetVersionDetailsRequest, _context: Context
+    ) -> pb.GetVersionDetailsResponse:
+        _, tenant = await self._recognise(request.call)
+        version = _offered(tenant, request.version)
+        credentials_url = paths.credentials_url(tenant.public_url or self._public_url, tenant.id, version)
+        endpoints = [Endpoint(CREDENTIALS, InterfaceRole.SENDER, credentials_url)]
+        endpoints += [endpoint for listed_in, endpoint in tenant.endpoints if listed_in == version]
+        return pb.GetVersionDetailsResponse(version=str(version), endpoints=map(endpoint_to_pb, endpoints))
+
+    async def GetCredentials(self, request: pb.GetCredentialsRequest, _context: Context) -> pb.GetCredentialsResponse:
+        """Ours, echoing the presented token; never a new one (GT-01, GT-02)."""
+        identity, tenant = await self._recognise(request.call)
+        _offered(tenant, request.version)
+        ours = self._registrar.own_credentials(tenant, identity.text)
+        return pb.GetCredentialsResponse(credentials=credentials_to_pb(ours))
+
+    async def Register(self, request: pb.RegisterRequest, _context: Context) -> pb.RegisterResponse:
+        exchange = await self._request(request.call, request.version)
+        ours = await self._registrar.register(exchange, _body(request))
+        return pb.RegisterResponse(credentials=credentials_to_pb(ours))
+
+    async def Update(self, request: pb.UpdateRequest, _context: Context) -> pb.UpdateResponse:
+        exchange = await self._request(request.call, request.version)
+        ours = await self._registrar.update(exchange, _body(request))
+        return pb.UpdateResponse(credentials=credentials_to_pb(ours))
+
+    async def Unregister(self, request: pb.UnregisterRequest, _context: Context) -> pb.UnregisterResponse:
+        await self._registrar.unregister(await self._request(request.call, request.version))
+        return pb.UnregisterResponse()
+
+    async def _request(self, call: pb.OcpiCall, version: str) -> Request:
+        arrived = self._clock()
+        identity, tenant = await self._recognise(call)
+        ids = calls.current()
+        return Request(tenant, identity, _offered(tenant, version), arrived, ids.request_id, ids.correlation_id)
+
+    async def _recognise(self, call: pb.OcpiCall) -> tuple[Identity, Tenant]:
+        """The peer and the tenant addressed; the tenant comes from the token, the path only cross-checks it (F21)."""
+        found = await self._authenticator.identify(call.authorization, lambda peer: peer.tenant == call.tenant)
+        tenant = self._model.tenant(call.tenant)
+        if isinstance(found, Rejection) or tenant is None:
+            self._failures.count(call.source)
+            raise TokenRejectedError
+        return found, tenant
+
+
+def _offered(tenant: Tenant, version: str) -> Version:
+    for offered in tenant.versions:
+        if str(offered) == version:
+            return offered
+    raise VersionNotOfferedError("this OCPI version is not offered here")
+
+
+def _body(request: pb.RegisterRequest | pb.UpdateRequest) -> Credentials | BrokerError:
+    """What the peer announced, or the refusal that its body would cause."""
+    match request.WhichOneof("body"):
+        case "credentials":
+            try:
+                return credentials_from_pb(request.credentials)
+            except InvalidArgumentError as err:
+                return CredentialsInvalidError(str(err))
+        case "unreadable":
+            kind = _UNREADABLE.get(request.unreadable.reason)
+            if kind is None:
+                raise invalid("unreadable.reason", "is not a reason that a body can have")
+            return kind(request.unreadable.message)
+    raise invalid("body", "is required")

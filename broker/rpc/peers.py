@@ -1,0 +1,228 @@
+"""PeerService: what operators do with the peers of a tenant."""
+
+import secrets
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+from uuid import uuid4
+
+from grpc.aio import ServicerContext
+
+from broker import tokens
+from broker.clock import Clock
+from broker.contract.names import peer_of, resource_id, tenant_of
+from broker.contract.peers import exchange_to_pb, peer_to_pb, terms_from_pb
+from broker.contract.values import Violations, etag, page_size, seconds_from_pb, timestamp
+from broker.core import paths
+from broker.core.model import HeaderForm, Terms, Token
+from broker.core.peer import Peer, Purpose
+from broker.errors import AlreadyExistsError, EtagMismatchError, NotFoundError, WrongStateError
+from broker.ocpi.authorization import write_authorization
+from broker.readmodel import ReadModel
+from broker.rpc.mutations import Mutations
+from broker.rpc.pages import Pages
+from broker.store import exchanges, peers, transitions
+from broker.store.transactions import Store, Transaction
+from broker.tokens import Pepper, SecretKind
+from broker.urls import UrlPolicy
+from ocpi_broker.v1 import peer_service_pb2 as pb
+from ocpi_broker.v1 import peer_service_pb2_grpc as rpc
+from ocpi_broker.v1 import resources_pb2
+
+Context: TypeAlias = "ServicerContext[Any, Any]"
+
+
+@dataclass(frozen=True, slots=True)
+class _Invitation:
+    """Token A on its way out; its text is in this answer and nowhere else."""
+
+    peer: Peer
+    token: Token
+    expires: int
+
+
+class PeerServicer(rpc.PeerServiceServicer):
+    """Reads straight from the store; changes through Mutations."""
+
+    def __init__(
+        self,
+        store: Store,
+        model: ReadModel,
+        mutations: Mutations,
+        pages: Pages,
+        pepper: Pepper,
+        urls: UrlPolicy,
+        clock: Clock,
+        *,
+        public_url: str,
+    ) -> None:
+        self._store = store
+        self._model = model
+        self._mutations = mutations
+        self._pages = pages
+        self._pepper = pepper
+        self._urls = urls
+        self._clock = clock
+        self._public_url = public_url
+
+    async def InvitePeer(self, request: pb.InvitePeerRequest, _context: Context) -> pb.InvitePeerResponse:
+        tenant = tenant_of(request.parent, "parent")
+        terms, lifetime = self._wanted(request, tenant)
+
+        async def invite(tx: Transaction) -> pb.InvitePeerResponse:
+            uid = str(uuid4())
+            peer_id = await self._insert(tx, uid, tenant, request.peer_id, terms)
+            tx.audit(
+                "peer.invited", tenant, f"tenants/{tenant}/peers/{peer_id}", parties=sorted(map(str, terms.parties))
+            )
+            invitation = await self._issue_invitation(tx, await _read(tx, tenant, peer_id), lifetime)
+            return pb.InvitePeerResponse(**self._shown_once(invitation))
+
+        return await self._mutations.perform(request, request.request_id, pb.InvitePeerResponse, invite)
+
+    async def ResetPeer(self, request: pb.ResetPeerRequest, _context: Context) -> pb.ResetPeerResponse:
+        tenant, _ = peer_of(request.name, "name")
+        lifetime = self._lifetime(request, tenant)
+
+        async def reset(tx: Transaction) -> pb.ResetPeerResponse:
+            peer = await self._locked(tx, request.name, request.etag)
+            await transitions.invite_again(tx, peer)
+            tx.audit("peer.reset", tenant, peer.name)
+            invitation = await self._issue_invitation(tx, peer, lifetime)
+            return pb.ResetPeerResponse(**self._shown_once(invitation))
+
+        return await self._mutations.perform(request, request.request_id, pb.ResetPeerResponse, reset)
+
+    async def GetPeer(self, request: pb.GetPeerRequest, _context: Context) -> pb.GetPeerResponse:
+        tenant, peer_id = peer_of(request.name, "name")
+        peer = await self._store.read(lambda session: peers.find(session, tenant, peer_id))
+        return pb.GetPeerResponse(peer=self._message(_found(peer)))
+
+    async def ListPeers(self, request: pb.ListPeersRequest, _context: Context) -> pb.ListPeersResponse:
+        tenant, size = tenant_of(request.parent, "parent"), page_size(request.page_size)
+        what = f"peers of {tenant}"
+        after = self._pages.read(what, request.page_token) or ""
+        found = await self._store.read(lambda session: peers.page(session, tenant, after, size + 1))
+        page = found[:size]
+        more = self._pages.write(what, page[-1].id) if len(found) > size else ""
+        return pb.ListPeersResponse(peers=map(self._message, page), next_page_token=more)
+
+    async def UnregisterPeer(self, request: pb.UnregisterPeerRequest, _context: Context) -> pb.UnregisterPeerResponse:
+        async def unregister(tx: Transaction) -> pb.UnregisterPeerResponse:
+            peer = await self._locked(tx, request.name, request.etag)
+            if not await transitions.dissolve(tx, peer):
+                raise WrongStateError("the peer is not registered")
+            tx.audit("peer.unregistered", peer.tenant, peer.name, by="operator")
+            return pb.UnregisterPeerResponse(peer=await self._reread(tx, peer))
+
+        return await self._mutations.perform(request, request.request_id, pb.UnregisterPeerResponse, unregister)
+
+    async def BlockPeer(self, request: pb.BlockPeerRequest, _context: Context) -> pb.BlockPeerResponse:
+        async def block(tx: Transaction) -> pb.BlockPeerResponse:
+            peer = await self._locked(tx, request.name, request.etag)
+            await transitions.block(tx, peer, blocked=True)
+            tx.audit("peer.blocked", peer.tenant, peer.name)
+            return pb.BlockPeerResponse(peer=await self._reread(tx, peer))
+
+        return await self._mutations.perform(request, request.request_id, pb.BlockPeerResponse, block)
+
+    async def UnblockPeer(self, request: pb.UnblockPeerRequest, _context: Context) -> pb.UnblockPeerResponse:
+        async def unblock(tx: Transaction) -> pb.UnblockPeerResponse:
+            peer = await self._locked(tx, request.name, request.etag)
+            await transitions.block(tx, peer, blocked=False)
+            tx.audit("peer.unblocked", peer.tenant, peer.name)
+            return pb.UnblockPeerResponse(peer=await self._reread(tx, peer))
+
+        return await self._mutations.perform(request, request.request_id, pb.UnblockPeerResponse, unblock)
+
+    async def ListExchanges(self, request: pb.ListExchangesRequest, _context: Context) -> pb.ListExchangesResponse:
+        tenant, peer_id = peer_of(request.parent, "parent")
+        size = page_size(request.page_size)
+        peer = _found(await self._store.read(lambda session: peers.find(session, tenant, peer_id)))
+        what = f"exchanges of {peer.uid}"
+        place = self._pages.read(what, request.page_token)
+        before = (int(place[0]), str(place[1])) if place else None
+        now = self._clock()
+        found = await self._store.read(lambda session: exchanges.page(session, peer.uid, before, size + 1, now))
+        page = found[:size]
+        more = self._pages.write(what, [page[-1].started_at, page[-1].uid]) if len(found) > size else ""
+        return pb.ListExchangesResponse(exchanges=map(exchange_to_pb, page), next_page_token=more)
+
+    def _wanted(self, request: pb.InvitePeerRequest, tenant: str) -> tuple[Terms, int]:
+        """The terms and the lifetime in seconds. Raises InvalidArgumentError with everything that is wrong."""
+        found = Violations()
+        if request.peer_id:
+            with found.of("peer_id"):
+                resource_id(request.peer_id)
+        terms = terms_from_pb(request.terms, found)
+        if terms.versions_url is not None:
+            with found.of("terms.versions_url"):
+                self._urls.check(terms.versions_url)
+        lifetime = 0
+        with found.of("expiry"):
+            lifetime = self._lifetime(request, tenant)
+        found.check()
+        return terms, lifetime
+
+    def _lifetime(self, request: pb.InvitePeerRequest | pb.ResetPeerRequest, tenant: str) -> int:
+        if not request.HasField("expiry"):
+            return self._model.policy(tenant).invitation_expiry
+        return seconds_from_pb(request.expiry)
+
+    async def _insert(self, tx: Transaction, uid: str, tenant: str, wanted: str, terms: Terms) -> str:
+        """Create the peer; its id is the one wanted, or made from its first party."""
+        if wanted:
+            if not await transitions.insert_invited(tx, uid, tenant, wanted, terms):
+                raise AlreadyExistsError(f"there is a peer {wanted}; use ResetPeer to invite it again")
+            return wanted
+        first = min((str(key) for key in terms.parties), default="peer")
+        base = first.lower().replace("/", "-")
+        peer_id = base
+        while not await transitions.insert_invited(tx, uid, tenant, peer_id, terms):
+            peer_id = f"{base}-{secrets.token_hex(3)}"
+        return peer_id
+
+    async def _issue_invitation(self, tx: Transaction, peer: Peer, lifetime: int) -> _Invitation:
+        text = tokens.mint(SecretKind.ISSUED_TOKEN)
+        fingerprint = tokens.fingerprint(self._pepper, SecretKind.ISSUED_TOKEN, text)
+        expires = tx.now + lifetime * 1_000_000
+        await transitions.issue(tx, peer.uid, peer.tenant, Purpose.INVITATION, fingerprint, expires)
+        tx.audit("invitation.issued", peer.tenant, peer.name, lookup_id=fingerprint.lookup_id)
+        return _Invitation(await _read(tx, peer.tenant, peer.id), Token(text), expires)
+
+    def _shown_once(self, invitation: _Invitation) -> dict[str, Any]:
+        tenant = self._model.tenant(invitation.peer.tenant)
+        public_url = (tenant.public_url if tenant else None) or self._public_url
+        return {
+            "peer": self._message(invitation.peer),
+            "token": invitation.token.reveal(),
+            "authorization": write_authorization(invitation.token, HeaderForm.BASE64),
+            "versions_url": paths.versions_url(public_url, invitation.peer.tenant),
+            "expire_time": timestamp(invitation.expires),
+        }
+
+    async def _locked(self, tx: Transaction, name: str, expected: str) -> Peer:
+        """The peer, with its row locked. Raises NotFoundError, EtagMismatchError."""
+        tenant, peer_id = peer_of(name, "name")
+        await transitions.lock(tx, tenant, peer_id)
+        peer = _found(await peers.find(tx.session, tenant, peer_id))
+        if expected and expected != etag(peer.revision):
+            raise EtagMismatchError(f"the peer has changed; its etag is now {etag(peer.revision)}")
+        return peer
+
+    async def _reread(self, tx: Transaction, peer: Peer) -> resources_pb2.Peer:
+        return self._message(await _read(tx, peer.tenant, peer.id))
+
+    def _message(self, peer: Peer) -> resources_pb2.Peer:
+        return peer_to_pb(peer, self._clock())
+
+
+async def _read(tx: Transaction, tenant: str, peer_id: str) -> Peer:
+    """As this transaction has left it."""
+    tx.session.expire_all()
+    return _found(await peers.find(tx.session, tenant, peer_id))
+
+
+def _found(peer: Peer | None) -> Peer:
+    if peer is None:
+        raise NotFoundError("there is no such peer")
+    return peer

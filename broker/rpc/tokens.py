@@ -1,0 +1,171 @@
+"""TokenService: the hot path, answered from memory."""
+
+from typing import Any, TypeAlias
+
+from grpc.aio import ServicerContext
+
+from broker.authenticator import Authenticator, registration_only
+from broker.contract.names import peer_of, tenant_of
+from broker.contract.parties import (
+    endpoint_to_pb,
+    interface_role_from_pb,
+    party_to_pb,
+    role_from_pb,
+)
+from broker.contract.peers import rejection_to_pb
+from broker.contract.values import invalid
+from broker.core.model import Endpoint, HeaderForm, InterfaceRole, country_code, party_id
+from broker.core.peer import Peer, PeerState, Rejection
+from broker.disclosures import Disclosures
+from broker.errors import (
+    BrokerError,
+    EndpointNotFoundError,
+    InvalidArgumentError,
+    NotFoundError,
+    PeerBlockedError,
+    WrongStateError,
+)
+from broker.ocpi.authorization import write_authorization
+from broker.readmodel import ReadModel
+from broker.rpc import calls
+from ocpi_broker.v1 import token_service_pb2 as pb
+from ocpi_broker.v1 import token_service_pb2_grpc as rpc
+
+Context: TypeAlias = "ServicerContext[Any, Any]"
+
+MAX_BATCH = 500
+_OPEN_TO_INVITATIONS = frozenset({"versions", "credentials"})
+
+
+class TokenServicer(rpc.TokenServiceServicer):
+    """Gives out held tokens and verifies issued ones."""
+
+    def __init__(self, model: ReadModel, authenticator: Authenticator, disclosures: Disclosures) -> None:
+        self._model = model
+        self._authenticator = authenticator
+        self._disclosures = disclosures
+
+    async def GetPeerToken(self, request: pb.GetPeerTokenRequest, _context: Context) -> pb.GetPeerTokenResponse:
+        self._model.require_fresh()
+        await self._model.reach(request.min_revision)
+        return self._peer_token(tenant_of(request.parent, "parent"), request)
+
+    async def BatchGetPeerTokens(
+        self, request: pb.BatchGetPeerTokensRequest, _context: Context
+    ) -> pb.BatchGetPeerTokensResponse:
+        if not 1 <= len(request.requests) <= MAX_BATCH:
+            raise invalid("requests", f"must have 1 to {MAX_BATCH} entries")
+        self._model.require_fresh()
+        await self._model.reach(max(entry.min_revision for entry in request.requests))
+        tenant = tenant_of(request.parent, "parent")
+        return pb.BatchGetPeerTokensResponse(
+            results=[self._result(tenant, request.parent, entry) for entry in request.requests]
+        )
+
+    async def VerifyToken(self, request: pb.VerifyTokenRequest, _context: Context) -> pb.VerifyTokenResponse:
+        await self._model.reach(request.min_revision)
+        caller = calls.current().caller
+        wanted = tenant_of(request.parent, "parent") if request.parent else None
+        found = await self._authenticator.identify(
+            [request.authorization],
+            lambda peer: caller.may_act_for(peer.tenant) and wanted in (None, peer.tenant),
+        )
+        if isinstance(found, Rejection):
+            return self._rejected(found)
+        if registration_only(found) and request.module not in _OPEN_TO_INVITATIONS:
+            return self._rejected(Rejection.REGISTRATION_ONLY)
+        peer, invitation = found.peer, registration_only(found)
+        return pb.VerifyTokenResponse(
+            valid=True,
+            tenant=f"tenants/{peer.tenant}",
+            peer=peer.name,
+            parties=[] if invitation else map(party_to_pb, peer.parties),
+            version="" if invitation else str(peer.version or ""),
+            registration_only=invitation,
+            revision=self._model.revision,
+        )
+
+    def _rejected(self, rejection: Rejection) -> pb.VerifyTokenResponse:
+        return pb.VerifyTokenResponse(rejection=rejection_to_pb(rejection), revision=self._model.revision)
+
+    def _result(
+        self, tenant: str, parent: str, request: pb.GetPeerTokenRequest
+    ) -> pb.BatchGetPeerTokensResponse.Result:
+        try:
+            if request.parent not in ("", parent):
+                raise invalid("parent", "must be empty or the batch's parent")
+            return pb.BatchGetPeerTokensResponse.Result(token=self._peer_token(tenant, request))
+        except BrokerError as err:
+            return pb.BatchGetPeerTokensResponse.Result(refusal=pb.Refusal(reason=err.reason, message=str(err)))
+
+    def _peer_token(self, tenant: str, request: pb.GetPeerTokenRequest) -> pb.GetPeerTokenResponse:
+        peer = self._usable(self._find(tenant, request))
+        endpoint = _endpoint(peer, request.module, interface_role_from_pb(request.interface_role))
+        token = self._model.held_token(peer)
+        self._disclosures.note(calls.current().caller, peer)
+        return pb.GetPeerTokenResponse(
+            peer=peer.name,
+            token=token.reveal(),
+            authorization=write_authorization(token, peer.header_form or HeaderForm.BASE64),
+            version=str(peer.version or ""),
+            versions_url=peer.versions_url or "",
+            endpoint_url=endpoint.url if endpoint else "",
+            endpoints=map(endpoint_to_pb, peer.endpoints),
+            parties=map(party_to_pb, peer.parties),
+            revision=self._model.revision,
+        )
+
+    def _find(self, tenant: str, request: pb.GetPeerTokenRequest) -> Peer:
+        match request.WhichOneof("target"):
+            case "peer":
+                named_tenant, peer_id = peer_of(request.peer, "peer")
+                if named_tenant != tenant:
+                    raise invalid("peer", "must be below parent")
+                peer = self._model.peer(tenant, peer_id)
+                if peer is None:
+                    raise NotFoundError("there is no such peer")
+                return peer
+            case "party":
+                return self._holder(tenant, request.party)
+        raise invalid("target", "name a peer or a party")
+
+    def _holder(self, tenant: str, key: pb.PartyKey) -> Peer:
+        """The peer that holds the party; without a role, if one peer holds it in all its roles (PR-03)."""
+        role = role_from_pb(key.role)
+        holders = self._model.holders(
+            tenant, _field("party.country_code", country_code, key.country_code),
+            _field("party.party_id", party_id, key.party_id),
+        )  # fmt: skip
+        found = {peer.uid: peer for name, peer in holders.items() if role is None or name == role.value}
+        if not found:
+            raise NotFoundError("no registered peer holds this party")
+        if len(found) > 1:
+            raise invalid("party.role", "is needed: several peers hold this party in different roles")
+        return next(iter(found.values()))
+
+    def _usable(self, peer: Peer) -> Peer:
+        if peer.blocked:
+            raise PeerBlockedError("the peer is blocked: its token is not to be used")
+        if peer.state is not PeerState.REGISTERED:
+            raise WrongStateError(f"the peer is {peer.state.value}: there is no token for it")
+        return peer
+
+
+def _field(name: str, read: Any, value: str) -> str:
+    try:
+        return str(read(value))
+    except ValueError as err:
+        raise InvalidArgumentError([(name, str(err))]) from None
+
+
+def _endpoint(peer: Peer, module: str, role: InterfaceRole | None) -> Endpoint | None:
+    """The endpoint asked for. Raises EndpointNotFoundError, or InvalidArgumentError if a role is needed to choose."""
+    if not module:
+        return None
+    found = [item for item in peer.endpoints if item.module == module and (role is None or item.role in (role, None))]
+    if not found:
+        wanted = f"{module}/{role.value}" if role else module
+        raise EndpointNotFoundError(f"the peer has no endpoint {wanted}")
+    if len(found) > 1:
+        raise invalid("interface_role", f"is needed: the peer serves {module} in both roles")
+    return found[0]

@@ -1,0 +1,58 @@
+"""The gateway as an ASGI application: OCPI over HTTP in front, one gRPC channel behind. It keeps no state."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from grpc.aio import Channel
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gateway import visit
+from gateway.answers import not_found
+from gateway.credentials import Credentials
+from gateway.layers import EchoedIds, Journal, LastResort, Slashless
+from gateway.resource import Resource
+from gateway.upstream import Upstream
+from gateway.versions import Versions
+
+BODY_LIMIT = 1 << 20
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def create_app(
+    channel: Channel, service_key: str, *, body_limit: int = BODY_LIMIT, clock: Callable[[], datetime] = utc_now
+) -> ASGIApp:
+    upstream = Upstream(channel, service_key)
+
+    async def no_such_path(scope: Scope, _receive: Receive, send: Send) -> None:
+        await visit.reply(not_found(clock()), scope, send)
+
+    router = Router(_routes(upstream, body_limit, clock), redirect_slashes=False, default=no_such_path)
+    return EchoedIds(Journal(LastResort(Slashless(router), clock)), uuid4)
+
+
+def _routes(upstream: Upstream, body_limit: int, clock: Callable[[], datetime]) -> list[Route]:
+    """The default tenant's first: a first segment that is a version or a module never is a tenant."""
+    versions = Versions(upstream)
+    credentials = Credentials(upstream, body_limit)
+    resources = {
+        "/versions": Resource("versions", {"GET": versions.list}, upstream, clock),
+        "/{version}/credentials": Resource(
+            "credentials",
+            {
+                "GET": credentials.get,
+                "POST": credentials.register,
+                "PUT": credentials.update,
+                "DELETE": credentials.unregister,
+            },
+            upstream,
+            clock,
+        ),
+        "/{version}": Resource("versions", {"GET": versions.details}, upstream, clock),
+    }
+    prefixes = ("/ocpi", "/ocpi/{tenant}")
+    return [Route(prefix + path, resource) for prefix in prefixes for path, resource in resources.items()]

@@ -1,0 +1,116 @@
+"""One OCPI resource: who asks for what at which tenant, asked of the broker, answered as an envelope.
+
+The path only says which tenant is addressed; whether the token fits is decided by the broker (F21).
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from grpc.aio import AioRpcError
+from starlette.types import Receive, Scope, Send
+
+from broker.core.model import Version
+from broker.ocpi import DIALECTS
+from broker.ocpi.dialect import Dialect
+from broker.ocpi.envelope import success
+from gateway import answers, refusals, visit
+from gateway.answers import Answer
+from gateway.upstream import READ_TIMEOUT, Metadata, Upstream
+from ocpi_broker.v1.ocpi_service_pb2 import OcpiCall
+from ocpi_broker.v1.token_service_pb2 import VerifyTokenRequest
+
+DEFAULT_TENANT = "default"
+
+_TENANT = re.compile(r"[a-z0-9-]{1,40}")
+_RESERVED = frozenset({"versions", "credentials", "hubclientinfo"})
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request, read as far as it goes without its body. version is one of DIALECTS, or empty above all versions."""
+
+    call: OcpiCall
+    version: str
+    metadata: Metadata
+    scope: Scope
+    receive: Receive
+
+    @property
+    def dialect(self) -> Dialect:
+        return DIALECTS[self.version]
+
+
+Handler = Callable[[Asked], Awaitable[object]]
+"""Asks the broker. Returns the data of the envelope, None for none; raises AioRpcError if it is refused."""
+
+
+class Resource:
+    """An ASGI application for one resource of every tenant: a handler per method, 405 for all other methods."""
+
+    def __init__(self, module: str, handlers: Mapping[str, Handler], upstream: Upstream, clock: Clock) -> None:
+        self._module = module
+        # RFC 9110: who serves GET serves HEAD. The server leaves the body out.
+        self._handlers = {**handlers, "HEAD": handlers["GET"]}
+        self._allow = ", ".join(handlers)
+        self._upstream = upstream
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await visit.reply(await self._answer(scope, receive), scope, send)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
+        tenant = scope["path_params"].get("tenant", DEFAULT_TENANT)
+        version = scope["path_params"].get("version", "")
+        if not is_tenant(tenant) or (version and not is_version(version)):
+            return answers.not_found(self._clock())
+        if version and version not in DIALECTS:
+            return answers.version_not_spoken(self._clock())
+        metadata = self._upstream.metadata(visit.current(scope).ids)
+        asked = Asked(read_call(scope, tenant), version, metadata, scope, receive)
+        try:
+            return await self._ask(asked)
+        except AioRpcError as error:
+            return refusals.refused(error, self._clock())
+
+    async def _ask(self, asked: Asked) -> Answer:
+        handler = self._handlers.get(asked.scope["method"])
+        if handler is None:
+            return await self._method_not_allowed(asked)
+        data = await handler(asked)
+        return Answer(success(data, self._clock()))
+
+    async def _method_not_allowed(self, asked: Asked) -> Answer:
+        """Only those who may ask learn which methods there are."""
+        values = asked.call.authorization
+        if len(values) != 1:
+            return refusals.token_rejected(self._clock())
+        parent = f"tenants/{asked.call.tenant}"
+        request = VerifyTokenRequest(authorization=values[0], parent=parent, module=self._module)
+        verified = await self._upstream.tokens.VerifyToken(request, metadata=asked.metadata, timeout=READ_TIMEOUT)
+        if not verified.valid:
+            return refusals.token_rejected(self._clock())
+        return answers.method_not_allowed(self._allow, self._clock())
+
+
+def is_tenant(name: str) -> bool:
+    """Whether a segment of a path can be a tenant's id."""
+    return bool(_TENANT.fullmatch(name)) and name not in _RESERVED and not is_version(name)
+
+
+def is_version(text: str) -> bool:
+    try:
+        Version(text)
+    except ValueError:
+        return False
+    return True
+
+
+def read_call(scope: Scope, tenant: str) -> OcpiCall:
+    """All Authorization headers, undecoded: what they are worth is the broker's to say (AU-12)."""
+    values = [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"]
+    client = scope.get("client")
+    return OcpiCall(tenant=tenant, authorization=values, source=client[0] if client else "")

@@ -1,0 +1,115 @@
+"""The Authorization header in both forms (AU-02 to AU-06, AU-12, A1, A2)."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from broker.core.model import HeaderForm, Token
+from broker.ocpi.authorization import candidates, write_authorization
+
+RAW, BASE64 = HeaderForm.RAW, HeaderForm.BASE64
+
+HEX = "0123456789abcdef" * 4
+VECTORS = [
+    ("example-token", "ZXhhbXBsZS10b2tlbg=="),
+    ("5c6a9f0e-7d1b-4b8e-9a34-2f0d61c7be55", "NWM2YTlmMGUtN2QxYi00YjhlLTlhMzQtMmYwZDYxYzdiZTU1"),
+    ("b7d0c1e2-0f43-4a6e-8d59-3c1a7e92f640", "YjdkMGMxZTItMGY0My00YTZlLThkNTktM2MxYTdlOTJmNjQw"),
+    ("!", "IQ=="),
+    ("~", "fg=="),
+    ("!~" * 32, "IX4h" + "fiF+IX4h" * 10 + "fg=="),
+]
+
+
+@pytest.mark.parametrize(("token", "encoded"), VECTORS)
+def test_a_token_is_written_in_the_form_asked_for(token, encoded):
+    assert write_authorization(Token(token), RAW) == f"Token {token}"
+    assert write_authorization(Token(token), BASE64) == f"Token {encoded}"
+
+
+@pytest.mark.parametrize(("token", "encoded"), VECTORS)
+def test_a_token_is_found_in_both_forms(token, encoded):
+    assert (token, RAW) in candidates([f"Token {token}"])
+    assert (token, BASE64) in candidates([f"Token {encoded}"])
+
+
+@given(
+    st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=64),
+    st.sampled_from([*HeaderForm]),
+)
+def test_whatever_is_written_is_found(text, form):
+    assert (text, form) in candidates([write_authorization(Token(text), form)])
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["token ZXhhbXBsZS10b2tlbg==", "TOKEN  ZXhhbXBsZS10b2tlbg==", " \tToken ZXhhbXBsZS10b2tlbg== "],
+)
+def test_letter_case_and_blanks_are_tolerated(value):
+    assert ("example-token", BASE64) in candidates([value])
+
+
+@pytest.mark.parametrize("encoded", ["ZXhhbXBsZS10b2tlbgo=", "ZXhhbXBsZS10b2tlbg0K"])
+def test_one_encoded_line_end_is_tolerated(encoded):
+    assert ("example-token", BASE64) in candidates([f"Token {encoded}"])
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "ZXhhbXBsZS10b2tlbg",
+        "ZXhhbXBsZS10b2tlbgoK",
+        "ZXhhbXBsZS10b2tlbg0=",
+        "ZXhhbXBsZS10b2tlbg===",
+        "ZXhh-XBsZS10b2tlbg==",
+        "w6k=",
+        "IA==",
+        "Cg==",
+    ],
+)
+def test_what_is_not_strictly_base64_of_a_token_is_only_itself(value):
+    assert candidates([f"Token {value}"]) == ((value, RAW),)
+
+
+def test_double_encoding_does_not_open_the_token():
+    texts = [text for text, _ in candidates(["Token WlhoaGJYQnNaUzEwYjJ0bGJnPT0="])]
+
+    assert texts == ["WlhoaGJYQnNaUzEwYjJ0bGJnPT0=", "ZXhhbXBsZS10b2tlbg=="]
+
+
+def test_a_hexadecimal_token_is_itself_although_it_is_sound_base64():
+    assert (HEX, RAW) in candidates([f"Token {HEX}"])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [],
+        ["Token a", "Token a"],
+        [""],
+        ["Token"],
+        ["Token "],
+        ["Token a b"],
+        ["Token a,\tToken b"],
+        ["Tokena"],
+        ["Token\ta"],
+        ["Bearer ZXhhbXBsZS10b2tlbg=="],
+        ["Basic ZXhhbXBsZS10b2tlbg=="],
+        ["ZXhhbXBsZS10b2tlbg=="],
+        ["Token caf\u00e9"],
+        ["Token a\x00"],
+        ["Token a\n"],
+        ["Token " + "a" * 251],
+        ["Token " + "a" * 10_000],
+    ],
+)
+def test_anything_else_is_no_token_at_all(values):
+    assert candidates(values) == ()
+
+
+def test_a_raw_value_longer_than_a_token_is_read_as_base64_only():
+    assert candidates([write_authorization(Token("!~" * 32), BASE64)]) == (("!~" * 32, BASE64),)
+
+
+@given(st.lists(st.text(), max_size=2))
+def test_no_header_makes_it_fail(values):
+    assert len(candidates(values)) <= 2

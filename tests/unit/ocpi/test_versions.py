@@ -1,0 +1,46 @@
+"""The version list: a peer's list is read as far as it makes sense (VL-02 to VL-05, VL-08, A25, A26)."""
+
+import pytest
+
+from broker.core.model import Version
+from broker.ocpi.dialect import Malformed
+from broker.ocpi.versions import read_versions, write_versions
+from tests.unit.ocpi.examples import data
+
+URL = "https://peer.example/v"
+KNOWN = ((Version("2.2.1"), URL),)
+
+
+def entry(version="2.2.1", url=URL):
+    return {"version": version, "url": url}
+
+
+@pytest.mark.parametrize(
+    ("listed", "read"),
+    [
+        ([entry()], KNOWN),
+        ([], ()),
+        ([entry(), entry(url=URL + "2")], KNOWN),
+        ([entry("9.9"), entry()], ((Version("9.9"), URL), *KNOWN)),
+        ([entry("2.2.1-d2"), entry(2.2), entry(None), entry("latest"), entry()], KNOWN),
+        ([entry(url=None), entry(url="/2.2.1"), entry(url=7), entry()], KNOWN),
+        ([None, "2.2.1", [], {}, entry()], KNOWN),
+        ({"versions": [entry()]}, KNOWN),
+        (entry(), KNOWN),
+    ],
+)
+def test_entries_are_read_if_they_can_be_understood(listed, read):
+    assert read_versions(listed) == read
+
+
+@pytest.mark.parametrize("listed", [None, "2.2.1", 5, {}, {"versions": {}}, {"version": "2.2.1", "endpoints": []}])
+def test_what_is_no_list_is_refused(listed):
+    with pytest.raises(Malformed, match="must be a list"):
+        read_versions(listed)
+
+
+@pytest.mark.parametrize("version", ["2.2", "2.2.1"])
+def test_an_example_is_written_as_it_was_read(version):
+    listed = data(version, "versions")
+
+    assert write_versions(read_versions(listed)) == listed
