@@ -28,6 +28,7 @@ HELD_TOKEN = "held-token"  # noqa: S105  what a sealed box is for, not a secret
 _POLL_SECONDS = 0.25
 _CLOCK_SECONDS = 60.0
 _BATCH = 500
+_UNREADABLE = (ValueError, KeyError, TypeError)
 
 
 @dataclass(slots=True)
@@ -108,8 +109,7 @@ class ReadModel:
             self._memory.tenants[record.tenant.id] = record.tenant
         for wrapped in await self._store.read(tenants.data_keys):
             self._keep_data_key(wrapped)
-        for peer in await self._store.read(peers.everything):
-            self._keep_peer(peer)
+        await self._load_peers()
         for caller in await self._store.read(callers.everything):
             self._keep_caller(caller)
         self._fresh_at = time.monotonic()
@@ -161,9 +161,25 @@ class ReadModel:
     async def _apply_batch(self, after: int) -> bool:
         found = await self._store.read(lambda session: changes.since(session, after, _BATCH))
         for kind, key in found.things:
-            await self._reload(kind, key)
+            await self._reload_guarded(kind, key)
         self.revision = found.revision
         return bool(found.things)
+
+    async def _load_peers(self) -> None:
+        """All at once; one by one if a row among them cannot be read."""
+        try:
+            for peer in await self._store.read(peers.everything):
+                self._keep_peer(peer)
+        except _UNREADABLE:
+            for uid in await self._store.read(peers.uids):
+                await self._reload_guarded("peer", uid)
+
+    async def _reload_guarded(self, kind: str, key: str) -> None:
+        """One damaged row must not stop all others. What was known of it stays: a 401 would make a peer give up."""
+        try:
+            await self._reload(kind, key)
+        except _UNREADABLE as err:
+            _log.error("row_unreadable", kind=kind, key=key, cause=type(err).__name__)
 
     async def _reload(self, kind: str, key: str) -> None:
         match kind:

@@ -129,9 +129,8 @@ class Registrar:
         assert isinstance(effect, Dissolve)  # noqa: S101  the only other effect of Deleted
 
         async def dissolve(tx: Transaction) -> None:
-            if not await transitions.token_is_live(tx, footing.token.lookup_id):
+            if not await transitions.dissolve(tx, footing.peer, shown=footing.token.lookup_id):
                 raise TokenRejectedError
-            await transitions.dissolve(tx, footing.peer)
             await exchanges.begin(tx, replace(record, outcome=Outcome.SUCCEEDED, ended_at=tx.now))
             tx.audit("peer.unregistered", footing.peer.tenant, footing.peer.name, by="peer")
 
@@ -279,10 +278,11 @@ class Registrar:
         )
 
         async def commit(tx: Transaction) -> None:
+            if not await transitions.take_over(tx, peer, record.uid, result):
+                raise ExchangeInProgressError("the connection was changed from another side meanwhile")
             if not await transitions.token_is_live(tx, shown):
                 raise TokenRejectedError
-            if not await transitions.establish(tx, peer, record.uid, result):
-                raise ExchangeInProgressError("the connection was changed from another side meanwhile")
+            await transitions.establish(tx, peer, result)
             lost = await transitions.claim_parties(tx, peer, registration.theirs.parties)
             if lost is not None:
                 raise PartyNotAllowedError(f"roles: {lost} belongs to another connection")

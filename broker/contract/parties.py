@@ -17,6 +17,8 @@ from broker.core.model import (
     Role,
     Token,
     Version,
+    country_code,
+    party_id,
 )
 from ocpi_broker.v1 import (
     ocpi_service_pb2,
@@ -45,10 +47,18 @@ def interface_role_to_pb(role: InterfaceRole | None) -> str:
 
 
 def key_from_pb(message: resources_pb2.Party) -> PartyKey:
-    role = role_from_pb(message.role)
+    found = Violations()
+    role = None
+    with found.of("country_code"):
+        country_code(message.country_code)
+    with found.of("party_id"):
+        party_id(message.party_id)
+    with found.of("role"):
+        role = role_from_pb(message.role)
     if role is None:
-        raise invalid("role", "is required")
-    return PartyKey(message.country_code, message.party_id, role)
+        found.add("role", "is required")
+    found.check()
+    return PartyKey(message.country_code, message.party_id, role or Role.OTHER)
 
 
 def party_from_pb(message: resources_pb2.Party) -> Party:

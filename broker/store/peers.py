@@ -16,7 +16,7 @@ BATCH = 300
 """Rows in one statement; engines limit its parameters."""
 
 
-Uids = SelectOfScalar[str]
+Wanted = SelectOfScalar[str]
 
 
 async def find(session: AsyncSession, tenant: str, peer_id: str) -> Peer | None:
@@ -33,12 +33,16 @@ async def everything(session: AsyncSession) -> list[Peer]:
     return await _load(session)
 
 
+async def uids(session: AsyncSession) -> list[str]:
+    return list(await session.exec(select(PeerRow.uid)))
+
+
 async def page(session: AsyncSession, tenant: str, after: str, limit: int) -> list[Peer]:
     """The peers of a tenant whose ids follow the given one, by id."""
     query = select(PeerRow.uid).where(PeerRow.tenant == tenant, PeerRow.id > after).order_by(PeerRow.id).limit(limit)
-    uids = list(await session.exec(query))
-    found = {peer.uid: peer for peer in await _load(session, col(PeerRow.uid).in_(uids))}
-    return [found[uid] for uid in uids if uid in found]
+    wanted = list(await session.exec(query))
+    found = {peer.uid: peer for peer in await _load(session, col(PeerRow.uid).in_(wanted))}
+    return [found[uid] for uid in wanted if uid in found]
 
 
 async def holders(session: AsyncSession, tenant: str, keys: Iterable[PartyKey]) -> dict[PartyKey, str]:
@@ -55,14 +59,14 @@ async def holders(session: AsyncSession, tenant: str, keys: Iterable[PartyKey]) 
 
 async def _load(session: AsyncSession, *where: ColumnElement[bool]) -> list[Peer]:
     """Peers with all that belongs to them, in five statements however many they are."""
-    uids = select(PeerRow.uid).where(*where)
+    wanted = select(PeerRow.uid).where(*where)
     rows = (await session.exec(select(PeerRow).where(*where))).all()
     if not rows:
         return []
-    parties = await _parties(session, uids)
-    endpoints = await _endpoints(session, uids)
-    issued = await _issued(session, uids)
-    held = await _held(session, uids)
+    parties = await _parties(session, wanted)
+    endpoints = await _endpoints(session, wanted)
+    issued = await _issued(session, wanted)
+    held = await _held(session, wanted)
     return [
         _peer(
             row,
@@ -75,17 +79,17 @@ async def _load(session: AsyncSession, *where: ColumnElement[bool]) -> list[Peer
     ]
 
 
-async def _parties(session: AsyncSession, uids: Uids) -> dict[str, list[Party]]:
-    query = select(PeerPartyRow).where(col(PeerPartyRow.peer_uid).in_(uids)).order_by(col(PeerPartyRow.position))
+async def _parties(session: AsyncSession, wanted: Wanted) -> dict[str, list[Party]]:
+    query = select(PeerPartyRow).where(col(PeerPartyRow.peer_uid).in_(wanted)).order_by(col(PeerPartyRow.position))
     found: dict[str, list[Party]] = {}
     for row in await session.exec(query):
         found.setdefault(row.peer_uid, []).append(Party(_key(row), documents.read_details(row.details)))
     return found
 
 
-async def _endpoints(session: AsyncSession, uids: Uids) -> dict[str, list[Endpoint]]:
+async def _endpoints(session: AsyncSession, wanted: Wanted) -> dict[str, list[Endpoint]]:
     table = PeerEndpointRow
-    query = select(table).where(col(table.peer_uid).in_(uids)).order_by(col(table.position))
+    query = select(table).where(col(table.peer_uid).in_(wanted)).order_by(col(table.position))
     found: dict[str, list[Endpoint]] = {}
     for row in await session.exec(query):
         endpoint = Endpoint(row.module, documents.interface_role(row.role), row.url)
@@ -93,17 +97,17 @@ async def _endpoints(session: AsyncSession, uids: Uids) -> dict[str, list[Endpoi
     return found
 
 
-async def _issued(session: AsyncSession, uids: Uids) -> dict[str, list[IssuedToken]]:
+async def _issued(session: AsyncSession, wanted: Wanted) -> dict[str, list[IssuedToken]]:
     table = IssuedTokenRow
-    query = select(table).where(col(table.peer_uid).in_(uids)).order_by(col(table.created_at), col(table.lookup_id))
+    query = select(table).where(col(table.peer_uid).in_(wanted)).order_by(col(table.created_at), col(table.lookup_id))
     found: dict[str, list[IssuedToken]] = {}
     for row in await session.exec(query):
         found.setdefault(row.peer_uid, []).append(_token(row))
     return found
 
 
-async def _held(session: AsyncSession, uids: Uids) -> dict[str, HeldToken]:
-    rows = await session.exec(select(HeldTokenRow).where(col(HeldTokenRow.peer_uid).in_(uids)))
+async def _held(session: AsyncSession, wanted: Wanted) -> dict[str, HeldToken]:
+    rows = await session.exec(select(HeldTokenRow).where(col(HeldTokenRow.peer_uid).in_(wanted)))
     return {row.peer_uid: HeldToken(Sealed(row.key_id, bytes(row.box)), row.created_at) for row in rows}
 
 

@@ -113,8 +113,8 @@ async def token_is_live(tx: Transaction, lookup_id: str) -> bool:
     return bool(row.rowcount == 1)
 
 
-async def establish(tx: Transaction, peer: Peer, exchange: str, result: Established) -> bool:
-    """Commit an exchange; whether its lease was still held. Parties are claimed apart, by claim_parties()."""
+async def take_over(tx: Transaction, peer: Peer, exchange: str, result: Established) -> bool:
+    """First part of a commit: the peer's own row, if the exchange still holds its lease. Whether it did."""
     registration = result.registration
     newest = max(registration.version, peer.newest_version or registration.version)
     row = await tx.session.exec(
@@ -134,14 +134,16 @@ async def establish(tx: Transaction, peer: Peer, exchange: str, result: Establis
             updated_at=tx.now,
         )
     )
-    if row.rowcount != 1:
-        return False
+    return bool(row.rowcount == 1)
+
+
+async def establish(tx: Transaction, peer: Peer, result: Established) -> None:
+    """Second part: tokens and endpoints. Parties are claimed apart, by claim_parties()."""
     await _succeed(tx, result.succession)
     await issue(tx, peer.uid, peer.tenant, Purpose.MAIN, result.issued)
     await _hold(tx, peer.uid, result.held)
-    await _replace_endpoints(tx, peer.uid, registration.endpoints)
+    await _replace_endpoints(tx, peer.uid, result.registration.endpoints)
     tx.changed("peer", peer.uid)
-    return True
 
 
 async def claim_parties(tx: Transaction, peer: Peer, parties: Sequence[Party]) -> PartyKey | None:
@@ -175,14 +177,17 @@ async def claim_parties(tx: Transaction, peer: Peer, parties: Sequence[Party]) -
     return None
 
 
-async def dissolve(tx: Transaction, peer: Peer) -> bool:
-    """End the registration, also under a running exchange: DELETE wins (F5). Whether there was one to end."""
+async def dissolve(tx: Transaction, peer: Peer, *, shown: str | None = None) -> bool:
+    """End the registration, also under a running exchange: DELETE wins (F5). Whether there was one to end.
+
+    shown is the token by which the peer asked for it, if it was the peer: it must still work.
+    """
     row = await tx.session.exec(
         update(PeerRow)
         .where(col(PeerRow.uid) == peer.uid, col(PeerRow.state) != PeerState.UNREGISTERED.value)
         .values(state=PeerState.UNREGISTERED.value, lease=None, revision=col(PeerRow.revision) + 1, updated_at=tx.now)
     )
-    if row.rowcount != 1:
+    if row.rowcount != 1 or (shown is not None and not await token_is_live(tx, shown)):
         return False
     await _forget_secrets(tx, peer.uid)
     return True

@@ -1,0 +1,73 @@
+"""ocpi-broker caller …: the internal services that may call the broker."""
+
+from typing import Annotated
+
+import typer
+
+from broker.cli import documents, notation
+from broker.cli.connection import connected
+from broker.cli.names import caller_name, tenant_name
+from broker.cli.options import DataDir, Json, reader, request_id
+from broker.cli.output import answer, answer_list, note
+from ocpi_broker.v1.admin_service_pb2 import (
+    Caller,
+    CreateCallerRequest,
+    ListCallersRequest,
+    RevokeCallerRequest,
+)
+
+app = typer.Typer(no_args_is_help=True, help="The internal services that may call the broker.")
+
+EVERY_TENANT = "-"
+
+CallerId = Annotated[str, typer.Argument(metavar="NAME", help="Id of the caller.")]
+
+
+@app.command()
+def create(
+    name: CallerId,
+    role: Annotated[
+        str,
+        typer.Option(
+            "--role",
+            metavar="ROLE",
+            parser=reader(notation.caller_role),
+            help="reader (tokens), operator (peers and tenants), gateway (OCPI), auditor (the audit log) or admin.",
+        ),
+    ],
+    tenant: Annotated[
+        list[str] | None,
+        typer.Option("--tenant", metavar="T", help="A tenant that it may act for. May be repeated."),
+    ] = None,
+    all_tenants: Annotated[
+        bool, typer.Option("--all-tenants", help="Let it act for every tenant, also later ones.")
+    ] = False,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Create a caller and its service key. The key is shown this once."""
+    granted = [EVERY_TENANT] if all_tenants else tenant or []
+    wanted = Caller(role=role, tenants=map(tenant_name, granted))
+    request = CreateCallerRequest(caller_id=name, caller=wanted, request_id=request_id())
+    with connected(data_dir) as broker:
+        created = broker.ask(broker.admin.CreateCaller, request)
+    answer(documents.new_caller(created), as_json=as_json)
+    note("The key is shown this once. Keep it in a file that only the service can read.")
+
+
+@app.command("list")
+def list_(data_dir: DataDir = None, as_json: Json = False) -> None:
+    """List the callers."""
+    with connected(data_dir) as broker:
+        pages = broker.pages(broker.admin.ListCallers, ListCallersRequest())
+        rows = [documents.caller(caller) for page in pages for caller in page.callers]
+    answer_list("callers", rows, ["caller", "role", "tenants", "create_time", "revoke_time"], as_json=as_json)
+
+
+@app.command()
+def revoke(name: CallerId, data_dir: DataDir = None, as_json: Json = False) -> None:
+    """Revoke a caller's key at once."""
+    request = RevokeCallerRequest(name=caller_name(name), request_id=request_id())
+    with connected(data_dir) as broker:
+        revoked = broker.ask(broker.admin.RevokeCaller, request).caller
+    answer(documents.caller(revoked), as_json=as_json)

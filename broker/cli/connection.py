@@ -1,0 +1,130 @@
+"""The way from a command to the broker: where it listens, which key to show, and how long to wait.
+
+The key never leaves the machine in the clear: without TLS only a broker on loopback is called.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import grpc
+
+from broker.cli.address import Address
+from broker.cli.failures import START, CommandError, explain
+from ocpi_broker.v1.admin_service_pb2_grpc import AdminServiceStub
+from ocpi_broker.v1.peer_service_pb2_grpc import PeerServiceStub
+from ocpi_broker.v1.tenant_service_pb2_grpc import TenantServiceStub
+from ocpi_broker.v1.token_service_pb2_grpc import TokenServiceStub
+
+TARGET = "OCPI_BROKER_TARGET"
+KEY_FILE = "OCPI_BROKER_KEY_FILE"
+CA_FILE = "OCPI_BROKER_CA_FILE"
+
+DEADLINE = 15.0
+PAGE = 1000
+
+Question = TypeVar("Question")
+Answer = TypeVar("Answer")
+
+
+class _Paged(Protocol):
+    page_size: int
+    page_token: str
+
+
+class _Page(Protocol):
+    @property
+    def next_page_token(self) -> str: ...
+
+
+PagedQuestion = TypeVar("PagedQuestion", bound=_Paged)
+PagedAnswer = TypeVar("PagedAnswer", bound=_Page)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a broker listens and how to be let in. ca is a PEM certificate authority, None the system's."""
+
+    target: Address
+    key: str = field(repr=False)
+    ca: bytes | None = None
+
+
+class Broker:
+    """Calls of one caller to one broker."""
+
+    def __init__(self, channel: grpc.Channel, place: Place) -> None:
+        self._target = str(place.target)
+        self._metadata = (("authorization", f"Bearer {place.key}"),)
+        self.tenants = TenantServiceStub(channel)
+        self.peers = PeerServiceStub(channel)
+        self.tokens = TokenServiceStub(channel)
+        self.admin = AdminServiceStub(channel)
+
+    def ask(self, method: "grpc.UnaryUnaryMultiCallable[Question, Answer]", question: Question) -> Answer:
+        """The broker's answer. Raises CommandError with the refusal in words."""
+        try:
+            return method(question, timeout=DEADLINE, metadata=self._metadata)
+        except grpc.RpcError as err:
+            raise CommandError(explain(err, self._target)) from None
+
+    def pages(
+        self, method: "grpc.UnaryUnaryMultiCallable[PagedQuestion, PagedAnswer]", question: PagedQuestion
+    ) -> Iterator[PagedAnswer]:
+        """Every page of a list. Advances the question's page_token."""
+        question.page_size = PAGE
+        while True:
+            page = self.ask(method, question)
+            yield page
+            if not page.next_page_token:
+                return
+            question.page_token = page.next_page_token
+
+
+@contextmanager
+def connected(data_dir: Path | None) -> Iterator[Broker]:
+    """The broker that runs over data_dir, or else the one that the environment names."""
+    place = locate(data_dir, os.environ)
+    with open_channel(place) as channel:
+        yield Broker(channel, place)
+
+
+def locate(data_dir: Path | None, environ: Mapping[str, str]) -> Place:
+    """Raises CommandError when it is not said where the broker is, or when a file that says it cannot be read."""
+    ca_file = environ.get(CA_FILE)
+    ca = read_value(Path(ca_file), f"{CA_FILE} names it").encode() if ca_file else None
+    if data_dir is not None:
+        start = START.replace("DIR", str(data_dir))
+        target = read_value(data_dir / "target", f"a running broker writes it. To start one: {start}")
+        key = read_value(data_dir / "admin.key", "the first start makes it")
+        return Place(_address(target).reachable, key, ca)
+    if not environ.get(TARGET) or not environ.get(KEY_FILE):
+        raise CommandError(f"say which broker: --data-dir DIR, or {TARGET} and {KEY_FILE} in the environment", 2)
+    return Place(_address(environ[TARGET]), read_value(Path(environ[KEY_FILE]), f"{KEY_FILE} names it"), ca)
+
+
+def open_channel(place: Place) -> grpc.Channel:
+    """TLS, except to loopback when no certificate authority is named."""
+    options = [("grpc.enable_http_proxy", 0)]
+    if place.ca is None and place.target.loopback:
+        return grpc.insecure_channel(str(place.target), options)
+    return grpc.secure_channel(str(place.target), grpc.ssl_channel_credentials(place.ca), options)
+
+
+def _address(text: str) -> Address:
+    try:
+        return Address.parse(text)
+    except ValueError as err:
+        raise CommandError(f"{text!r} is no address of a broker: {err}", 2) from None
+
+
+def read_value(path: Path, hint: str) -> str:
+    """A file of one value. Raises CommandError with the hint."""
+    try:
+        return path.read_text().strip()
+    except (OSError, ValueError) as err:
+        what = err.strerror if isinstance(err, OSError) else "it is not a text file"
+        raise CommandError(f"cannot read {path}: {what}; {hint}") from None

@@ -1,0 +1,181 @@
+"""The contract's messages as the documents that commands print. Scripts rely on their shapes.
+
+Resources are named by plain ids, parties as NL/LMH/CPO, times as RFC 3339 in UTC. What is absent is null.
+"""
+
+from collections.abc import Iterable
+
+from google.protobuf.message import Message
+
+from broker.cli import notation
+from broker.cli.names import id_of, tenant_of, word
+from broker.cli.output import Document
+from ocpi_broker.v1 import admin_service_pb2 as admin
+from ocpi_broker.v1 import peer_service_pb2 as peers
+from ocpi_broker.v1 import resources_pb2 as resources
+from ocpi_broker.v1 import token_service_pb2 as tokens
+from ocpi_broker.v1.reasons_pb2 import Reason
+
+
+def tenant(message: resources.Tenant) -> Document:
+    return {
+        "tenant": id_of(message.name),
+        "versions": list(message.versions),
+        "parties": _parties(message.parties),
+        "business_names": _business_names(message.parties),
+        "public_url": message.public_url or None,
+        "endpoints": [{"version": listed.version, **_endpoint(listed.endpoint)} for listed in message.endpoints],
+        "policy": _policy(message.policy),
+        "versions_url": message.versions_url or None,
+        "etag": message.etag,
+        "create_time": _time(message, "create_time"),
+        "update_time": _time(message, "update_time"),
+    }
+
+
+def peer(message: resources.Peer) -> Document:
+    return {
+        "peer": id_of(message.name),
+        "tenant": tenant_of(message.name),
+        "state": word(resources.PeerState, message.state, "PEER_STATE_"),
+        "blocked": message.blocked,
+        "unconfirmed": message.unconfirmed,
+        "version": message.version or None,
+        "versions_url": message.versions_url or None,
+        "parties": _parties(message.parties),
+        "business_names": _business_names(message.parties),
+        "endpoints": [_endpoint(endpoint) for endpoint in message.endpoints],
+        "terms": {
+            "parties": _parties(message.terms.parties),
+            "any_party": message.terms.any_party,
+            "versions_url": message.terms.versions_url or None,
+        },
+        "warnings": list(message.warnings),
+        "invitation_expire_time": _time(message, "invitation_expire_time"),
+        "register_time": _time(message, "register_time"),
+        "token_time": _time(message, "token_time"),
+        "create_time": _time(message, "create_time"),
+        "update_time": _time(message, "update_time"),
+        "etag": message.etag,
+    }
+
+
+def invitation(message: peers.InvitePeerResponse | peers.ResetPeerResponse) -> Document:
+    """Holds a token, which is shown this once."""
+    return {
+        "peer": id_of(message.peer.name),
+        "token": message.token,
+        "authorization": message.authorization,
+        "versions_url": message.versions_url,
+        "expires": _time(message, "expire_time"),
+    }
+
+
+def exchange(message: resources.Exchange) -> Document:
+    return {
+        "uid": message.uid,
+        "kind": word(resources.ExchangeKind, message.kind, "EXCHANGE_KIND_"),
+        "version": message.version or None,
+        "outcome": word(resources.ExchangeOutcome, message.outcome, "EXCHANGE_OUTCOME_"),
+        "reason": word(Reason, message.reason, "REASON_"),
+        "message": message.message or None,
+        "correlation_id": message.correlation_id or None,
+        "request_id": message.request_id or None,
+        "start_time": _time(message, "start_time"),
+        "end_time": _time(message, "end_time"),
+        "steps": [
+            {
+                "summary": step.summary,
+                "end_time": _time(step, "end_time"),
+                "duration_ms": round(step.duration.ToNanoseconds() / 1e6, 3),
+            }
+            for step in message.steps
+        ],
+    }
+
+
+def held_token(message: tokens.GetPeerTokenResponse) -> Document:
+    """Holds a token: whoever asked for it reads it here."""
+    return {
+        "peer": id_of(message.peer),
+        "token": message.token,
+        "authorization": message.authorization,
+        "version": message.version,
+        "versions_url": message.versions_url,
+        "endpoint_url": message.endpoint_url or None,
+        "endpoints": [_endpoint(endpoint) for endpoint in message.endpoints],
+        "parties": _parties(message.parties),
+    }
+
+
+def verification(message: tokens.VerifyTokenResponse) -> Document:
+    return {
+        "valid": message.valid,
+        "reason": word(tokens.TokenRejection, message.rejection, "TOKEN_REJECTION_"),
+        "tenant": id_of(message.tenant),
+        "peer": id_of(message.peer),
+        "parties": _parties(message.parties),
+        "version": message.version or None,
+        "registration_only": message.registration_only,
+    }
+
+
+def caller(message: admin.Caller) -> Document:
+    """Tenants is ["-"] for all of them."""
+    return {
+        "caller": id_of(message.name),
+        "role": (word(admin.CallerRole, message.role, "CALLER_ROLE_") or "").lower(),
+        "tenants": [id_of(name) for name in message.tenants],
+        "create_time": _time(message, "create_time"),
+        "revoke_time": _time(message, "revoke_time"),
+    }
+
+
+def new_caller(message: admin.CreateCallerResponse) -> Document:
+    """Holds a service key, which is shown this once."""
+    return {"caller": id_of(message.caller.name), "key": message.key}
+
+
+def server(message: admin.GetServerInfoResponse) -> Document:
+    return {
+        "ok": all(found.ok for found in message.checks),
+        "version": message.version,
+        "database": message.database,
+        "schema_revision": message.schema_revision,
+        "revision": message.revision,
+        "ocpi_versions": list(message.ocpi_versions),
+        "insecure_peers": message.insecure_peers,
+        "start_time": _time(message, "start_time"),
+        "checks": [check(found) for found in message.checks],
+    }
+
+
+def check(message: admin.Check) -> Document:
+    return {"subject": message.subject, "ok": message.ok, "finding": message.finding}
+
+
+def _endpoint(message: resources.Endpoint) -> dict[str, object]:
+    side = word(resources.InterfaceRole, message.interface_role, "INTERFACE_ROLE_")
+    return {"module": message.module, "role": side, "url": message.url}
+
+
+def _parties(messages: Iterable[resources.Party]) -> list[str]:
+    return [notation.party_text(party) for party in messages]
+
+
+def _business_names(messages: Iterable[resources.Party]) -> dict[str, str]:
+    return {notation.party_text(party): party.business_details.name for party in messages}
+
+
+def _policy(message: resources.TenantPolicy) -> Document:
+    return {
+        "invitation_expiry": notation.period_text(message.invitation_expiry),
+        "post_retry_window": notation.period_text(message.post_retry_window),
+        "put_retry_window": notation.period_text(message.put_retry_window),
+        "required_modules": [notation.requirement_text(module) for module in message.required_modules],
+    }
+
+
+def _time(message: Message, name: str) -> str | None:
+    """The timestamp in a field, if it is there."""
+    return getattr(message, name).ToJsonString() if message.HasField(name) else None

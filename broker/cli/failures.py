@@ -1,0 +1,69 @@
+"""How a command fails: one readable line on standard error and an exit code, never a traceback."""
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+import grpc
+from google.protobuf.message import Message
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
+from google.rpc.status_pb2 import Status
+from grpc_status import rpc_status
+
+from broker.cli.output import note
+
+DOMAIN = "ocpi-broker"
+START = "ocpi-broker up --data-dir DIR --grpc 127.0.0.1:50051 --http 127.0.0.1:8080"
+
+Detail = TypeVar("Detail", bound=Message)
+
+
+class CommandError(Exception):
+    """A sentence for whoever typed the command. Exit code 2 says that the command line is wrong."""
+
+    def __init__(self, sentence: str, exit_code: int = 1) -> None:
+        super().__init__(sentence)
+        self.exit_code = exit_code
+
+
+def reporting(program: Callable[[], None]) -> None:
+    """Run a program; if it fails, say why in one line and leave."""
+    try:
+        program()
+    except CommandError as err:
+        note(f"error: {err}")
+        sys.exit(err.exit_code)
+
+
+def explain(error: grpc.RpcError, target: str) -> str:
+    """The refusal in words, the fields that it names, and its reason as the contract calls it."""
+    status = rpc_status.from_call(error) if isinstance(error, grpc.Call) else None
+    reasons = [info.reason for info in _details(status, ErrorInfo) if info.domain == DOMAIN]
+    if not reasons:
+        return _unexplained(error, target)
+    violations = [f"{v.field}: {v.description}" for bad in _details(status, BadRequest) for v in bad.field_violations]
+    return f"{_sentence(status.message if status else '', violations)} [{reasons[0]}]"
+
+
+def _details(status: Status | None, kind: type[Detail]) -> Iterable[Detail]:
+    for packed in status.details if status else ():
+        detail = kind()
+        if packed.Unpack(detail):
+            yield detail
+
+
+def _sentence(message: str, violations: Sequence[str]) -> str:
+    """The message, and those violations that it does not spell out itself."""
+    return "; ".join([message, *(violation for violation in violations if violation not in message)])
+
+
+def _unexplained(error: grpc.RpcError, target: str) -> str:
+    """What to say when no broker gave a reason: most often because none was reached."""
+    code = error.code() if isinstance(error, grpc.Call) else None
+    details = error.details() if isinstance(error, grpc.Call) else None
+    if code is grpc.StatusCode.UNAVAILABLE:
+        return f"no broker answers at {target} ({details}); is it running? To start one: {START}"
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return f"the broker at {target} did not answer in time"
+    name = code.name if code else "UNKNOWN"
+    return f"the call to the broker at {target} failed: {details or 'no details given'} [{name}]"

@@ -1,0 +1,123 @@
+"""How parties, periods and endpoints are written on the command line.
+
+Every reader takes the text of one argument; its ValueError shows the form that was expected.
+"""
+
+import re
+from collections.abc import Iterable
+
+from google.protobuf.duration_pb2 import Duration
+
+from broker.cli.names import word
+from broker.core import model
+from broker.core.caller import CallerRole
+from ocpi_broker.v1.resources_pb2 import (
+    BusinessDetails,
+    Endpoint,
+    InterfaceRole,
+    Party,
+    RequiredModule,
+    Role,
+    VersionedEndpoint,
+)
+from ocpi_broker.v1.token_service_pb2 import PartyKey
+
+_PERIOD = re.compile(r"([0-9]{1,9})([smhd])")
+_SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+_PARTY = re.compile(r"([A-Za-z]{2})/([A-Za-z0-9]{3})(?:/([A-Za-z]+))?")
+_ENDPOINT = re.compile(r"([^/=]+)/([^/=]+)(?:/([A-Za-z]+))?=(.+)")
+_REQUIREMENT = re.compile(r"(?:([A-Za-z]+):)?([^/:]+)(?:/([A-Za-z]+))?")
+
+
+def period(text: str) -> Duration:
+    """30s, 15m, 12h or 14d; 0 is none at all."""
+    match = _PERIOD.fullmatch("0s" if text == "0" else text)
+    if not match:
+        raise ValueError("must be a number and a unit, for example 30s, 15m, 12h or 14d")
+    return Duration(seconds=int(match[1]) * _SECONDS[match[2]])
+
+
+def period_text(duration: Duration) -> str:
+    """In the largest unit that fits without a remainder."""
+    unit = next((unit for unit, length in _SECONDS.items() if duration.seconds % length == 0), "s")
+    return f"{duration.seconds // _SECONDS[unit]}{unit}" if duration.seconds else "0s"
+
+
+def party_key(text: str) -> PartyKey:
+    """NL/LMH, in whichever role, or NL/LMH/CPO; the letter case does not matter."""
+    match = _PARTY.fullmatch(text)
+    if not match:
+        raise ValueError("must be two letters, three letters or digits, and a role, for example NL/LMH/CPO")
+    return PartyKey(country_code=match[1].upper(), party_id=match[2].upper(), role=role(match[3]))
+
+
+def party(text: str) -> Party:
+    """NL/LMH/CPO."""
+    key = party_key(text)
+    if not key.role:
+        raise ValueError(f"must end in a role, for example {text}/CPO")
+    return Party(country_code=key.country_code, party_id=key.party_id, role=key.role)
+
+
+def named_party(text: str) -> Party:
+    """NL/LMH/CPO=Lumen Hub."""
+    key, _, name = text.partition("=")
+    if not name.strip():
+        raise ValueError("must end in the company's name, for example NL/LMH/CPO=Lumen Hub")
+    named = party(key)
+    named.business_details.CopyFrom(BusinessDetails(name=name.strip()))
+    return named
+
+
+def party_text(message: Party) -> str:
+    """The party's key, as it is typed."""
+    return f"{message.country_code}/{message.party_id}/{word(Role, message.role, 'ROLE_')}"
+
+
+def endpoint(text: str) -> VersionedEndpoint:
+    """2.2.1/locations/SENDER=https://api.example.com/locations."""
+    match = _ENDPOINT.fullmatch(text)
+    if not match:
+        raise ValueError("must be written like 2.2.1/locations/SENDER=https://api.example.com/ocpi/locations")
+    version, module, side, url = match.groups()
+    return VersionedEndpoint(
+        version=version, endpoint=Endpoint(module=module, interface_role=interface_role(side), url=url)
+    )
+
+
+def requirement(text: str) -> RequiredModule:
+    """locations, locations/SENDER or CPO:locations/SENDER."""
+    match = _REQUIREMENT.fullmatch(text)
+    if not match:
+        raise ValueError("must be written like locations or CPO:locations/SENDER")
+    return RequiredModule(peer_role=role(match[1]), module=match[2], interface_role=interface_role(match[3]))
+
+
+def requirement_text(message: RequiredModule) -> str:
+    """The requirement, as it is typed."""
+    peers, side = word(Role, message.peer_role, "ROLE_"), word(InterfaceRole, message.interface_role, "INTERFACE_ROLE_")
+    return (f"{peers}:" if peers else "") + message.module + (f"/{side}" if side else "")
+
+
+def role(name: str | None) -> str:
+    """CPO, EMSP, …, as the contract names it; unspecified when no name is given."""
+    return _prefixed("ROLE_", name, model.Role.__members__)
+
+
+def interface_role(name: str | None) -> str:
+    """SENDER or RECEIVER, as the contract names it; unspecified when no name is given."""
+    return _prefixed("INTERFACE_ROLE_", name, model.InterfaceRole.__members__)
+
+
+def caller_role(name: str) -> str:
+    """reader, operator, gateway, auditor or admin, as the contract names it."""
+    return _prefixed("CALLER_ROLE_", name, CallerRole.__members__)
+
+
+def _prefixed(prefix: str, name: str | None, known: Iterable[str]) -> str:
+    """The contract's name for it; the letter case does not matter."""
+    if name is None:
+        return f"{prefix}UNSPECIFIED"
+    if name.upper() not in known:
+        raise ValueError(f"{name} is not one of {', '.join(known)}")
+    return f"{prefix}{name.upper()}"

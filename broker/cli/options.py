@@ -1,0 +1,68 @@
+"""Arguments and options that several commands have, said once."""
+
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, TypeAlias, TypeVar
+
+import typer
+from google.protobuf.duration_pb2 import Duration
+
+from broker.cli import notation
+from broker.cli.connection import KEY_FILE, TARGET
+
+DEFAULT_TENANT = "default"
+
+Value = TypeVar("Value")
+
+
+def reader(read: Callable[[str], Value]) -> Callable[[str], Value]:
+    """A reader of notation as Typer wants it: what the reader says is what people see."""
+
+    def parse(text: str) -> Value:
+        try:
+            return read(text)
+        except ValueError as err:
+            raise typer.BadParameter(str(err)) from None
+
+    return parse
+
+
+def request_id() -> str:
+    """Makes the repetition of a call by the gRPC library harmless."""
+    return str(uuid.uuid4())
+
+
+DataDir: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir",
+        metavar="DIR",
+        help=f"Data directory of a broker on this machine. Without it, {TARGET} and {KEY_FILE} say where it is.",
+    ),
+]
+Json: TypeAlias = Annotated[
+    bool, typer.Option("--json", help="Print exactly one JSON document; messages go to standard error.")
+]
+TenantId: TypeAlias = Annotated[str, typer.Argument(metavar="ID", help="Id of the tenant.")]
+OfTenant: TypeAlias = Annotated[str, typer.Option("--tenant", metavar="T", help="Id of the tenant.")]
+PeerId: TypeAlias = Annotated[str, typer.Argument(metavar="NAME", help="Id of the peer.")]
+Expiry: TypeAlias = Annotated[
+    Duration | None,
+    typer.Option(
+        "--expires",
+        metavar="30m|12h|14d",
+        parser=reader(notation.period),
+        help="How long the token may wait to be used. Without it, as the tenant's policy says.",
+    ),
+]
+DatabaseUrl: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--database-url",
+        metavar="URL",
+        envvar="OCPI_BROKER_DATABASE_URL",
+        help="postgresql://… or sqlite:///…; without it, broker.db in the data directory. "
+        "One that holds a password belongs in the environment.",
+    ),
+]

@@ -1,0 +1,197 @@
+"""ocpi-broker tenant …: the OCPI platforms that this deployment operates."""
+
+from collections.abc import Iterable
+from typing import Annotated, Any, TypeAlias
+
+import typer
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.field_mask_pb2 import FieldMask
+
+from broker.cli import documents, notation
+from broker.cli.connection import connected
+from broker.cli.failures import CommandError
+from broker.cli.names import tenant_name
+from broker.cli.options import DataDir, Json, TenantId, reader, request_id
+from broker.cli.output import answer, answer_list
+from ocpi_broker.v1.resources_pb2 import Party, RequiredModule, Tenant, TenantPolicy, VersionedEndpoint
+from ocpi_broker.v1.tenant_service_pb2 import (
+    CreateTenantRequest,
+    DeleteTenantRequest,
+    GetTenantRequest,
+    ListTenantsRequest,
+    UpdateTenantRequest,
+)
+
+app = typer.Typer(no_args_is_help=True, help="The OCPI platforms that this deployment operates.")
+
+Parties: TypeAlias = Annotated[
+    list[Party] | None,
+    typer.Option(
+        "--party",
+        metavar="CC/PID/ROLE=NAME",
+        parser=reader(notation.named_party),
+        help="A party of the tenant, for example 'NL/LMH/CPO=Lumen Hub'. May be repeated.",
+    ),
+]
+Versions: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--version", metavar="V", help="An OCPI version offered to peers, for example 2.2.1. May be repeated."
+    ),
+]
+PublicUrl: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--public-url", metavar="URL", help="Public URL of its own, if not the deployment's; '' for the deployment's."
+    ),
+]
+Endpoints: TypeAlias = Annotated[
+    list[VersionedEndpoint] | None,
+    typer.Option(
+        "--endpoint",
+        metavar="VERSION/MODULE/SIDE=URL",
+        parser=reader(notation.endpoint),
+        help="A module of the tenant, listed in version details beside credentials, for example "
+        "'2.2.1/locations/SENDER=https://api.example.com/locations'. May be repeated.",
+    ),
+]
+Requirements: TypeAlias = Annotated[
+    list[RequiredModule] | None,
+    typer.Option(
+        "--require",
+        metavar="[ROLE:]MODULE[/SIDE]",
+        parser=reader(notation.requirement),
+        help="A module that a registering peer must serve: 'locations' of every peer, 'CPO:locations/SENDER' of CPOs. "
+        "May be repeated.",
+    ),
+]
+
+
+def _window(option: str, what: str) -> object:
+    return typer.Option(option, metavar="30m|12h|14d", parser=reader(notation.period), help=what)
+
+
+InvitationExpiry: TypeAlias = Annotated[
+    Duration | None, _window("--invitation-expiry", "How long an invitation may wait; 14d unless set.")
+]
+PostRetryWindow: TypeAlias = Annotated[
+    Duration | None,
+    _window(
+        "--post-retry-window", "How long a lost answer to POST may be asked for again; 15m unless set, 0 is strict."
+    ),
+]
+PutRetryWindow: TypeAlias = Annotated[
+    Duration | None,
+    _window("--put-retry-window", "How long the old token lives on after PUT; 24h unless set, 0 is strict."),
+]
+
+
+@app.command()
+def create(
+    tenant: TenantId,
+    party: Parties = None,
+    version: Versions = None,
+    public_url: PublicUrl = None,
+    endpoint: Endpoints = None,
+    require: Requirements = None,
+    invitation_expiry: InvitationExpiry = None,
+    post_retry_window: PostRetryWindow = None,
+    put_retry_window: PutRetryWindow = None,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Create a tenant with its parties and the OCPI versions that it offers."""
+    wanted = Tenant(parties=party, versions=version, public_url=public_url or "", endpoints=endpoint)
+    _amend(wanted.policy, require, invitation_expiry, post_retry_window, put_retry_window)
+    with connected(data_dir) as broker:
+        request = CreateTenantRequest(tenant_id=tenant, tenant=wanted, request_id=request_id())
+        created = broker.ask(broker.tenants.CreateTenant, request).tenant
+    answer(documents.tenant(created), as_json=as_json)
+
+
+@app.command()
+def update(
+    tenant: TenantId,
+    party: Parties = None,
+    version: Versions = None,
+    public_url: PublicUrl = None,
+    endpoint: Endpoints = None,
+    require: Requirements = None,
+    invitation_expiry: InvitationExpiry = None,
+    post_retry_window: PostRetryWindow = None,
+    put_retry_window: PutRetryWindow = None,
+    no_endpoints: Annotated[bool, typer.Option("--no-endpoints", help="List no module beside credentials.")] = False,
+    no_requirements: Annotated[bool, typer.Option("--no-requirements", help="Require no module of peers.")] = False,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Change a tenant. Each option given replaces that setting, a list as a whole; the others stay as they are."""
+    given: dict[str, Any] = {
+        "parties": party,
+        "versions": version,
+        "public_url": public_url,
+        "endpoints": [] if no_endpoints else endpoint,
+    }
+    changes = {field: value for field, value in given.items() if value is not None}
+    required = [] if no_requirements else require
+    with connected(data_dir) as broker:
+        now = broker.ask(broker.tenants.GetTenant, GetTenantRequest(name=tenant_name(tenant))).tenant
+        wanted = Tenant(name=now.name, **changes)
+        # The policy is replaced as a whole: what is not given comes from what stands, if it still stands.
+        wanted.policy.CopyFrom(now.policy)
+        if _amend(wanted.policy, required, invitation_expiry, post_retry_window, put_retry_window):
+            changes["policy"] = wanted.policy
+            wanted.etag = now.etag
+        if not changes:
+            raise CommandError("nothing to change: give at least one option", 2)
+        request = UpdateTenantRequest(tenant=wanted, update_mask=FieldMask(paths=changes), request_id=request_id())
+        updated = broker.ask(broker.tenants.UpdateTenant, request).tenant
+    answer(documents.tenant(updated), as_json=as_json)
+
+
+@app.command()
+def show(tenant: TenantId, data_dir: DataDir = None, as_json: Json = False) -> None:
+    """Show one tenant."""
+    with connected(data_dir) as broker:
+        found = broker.ask(broker.tenants.GetTenant, GetTenantRequest(name=tenant_name(tenant))).tenant
+    answer(documents.tenant(found), as_json=as_json)
+
+
+@app.command("list")
+def list_(data_dir: DataDir = None, as_json: Json = False) -> None:
+    """List the tenants that your key may see."""
+    with connected(data_dir) as broker:
+        pages = broker.pages(broker.tenants.ListTenants, ListTenantsRequest())
+        rows = [documents.tenant(tenant) for page in pages for tenant in page.tenants]
+    answer_list("tenants", rows, ["tenant", "versions", "parties", "versions_url"], as_json=as_json)
+
+
+@app.command()
+def delete(tenant: TenantId, data_dir: DataDir = None, as_json: Json = False) -> None:
+    """Remove a tenant that has no registered peer. Nothing that was sealed for it can ever be read again."""
+    with connected(data_dir) as broker:
+        request = DeleteTenantRequest(name=tenant_name(tenant), request_id=request_id())
+        broker.ask(broker.tenants.DeleteTenant, request)
+    answer({"tenant": tenant, "deleted": True}, as_json=as_json)
+
+
+def _amend(
+    policy: TenantPolicy,
+    required: Iterable[RequiredModule] | None,
+    invitation_expiry: Duration | None,
+    post_retry_window: Duration | None,
+    put_retry_window: Duration | None,
+) -> bool:
+    """Write into the policy what is given. Whether anything was."""
+    if required is not None:
+        del policy.required_modules[:]
+        policy.required_modules.extend(required)
+    periods = [
+        (policy.invitation_expiry, invitation_expiry),
+        (policy.post_retry_window, post_retry_window),
+        (policy.put_retry_window, put_retry_window),
+    ]
+    for field, value in periods:
+        if value is not None:
+            field.CopyFrom(value)
+    return required is not None or any(value is not None for _, value in periods)

@@ -1,0 +1,125 @@
+"""Software that was not written here registers with `ocpi-broker up`: python-ocpi 0.3.1, by POST and then by PUT.
+
+What it needs, and gets without a switch: version 2.2 among the tenant's versions; its version list is an object
+{"versions": […]} instead of an array (ocpi.md, A25); it sends no X-Correlation-ID (ID-07).
+"""
+
+import asyncio
+import hashlib
+import json
+import subprocess
+import sys
+import venv
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import process
+from tests.peer import encoded, new_token
+
+pytestmark = pytest.mark.anyio
+
+ROOT = Path(__file__).resolve().parents[2]
+REQUIREMENTS = ROOT / "requirements" / "interop.txt"
+PLATFORM = Path(__file__).with_name("python_ocpi_platform.py")
+ENVIRONMENT = Path(sys.prefix) / "interop"
+
+
+@pytest.fixture(scope="session")
+def interpreter() -> Path:
+    """Python with python-ocpi, in an environment of its own that is made once per set of requirements."""
+    python = ENVIRONMENT / "bin" / "python"
+    stamp = ENVIRONMENT / "made-from"
+    wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
+    if not stamp.exists() or stamp.read_text() != wanted:
+        venv.create(ENVIRONMENT, clear=True, with_pip=True)
+        install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
+        subprocess.run([*install, "-r", REQUIREMENTS], check=True, timeout=300)
+        stamp.write_text(wanted)
+    return python
+
+
+class PythonOcpi:
+    """The running platform."""
+
+    def __init__(self, running: asyncio.subprocess.Process, versions_url: str) -> None:
+        self._process = running
+        self.versions_url = versions_url
+
+    async def register(self, url: str, version: str, token: str, access: str) -> str:
+        """Lets the library send its credentials with token; answers the token that it got."""
+        assert self._process.stdin is not None
+        request = {"url": url, "version": version, "token": token, "access": access}
+        self._process.stdin.write(json.dumps(request).encode() + b"\n")
+        await self._process.stdin.drain()
+        said = await _line(self._process)
+        assert "token" in said, said
+        return str(said["token"])
+
+
+async def _line(running: asyncio.subprocess.Process) -> dict[str, Any]:
+    assert running.stdout is not None
+    async with asyncio.timeout(60):
+        return dict(json.loads(await running.stdout.readline()))
+
+
+@asynccontextmanager
+async def _python_ocpi(interpreter: Path, folder: Path) -> AsyncIterator[PythonOcpi]:
+    running = await asyncio.create_subprocess_exec(
+        interpreter,
+        PLATFORM,
+        folder / "python-ocpi.json",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        env=process.environment(),
+    )
+    try:
+        yield PythonOcpi(running, (await _line(running))["versions_url"])
+    finally:
+        if running.returncode is None:
+            running.kill()
+        await running.wait()
+        running._transport.close()  # type: ignore[attr-defined]  # asyncio leaves its pipes to the collector
+
+
+async def test_python_ocpi_registers_by_post_and_then_by_put(
+    event_loop_for_all: None, interpreter: Path, tmp_path: Path
+) -> None:
+    program = process.up(tmp_path)
+    data = ["--data-dir", str(tmp_path / "data"), "--json"]
+    await program.start()
+    try:
+        tenant = ("--party", "NL/LMH/HUB=Lumen Hub", "--version", "2.2", "--version", "2.2.1")
+        await _json("tenant", "create", "lumen", *tenant, *data)
+        invitation = await _json("peer", "invite", "kabelwerk", "--tenant", "lumen", "--party", "DE/KWL/CPO", *data)
+        base = invitation["versions_url"].removesuffix("/versions")
+        async with _python_ocpi(interpreter, tmp_path) as peer:
+            posted = new_token()
+            issued = await peer.register(base, "2.2", posted, invitation["token"])
+            held = await _json("token", "get", "--tenant", "lumen", "--party", "DE/KWL", *data)
+            assert held["token"] == posted
+            assert held["version"] == "2.2"
+            assert held["versions_url"] == peer.versions_url
+            assert issued not in {posted, invitation["token"]}
+
+            put = new_token()
+            again = await peer.register(base, "2.2", put, issued)  # POST, 405, PUT: as the library does it
+            held = await _json(
+                "token", "get", "--tenant", "lumen", "--peer", "kabelwerk", "--module", "locations", *data
+            )
+            assert held["token"] == put
+            assert held["endpoint_url"].endswith("/ocpi/2.2/locations")
+            assert again not in {issued, put}
+
+        verified = await _json("token", "verify", *data, stdin=encoded(again))
+        assert verified["valid"] is True
+        assert await program.stop() == 0
+    finally:
+        await program.kill()
+
+
+async def _json(*arguments: str, stdin: str = "") -> Any:
+    return (await process.cli(*arguments, stdin=stdin)).json
