@@ -29,15 +29,14 @@ class Callbacks:
     correlation_id: str
     form: HeaderForm
     versions_url: str
+    deadline: float
+    """In the event loop's time; what passes while waiting for a lease counts too."""
     fallback: Token | None = field(default=None, repr=False)
-    deadline: float = 0.0
     steps: list[Step] = field(default_factory=list)
 
     async def ask(self, question: ReadVersions | ReadEndpoints) -> Event:
         """The peer's answer, or that it failed."""
         started = self.clock()
-        if not self.deadline:
-            self.deadline = asyncio.get_running_loop().time() + BUDGET_SECONDS
         try:
             async with asyncio.timeout_at(self.deadline):
                 event = await self._ask_with_fallback(question)

@@ -6,11 +6,8 @@ longer holds its lease (F1, F5). Only after that commit is the answer given (RR-
 """
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from uuid import uuid4
-
-import structlog
 
 from broker import tokens
 from broker.authenticator import Identity
@@ -39,9 +36,9 @@ from broker.errors import (
     InternalError,
     NotExpressibleError,
     PartyNotAllowedError,
-    StoreUnavailableError,
     TokenRejectedError,
 )
+from broker.ledger import LEASE_MICROSECONDS, Ledger
 from broker.limits import ExchangeSlots
 from broker.ocpi import DIALECTS
 from broker.peers import HttpPeers
@@ -50,16 +47,6 @@ from broker.store import exchanges, peers, transitions
 from broker.store.transactions import Store, Transaction
 from broker.tokens import Pepper, SecretKind
 from broker.urls import UrlPolicy
-
-_log = structlog.get_logger(__name__)
-
-LEASE_MICROSECONDS = int((BUDGET_SECONDS + 15) * 1_000_000)
-"""Callback budget and a margin (F5); the lease of a broker that died is free after it."""
-
-_WAIT_SECONDS = 5.0
-_POLL_SECONDS = 0.05
-_MAX_FAILURES = 100
-"""Failed attempts after which an invitation is revoked (RR-21)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +86,7 @@ class Registrar:
         slots: ExchangeSlots | None = None,
     ) -> None:
         self._store = store
+        self._ledger = Ledger(store)
         self._model = model
         self._http = http
         self._urls = urls
@@ -124,7 +112,7 @@ class Registrar:
         _, effect = handshake.step(footing.standing, Deleted())
         record = self._record(request, ExchangeKind.DELETE)
         if isinstance(effect, Refuse):
-            await self._write_refusal(record, effect.error, ())
+            await self._ledger.refuse(record, effect.error)
             raise effect.error
         assert isinstance(effect, Dissolve)  # noqa: S101  the only other effect of Deleted
 
@@ -178,28 +166,38 @@ class Registrar:
         footing = await self._footing(request, event)
         _, effect = handshake.step(footing.standing, event)
         if isinstance(effect, Refuse):
-            await self._write_refusal(record, effect.error, ())
+            await self._ledger.refuse(record, effect.error)
             raise effect.error
-        await self._lease(record)
         # From here on the exchange runs to its own end: a caller that goes away must not tear it apart (F2 to F4).
-        task = asyncio.create_task(self._under_lease(request, record, event))
+        task = asyncio.create_task(self._leased(request, record, event))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return await asyncio.shield(task)
 
-    async def _under_lease(self, request: Request, record: Exchange, event: Posted | Put) -> Credentials:
+    async def _leased(self, request: Request, record: Exchange, event: Posted | Put) -> Credentials:
+        deadline = asyncio.get_running_loop().time() + BUDGET_SECONDS
+        try:
+            await self._ledger.open(record)
+        except ExchangeInProgressError as err:
+            await self._ledger.refuse(record, err)
+            raise
+        return await self._under_lease(request, record, event, deadline)
+
+    async def _under_lease(
+        self, request: Request, record: Exchange, event: Posted | Put, deadline: float
+    ) -> Credentials:
         steps: list[Step] = []
         try:
             with self._slots.slot(request.tenant.id):
                 footing = await self._footing(request, event)
-                callbacks = self._callbacks(request, footing, event, steps)
+                callbacks = self._callbacks(request, footing, event, deadline, steps)
                 registration = await _converse(callbacks, footing.standing, event)
                 return await self._commit(request, record, footing, callbacks, registration)
         except BrokerError as err:
-            await self._fail(record, request.identity.token, err, steps)
+            await self._ledger.fail(record, request.identity.token, err, steps)
             raise
         except Exception:
-            await self._fail(record, request.identity.token, InternalError("internal error"), steps)
+            await self._ledger.fail(record, request.identity.token, InternalError("internal error"), steps)
             raise
 
     async def _footing(self, request: Request, event: Posted | Put | Deleted) -> Footing:
@@ -223,25 +221,9 @@ class Registrar:
         )
         return Footing(peer, token, standing)
 
-    async def _lease(self, record: Exchange) -> None:
-        """Wait a little for the exchange before; raises ExchangeInProgressError after that (F5)."""
-        deadline = asyncio.get_running_loop().time() + _WAIT_SECONDS
-
-        async def acquire(tx: Transaction) -> bool:
-            until = tx.now + LEASE_MICROSECONDS
-            acquired = await transitions.acquire_lease(tx, record.peer_uid, record.uid, until)
-            if acquired:
-                await exchanges.begin(tx, replace(record, deadline_at=until))
-            return acquired
-
-        while not await self._store.jot(acquire):
-            if asyncio.get_running_loop().time() > deadline:
-                refusal = ExchangeInProgressError("another exchange of this connection is running; try again")
-                await self._write_refusal(record, refusal, ())
-                raise refusal
-            await asyncio.sleep(_POLL_SECONDS)
-
-    def _callbacks(self, request: Request, footing: Footing, event: Posted | Put, steps: list[Step]) -> Callbacks:
+    def _callbacks(
+        self, request: Request, footing: Footing, event: Posted | Put, deadline: float, steps: list[Step]
+    ) -> Callbacks:
         held = footing.peer.held if isinstance(event, Put) else None
         return Callbacks(
             peers=self._http,
@@ -251,6 +233,7 @@ class Registrar:
             form=request.identity.form,
             versions_url=event.body.url if isinstance(event.body, Credentials) else "",
             fallback=self._model.held_token(footing.peer) if held else None,
+            deadline=deadline,
             steps=steps,
         )
 
@@ -301,47 +284,6 @@ class Registrar:
 
         await self._store.change(peer.name, commit)
         return self.own_credentials(request.tenant, fresh)
-
-    async def _fail(self, record: Exchange, token: IssuedToken, error: BrokerError, steps: Sequence[Step]) -> None:
-        """Release the lease and record the refusal; what stood before stands. The lease ends by itself otherwise."""
-
-        async def give_up(tx: Transaction) -> int:
-            await transitions.release_lease(tx, record.peer_uid, record.uid)
-            await exchanges.end(tx, record.uid, steps, outcome=Outcome.REFUSED, reason=error.reason, message=str(error))
-            return await transitions.count_failure(tx, token.lookup_id)
-
-        try:
-            failures = await self._store.jot(give_up)
-            if token.purpose is Purpose.INVITATION and failures >= _MAX_FAILURES:
-                await self._withdraw(record, token, failures)
-        except StoreUnavailableError:
-            _log.warning("exchange_not_closed", exchange=record.uid)
-
-    async def _withdraw(self, record: Exchange, token: IssuedToken, failures: int) -> None:
-        """An invitation with which nothing but failures came is taken back (RR-21)."""
-
-        async def withdraw(tx: Transaction) -> None:
-            await transitions.revoke(tx, [token.lookup_id])
-            tx.changed("peer", record.peer_uid)
-            tx.audit("invitation.withdrawn", "", record.peer_uid, failures=failures)
-
-        await self._store.change("broker", withdraw)
-
-    async def _write_refusal(self, record: Exchange, error: BrokerError, steps: Sequence[Step]) -> None:
-        """An exchange that never got a lease is on record all the same: operators look here first."""
-
-        async def write(tx: Transaction) -> None:
-            refused = replace(
-                record,
-                outcome=Outcome.REFUSED,
-                reason=error.reason,
-                message=str(error),
-                steps=tuple(steps),
-                ended_at=tx.now,
-            )
-            await exchanges.begin(tx, refused)
-
-        await self._store.jot(write)
 
     def _record(self, request: Request, kind: ExchangeKind) -> Exchange:
         return Exchange(

@@ -42,9 +42,10 @@ async def end(
     reason: str | None = None,
     message: str | None = None,
 ) -> None:
+    """Close a running exchange. One that is closed stays as it is: its commit may have landed unseen."""
     await tx.session.exec(
         update(ExchangeRow)
-        .where(col(ExchangeRow.uid) == uid)
+        .where(col(ExchangeRow.uid) == uid, col(ExchangeRow.outcome) == Outcome.RUNNING.value)
         .values(outcome=outcome.value, reason=reason, message=message, steps=_write_steps(steps), ended_at=tx.now)
     )
 
