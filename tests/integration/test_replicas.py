@@ -1,0 +1,106 @@
+"""Several brokers, all active, on one PostgreSQL: what one commits, the others know; races are the database's to decide."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from broker import app, bootstrap, readmodel
+from broker.config import Settings
+from ocpi_broker.v1 import peer_service_pb2, tenant_service_pb2, token_service_pb2
+from tests import database as databases
+from tests import postgres
+from tests.peer import Sender
+from tests.stack import Deployment, Stack, key_of, running, services
+
+pytestmark = pytest.mark.anyio
+
+SOON = 2.0
+
+
+@pytest.fixture
+async def pair(
+    event_loop_for_all: None, postgres_server: postgres.Server, tmp_path: Path
+) -> AsyncIterator[tuple[Stack, Deployment]]:
+    """A stack, and a second broker on its database and keys."""
+    with databases.fresh("postgresql", tmp_path, postgres_server) as database:
+        async with AsyncExitStack() as rest:
+            first = await rest.enter_async_context(running(tmp_path, database))
+            other = await rest.enter_async_context(app.running(replace(first.settings, grpc="127.0.0.1:0")))
+            admin = await rest.enter_async_context(services(other.grpc, key_of(tmp_path, "admin")))
+            yield first, Deployment(first.http, other.grpc, admin, first.client)
+
+
+def _asked(sender: Sender) -> token_service_pb2.VerifyTokenRequest:
+    return token_service_pb2.VerifyTokenRequest(authorization=f"Token {sender.token}")
+
+
+async def test_a_token_issued_by_one_is_known_to_the_other_at_once(
+    pair: tuple[Stack, Deployment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not only after the next poll: a peer's first request may reach any broker."""
+    first, second = pair
+    monkeypatch.setattr(readmodel, "_POLL_SECONDS", 3600)
+    home = await first.home()
+    async with first.guest(home) as guest:
+        assert (await guest.sender.register()).outcome == (200, 1000)
+
+        answer = await second.tokens.VerifyToken(_asked(guest.sender))
+
+        assert answer.valid
+        assert answer.peer == guest.name
+
+
+async def test_a_reader_sees_what_it_knows_to_be_written(pair: tuple[Stack, Deployment]) -> None:
+    """min_revision: read-your-writes across brokers."""
+    first, second = pair
+    home = await first.home()
+    async with first.guest(home) as guest:
+        await guest.sender.register()
+        ask = token_service_pb2.GetPeerTokenRequest(parent=home.name, peer=guest.name)
+        written = await first.tokens.GetPeerToken(ask)
+
+        ask.min_revision = written.revision
+        read = await second.tokens.GetPeerToken(ask)
+
+        assert read.token == written.token == guest.platform.token
+
+
+async def test_a_block_reaches_every_broker_soon(pair: tuple[Stack, Deployment]) -> None:
+    first, second = pair
+    home = await first.home()
+    async with first.guest(home) as guest:
+        await guest.sender.register()
+        assert (await second.tokens.VerifyToken(_asked(guest.sender))).valid
+
+        await first.peers.BlockPeer(peer_service_pb2.BlockPeerRequest(name=guest.name))
+
+        async with asyncio.timeout(SOON):
+            while (await second.tokens.VerifyToken(_asked(guest.sender))).valid:
+                await asyncio.sleep(0.05)
+
+
+async def test_brokers_that_start_for_the_first_time_at_once_agree(
+    event_loop_for_all: None, postgres_server: postgres.Server, tmp_path: Path
+) -> None:
+    """In production every replica runs the same start script: one schema, one set of keys, one default tenant."""
+    with databases.fresh("postgresql", tmp_path, postgres_server) as database:
+        settings = Settings(tmp_path, "127.0.0.1:0", "https://ocpi.example.com", database.url)
+
+        def start() -> None:
+            asyncio.run(bootstrap.prepare(settings, migrate=True))
+
+        await asyncio.gather(*(asyncio.to_thread(start) for _ in range(4)))
+
+        assert [row[0] for row in database.execute("SELECT id FROM tenant")] == ["default"]
+        async with (
+            app.running(settings) as broker,
+            services(broker.grpc, key_of(tmp_path, "admin")) as admin,
+            services(broker.grpc, key_of(tmp_path, "gateway")) as gateway,
+        ):
+            await admin.tenants.GetTenant(tenant_service_pb2.GetTenantRequest(name="tenants/default"))
+            ask = token_service_pb2.VerifyTokenRequest(authorization="Token unknown")
+            assert not (await gateway.tokens.VerifyToken(ask)).valid
