@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Any
 
 import grpc
@@ -18,6 +17,7 @@ from broker.authenticator import Authenticator
 from broker.bootstrap import NotReadyError
 from broker.clock import Clock
 from broker.config import Settings, TlsFiles
+from broker.core.hosts import is_loopback
 from broker.disclosures import Disclosures
 from broker.errors import StoreUnavailableError
 from broker.inspection import Inspector
@@ -86,11 +86,10 @@ async def running(settings: Settings) -> AsyncIterator[Broker]:
     Raises NotReadyError, KeyFileError or StoreUnavailableError if it cannot start.
     """
     _require_safe_address(settings)
-    engines = engine.connect(settings.database_url)
+    clock = Clock()
+    store = Store(engine.connect(settings.database_url), clock)
     http = HttpPeers(settings.urls)
     try:
-        clock = Clock()
-        store = Store(engines, clock)
         keyring = keys.read(settings.key_file)
         model = ReadModel(store, keyring, clock)
         await model.start()
@@ -99,7 +98,7 @@ async def running(settings: Settings) -> AsyncIterator[Broker]:
             yield broker
     finally:
         await http.aclose()
-        await engines.dispose()
+        await store.aclose()
 
 
 @asynccontextmanager
@@ -110,6 +109,8 @@ async def _serving(
     started.GetCurrentTime()
     disclosures = Disclosures(store)
     registrar = Registrar(store, model, http, settings.urls, keyring.pepper, clock, public_url=settings.public_url)
+    if store.dialect == "sqlite":
+        await registrar.recover()
     server = grpc.aio.server(interceptors=[Guard(model, keyring.peppers)], options=_OPTIONS)
     _add_services(server, settings, store, keyring, model, clock, registrar, disclosures, started)
     readiness = _add_standard_services(server)
@@ -197,18 +198,9 @@ def _credentials(tls: TlsFiles) -> grpc.ServerCredentials:
 
 def _require_safe_address(settings: Settings) -> None:
     """Service keys travel in every call: plaintext stays on this machine."""
-    host = settings.grpc.rpartition(":")[0].strip("[]")
+    host = settings.grpc.rpartition(":")[0]
     if settings.tls is None and not is_loopback(host):
         raise NotReadyError(f"gRPC on {host} needs TLS; give a certificate and a key, or listen on 127.0.0.1")
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 async def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:

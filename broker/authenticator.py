@@ -85,11 +85,11 @@ class Authenticator:
         """Written once per token. With the database away the peer is served all the same."""
         peer, token = identity.peer, identity.token
 
-        async def note(tx: Transaction) -> None:
+        def note(tx: Transaction) -> None:
             if token.state is TokenState.ACTIVE:
-                if await transitions.confirm(tx, peer, token.lookup_id):
+                if transitions.confirm(tx, peer, token.lookup_id):
                     tx.audit("token.confirmed", peer.tenant, peer.name, lookup_id=token.lookup_id)
-            elif await transitions.note_reuse(tx, peer, token.lookup_id):
+            elif transitions.note_reuse(tx, peer, token.lookup_id):
                 tx.audit("token.reused_after_replacement", peer.tenant, peer.name, lookup_id=token.lookup_id)
 
         try:

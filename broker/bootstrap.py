@@ -6,7 +6,6 @@ the default tenant and the service keys.
 
 import asyncio
 import hmac
-import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from broker.core.model import Tenant, Version
 from broker.core.paths import DEFAULT_TENANT
 from broker.keys import Keyring
 from broker.placeholder import PLACEHOLDER
+from broker.secretfiles import write_new
 from broker.store import callers, engine, keychecks, schema, tenants
 from broker.store.transactions import Store, Transaction
 from broker.tokens import SecretKind
@@ -37,15 +37,14 @@ async def prepare(settings: Settings, *, migrate: bool) -> None:
         schema.upgrade(settings.database_url)
     elif schema.current(settings.database_url) != schema.newest():
         raise NotReadyError("the database schema is not current; run: ocpi-broker db upgrade")
-    engines = engine.connect(settings.database_url)
+    store = Store(engine.connect(settings.database_url), Clock())
     try:
-        store = Store(engines, Clock())
         keyring = await _keyring(store, settings.key_file)
         await _default_tenant(store, keyring)
         await _service_key(store, keyring, "admin", CallerRole.ADMIN, settings.admin_key_file)
         await _service_key(store, keyring, "gateway", CallerRole.GATEWAY, settings.gateway_key_file)
     finally:
-        await engines.dispose()
+        await store.aclose()
 
 
 async def _keyring(store: Store, path: Path) -> Keyring:
@@ -57,9 +56,9 @@ async def _keyring(store: Store, path: Path) -> Keyring:
     if (proofs and not known) or any(mine[key_id] != proof for key_id, proof in known.items()):
         raise NotReadyError(f"{path} does not belong to this database; restore the right one from your copy")
 
-    async def add(tx: Transaction) -> None:
+    def add(tx: Transaction) -> None:
         for key_id, proof in mine.items():
-            await keychecks.add(tx, "key", key_id, proof)
+            keychecks.add(tx, "key", key_id, proof)
 
     if len(known) < len(mine):
         await store.jot(add)
@@ -91,25 +90,24 @@ async def _default_tenant(store: Store, keyring: Keyring) -> None:
 
 
 async def _service_key(store: Store, keyring: Keyring, name: str, role: CallerRole, path: Path) -> None:
-    """A caller and its key in a file for its owner. A lost file means a new caller under another name."""
-    if await asyncio.to_thread(path.exists):
+    """A key in a file for its owner, and the caller that it belongs to; whichever of them is missing is made."""
+    key = await asyncio.to_thread(_read_or_mint, path)
+    try:
+        fingerprint = tokens.fingerprint(keyring.pepper, SecretKind.SERVICE_KEY, key)
+    except ValueError:
+        raise NotReadyError(f"{path} does not hold a service key; remove it to have a new one made") from None
+    known = await store.read(callers.everything)
+    if any(caller.lookup_id == fingerprint.lookup_id for caller in known):
         return
-    key = tokens.mint(SecretKind.SERVICE_KEY)
-    fingerprint = tokens.fingerprint(keyring.pepper, SecretKind.SERVICE_KEY, key)
+    taken = any(caller.id == name for caller in known)
+    caller_id = f"{name}-{fingerprint.lookup_id.lower()}" if taken else name
     grants = frozenset({EVERY_TENANT})
-    unique = f"{name}-{fingerprint.lookup_id.lower()}"
-    caller_id = unique if await store.read(lambda session: callers.find(session, name)) else name
-    # The file first: a key that nobody has must not be valid.
-    write_secret(path, key)
     await store.change(_ACTOR, lambda tx: callers.insert(tx, caller_id, role, grants, fingerprint))
 
 
-def write_secret(path: Path, text: str) -> None:
-    """Write a new file that only its owner can read, whole or not at all."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+def _read_or_mint(path: Path) -> str:
+    """Of several that start at once, one makes the file and all use it."""
+    if not path.exists():
+        with suppress(FileExistsError):
+            write_new(path, tokens.mint(SecretKind.SERVICE_KEY))
+    return path.read_text().strip()

@@ -34,7 +34,7 @@ class Disclosures:
         if not counts:
             return
 
-        async def write(tx: Transaction) -> None:
+        def write(tx: Transaction) -> None:
             for (caller, tenant, peer), times in counts.items():
                 tx.audit("token.disclosed", tenant, peer, actor=caller, times=times)
 

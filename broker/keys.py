@@ -6,12 +6,12 @@ others still verify and open. Losing the file means losing every token; a copy b
 
 import base64
 import json
-import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from broker.secretfiles import write_new
 from broker.tokens import Pepper
 
 _KEY_BYTES = 32
@@ -64,14 +64,9 @@ def read(path: Path) -> Keyring:
 
 
 def create(path: Path) -> Keyring:
-    """Write a new key file, readable by its owner only. Never replaces an existing one."""
+    """Write a new key file, readable by its owner only. Raises FileExistsError."""
     document = {"peppers": [_new_key()], "encryption_keys": [_new_key()]}
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        json.dump(document, file, indent=2)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
+    write_new(path, json.dumps(document, indent=2))
     return read(path)
 
 

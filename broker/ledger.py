@@ -29,15 +29,24 @@ class Ledger:
     def __init__(self, store: Store) -> None:
         self._store = store
 
+    async def recover(self) -> None:
+        """Free the leases of a broker that died. Only where there is no other broker that could hold one."""
+
+        def free(tx: Transaction) -> None:
+            transitions.release_every_lease(tx)
+            exchanges.abandon_running(tx)
+
+        await self._store.jot(free)
+
     async def open(self, exchange: Exchange) -> None:
         """Take the peer's lease, waiting a little for the exchange before. Raises ExchangeInProgressError."""
         deadline = asyncio.get_running_loop().time() + _WAIT_SECONDS
 
-        async def acquire(tx: Transaction) -> bool:
+        def acquire(tx: Transaction) -> bool:
             until = tx.now + LEASE_MICROSECONDS
-            acquired = await transitions.acquire_lease(tx, exchange.peer_uid, exchange.uid, until)
+            acquired = transitions.acquire_lease(tx, exchange.peer_uid, exchange.uid, until)
             if acquired:
-                await exchanges.begin(tx, replace(exchange, deadline_at=until))
+                exchanges.begin(tx, replace(exchange, deadline_at=until))
             return acquired
 
         while not await self._store.jot(acquire):
@@ -48,21 +57,19 @@ class Ledger:
     async def refuse(self, exchange: Exchange, error: BrokerError) -> None:
         """An exchange that never got a lease is on record all the same: operators look here first."""
 
-        async def write(tx: Transaction) -> None:
+        def write(tx: Transaction) -> None:
             refused = replace(exchange, outcome=Outcome.REFUSED, reason=error.reason, message=str(error))
-            await exchanges.begin(tx, replace(refused, ended_at=tx.now))
+            exchanges.begin(tx, replace(refused, ended_at=tx.now))
 
         await self._store.jot(write)
 
     async def fail(self, exchange: Exchange, token: IssuedToken, error: BrokerError, steps: Sequence[Step]) -> None:
         """Release the lease and record why; what stood before stands. With the database away it ends by itself."""
 
-        async def give_up(tx: Transaction) -> int:
-            await transitions.release_lease(tx, exchange.peer_uid, exchange.uid)
-            await exchanges.end(
-                tx, exchange.uid, steps, outcome=Outcome.REFUSED, reason=error.reason, message=str(error)
-            )
-            return await transitions.count_failure(tx, token.lookup_id)
+        def give_up(tx: Transaction) -> int:
+            transitions.release_lease(tx, exchange.peer_uid, exchange.uid)
+            exchanges.end(tx, exchange.uid, steps, outcome=Outcome.REFUSED, reason=error.reason, message=str(error))
+            return transitions.count_failure(tx, token.lookup_id)
 
         try:
             failures = await self._store.jot(give_up)
@@ -74,8 +81,8 @@ class Ledger:
     async def _withdraw(self, exchange: Exchange, token: IssuedToken, failures: int) -> None:
         """An invitation with which nothing but failures came is taken back."""
 
-        async def withdraw(tx: Transaction) -> None:
-            await transitions.revoke(tx, [token.lookup_id])
+        def withdraw(tx: Transaction) -> None:
+            transitions.revoke(tx, [token.lookup_id])
             tx.changed("peer", exchange.peer_uid)
             tx.audit("invitation.withdrawn", "", exchange.peer_uid, failures=failures)
 

@@ -14,7 +14,7 @@ import structlog
 
 _SECRET = re.compile(r"(?:ocpi|obk)-[0-9A-Za-z]{12}-[0-9A-Za-z]{42}")
 _AUTHORIZATION = re.compile(r"(?i)\b(token|bearer)\s+[!-~]{8,}")
-_QUIET = ("httpx", "httpcore", "hpack", "aiosqlite", "asyncio", "alembic", "sqlalchemy.engine", "sqlalchemy.pool")
+_QUIET = ("httpx", "httpcore", "hpack", "asyncio", "alembic", "sqlalchemy.engine", "sqlalchemy.pool")
 """At DEBUG these print headers or values, of which we cannot know whose they are."""
 
 

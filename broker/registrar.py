@@ -26,7 +26,7 @@ from broker.core.handshake import (
     Refuse,
     Standing,
 )
-from broker.core.model import Credentials, Registration, Tenant, Token, Version, hub_ids
+from broker.core.model import Credentials, PartyKey, Registration, Tenant, Token, Version, hub_ids
 from broker.core.paths import versions_url
 from broker.core.peer import IssuedToken, Peer, PeerState, Purpose, reject, succeed
 from broker.errors import (
@@ -108,21 +108,24 @@ class Registrar:
 
     async def unregister(self, request: Request) -> None:
         """DELETE: both tokens die, also under a running exchange (UN-02, F5)."""
-        footing = await self._footing(request, Deleted())
-        _, effect = handshake.step(footing.standing, Deleted())
         record = self._record(request, ExchangeKind.DELETE)
-        if isinstance(effect, Refuse):
-            await self._ledger.refuse(record, effect.error)
-            raise effect.error
-        assert isinstance(effect, Dissolve)  # noqa: S101  the only other effect of Deleted
+        refusal = self._refusal(request, Deleted())
+        if refusal is not None:
+            await self._ledger.refuse(record, refusal)
+            raise refusal
+        footing = await self._footing(request, Deleted())
 
-        async def dissolve(tx: Transaction) -> None:
-            if not await transitions.dissolve(tx, footing.peer, shown=footing.token.lookup_id):
+        def dissolve(tx: Transaction) -> None:
+            if not transitions.dissolve(tx, footing.peer, shown=footing.token.lookup_id):
                 raise TokenRejectedError
-            await exchanges.begin(tx, replace(record, outcome=Outcome.SUCCEEDED, ended_at=tx.now))
+            exchanges.begin(tx, replace(record, outcome=Outcome.SUCCEEDED, ended_at=tx.now))
             tx.audit("peer.unregistered", footing.peer.tenant, footing.peer.name, by="peer")
 
         await self._store.change(footing.peer.name, dissolve)
+
+    async def recover(self) -> None:
+        """At the start of the only broker of a database: what a crash left open is over."""
+        await self._ledger.recover()
 
     async def drain(self) -> None:
         """Wait for the exchanges that are running; their callback budget bounds how long."""
@@ -163,11 +166,10 @@ class Registrar:
     async def _exchange(self, request: Request, kind: ExchangeKind, event: Posted | Put) -> Credentials:
         """Refuse what can be refused at once; else take the lease and begin again from what stands then (F5)."""
         record = self._record(request, kind)
-        footing = await self._footing(request, event)
-        _, effect = handshake.step(footing.standing, event)
-        if isinstance(effect, Refuse):
-            await self._ledger.refuse(record, effect.error)
-            raise effect.error
+        refusal = self._refusal(request, event)
+        if refusal is not None:
+            await self._ledger.refuse(record, refusal)
+            raise refusal
         # From here on the exchange runs to its own end: a caller that goes away must not tear it apart (F2 to F4).
         task = asyncio.create_task(self._leased(request, record, event))
         self._running.add(task)
@@ -200,26 +202,28 @@ class Registrar:
             await self._ledger.fail(record, request.identity.token, InternalError("internal error"), steps)
             raise
 
+    def _refusal(self, request: Request, event: Posted | Put | Deleted) -> BrokerError | None:
+        """What can be refused from memory; whatever passes is judged again under the lease."""
+        peer, token = request.identity.peer, request.identity.token
+        elsewhere = {
+            key
+            for key in _announced(event)
+            for role, holder in self._model.holders(peer.tenant, key.country_code, key.party_id).items()
+            if role == key.role.value and holder.uid != peer.uid
+        }
+        _, effect = handshake.step(_standing(request.tenant, peer, token, elsewhere), event)
+        return effect.error if isinstance(effect, Refuse) else None
+
     async def _footing(self, request: Request, event: Posted | Put | Deleted) -> Footing:
         """Read the peer from the database and judge its token again. Raises TokenRejectedError."""
-        announced = event.body.keys if isinstance(event, Posted | Put) and isinstance(event.body, Credentials) else ()
-        uid, lookup_id = request.identity.peer.uid, request.identity.token.lookup_id
-        peer = await self._store.read(lambda session: peers.find_by_uid(session, uid))
+        uid, announced = request.identity.peer.uid, _announced(event)
+        peer, holders = await self._store.read(lambda session: peers.find_with_holders(session, uid, announced))
+        lookup_id = request.identity.token.lookup_id
         token = next((token for token in peer.issued if token.lookup_id == lookup_id), None) if peer else None
         if peer is None or token is None or reject(peer, token, self._clock()):
             raise TokenRejectedError
-        tenant = request.tenant.id
-        holders = await self._store.read(lambda session: peers.holders(session, tenant, announced))
-        standing = Standing(
-            terms=peer.terms,
-            presented=token.presented,
-            registration=_registration(peer),
-            answered_at=peer.answered_at,
-            newest_version=peer.newest_version,
-            held_elsewhere=frozenset(key for key, holder in holders.items() if holder != uid),
-            required=request.tenant.policy.required_modules,
-        )
-        return Footing(peer, token, standing)
+        elsewhere = {key for key, holder in holders.items() if holder != uid}
+        return Footing(peer, token, _standing(request.tenant, peer, token, elsewhere))
 
     def _callbacks(
         self, request: Request, footing: Footing, event: Posted | Put, deadline: float, steps: list[Step]
@@ -260,16 +264,16 @@ class Registrar:
             succession=succeed(peer.issued, shown, self._clock(), window * 1_000_000),
         )
 
-        async def commit(tx: Transaction) -> None:
-            if not await transitions.take_over(tx, peer, record.uid, result):
+        def commit(tx: Transaction) -> None:
+            if not transitions.take_over(tx, peer, record.uid, result):
                 raise ExchangeInProgressError("the connection was changed from another side meanwhile")
-            if not await transitions.token_is_live(tx, shown):
+            if not transitions.token_is_live(tx, shown):
                 raise TokenRejectedError
-            await transitions.establish(tx, peer, result)
-            lost = await transitions.claim_parties(tx, peer, registration.theirs.parties)
+            transitions.establish(tx, peer, result)
+            lost = transitions.claim_parties(tx, peer, registration.theirs.parties)
             if lost is not None:
                 raise PartyNotAllowedError(f"roles: {lost} belongs to another connection")
-            await exchanges.end(tx, record.uid, callbacks.steps, outcome=Outcome.SUCCEEDED)
+            exchanges.end(tx, record.uid, callbacks.steps, outcome=Outcome.SUCCEEDED)
             tx.audit(
                 "peer.registered" if record.kind is ExchangeKind.POST else "peer.updated",
                 peer.tenant,
@@ -312,6 +316,24 @@ async def _converse(callbacks: Callbacks, standing: Standing, event: handshake.E
                 event = await callbacks.ask(effect)
             case Dissolve():
                 raise handshake.IllegalTransitionError("a POST or PUT cannot end a registration")
+
+
+def _announced(event: Posted | Put | Deleted) -> frozenset[PartyKey]:
+    if isinstance(event, Deleted) or isinstance(event.body, BrokerError):
+        return frozenset()
+    return event.body.keys
+
+
+def _standing(tenant: Tenant, peer: Peer, token: IssuedToken, elsewhere: set[PartyKey]) -> Standing:
+    return Standing(
+        terms=peer.terms,
+        presented=token.presented,
+        registration=_registration(peer),
+        answered_at=peer.answered_at,
+        newest_version=peer.newest_version,
+        held_elsewhere=frozenset(elsewhere),
+        required=tenant.policy.required_modules,
+    )
 
 
 def _registration(peer: Peer) -> Registration | None:

@@ -1,8 +1,9 @@
 """Settings of the gateway process."""
 
-import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from broker.core import hosts
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +32,5 @@ def is_loopback(target: str) -> bool:
     """Whether a gRPC target can only be reached from this machine."""
     if target.startswith(("unix:", "unix-abstract:")):
         return True
-    host = target.rsplit("/", 1)[-1].removeprefix("ipv4:").removeprefix("ipv6:").rsplit(":", 1)[0].strip("[]")
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    host = target.rsplit("/", 1)[-1].removeprefix("ipv4:").removeprefix("ipv6:").rsplit(":", 1)[0]
+    return hosts.is_loopback(host)

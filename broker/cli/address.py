@@ -1,10 +1,12 @@
 """HOST:PORT, as listeners and callers are told it."""
 
+import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from gateway.config import is_loopback
 
+_ADDRESS = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9._-]+)):(?P<port>[0-9]{1,5})")
+_MAX_PORT = 65535
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 — compared with, not bound to
 
 
@@ -18,14 +20,10 @@ class Address:
     @classmethod
     def parse(cls, text: str) -> "Address":
         """Raises ValueError unless text is HOST:PORT and nothing more."""
-        try:
-            parts = urlsplit(f"//{text}")
-            host, port = parts.hostname, parts.port
-        except ValueError:
-            host, port = None, None
-        if not host or port is None or parts.netloc != text or parts.username is not None:
+        match = _ADDRESS.fullmatch(text)
+        if not match or int(match["port"]) > _MAX_PORT:
             raise ValueError("must be HOST:PORT, for example 127.0.0.1:8080 or [::1]:8080")
-        return cls(host, port)
+        return cls(match["v6"] or match["name"], int(match["port"]))
 
     @property
     def loopback(self) -> bool:

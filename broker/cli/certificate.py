@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from broker.cli.failures import CommandError
+from broker.cli.failures import CommandError, in_words
 from broker.cli.options import Json
 from broker.cli.output import answer
 
@@ -55,7 +55,7 @@ def certificate(
         for path, content, mode in zip(paths, files, (0o644, 0o600), strict=True):
             _write_new(path, content, mode)
     except OSError as err:
-        raise CommandError(f"cannot write {err.filename}: {err.strerror}") from None
+        raise CommandError(f"cannot write {err.filename}: {in_words(err)}") from None
     expires = (now + timedelta(days=days)).replace(microsecond=0)
     document = {
         "certificate": str(paths[0]),

@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 import grpc
 
 from broker.cli.address import Address
-from broker.cli.failures import START, CommandError, explain
+from broker.cli.failures import START, CommandError, explain, in_words
 from ocpi_broker.v1.admin_service_pb2_grpc import AdminServiceStub
 from ocpi_broker.v1.peer_service_pb2_grpc import PeerServiceStub
 from ocpi_broker.v1.tenant_service_pb2_grpc import TenantServiceStub
@@ -126,5 +126,5 @@ def read_value(path: Path, hint: str) -> str:
     try:
         return path.read_text().strip()
     except (OSError, ValueError) as err:
-        what = err.strerror if isinstance(err, OSError) else "it is not a text file"
+        what = in_words(err) if isinstance(err, OSError) else "it is not a text file"
         raise CommandError(f"cannot read {path}: {what}; {hint}") from None

@@ -1,5 +1,6 @@
 """How a command fails: one readable line on standard error and an exit code, never a traceback."""
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
@@ -33,6 +34,11 @@ def reporting(program: Callable[[], None]) -> None:
     except CommandError as err:
         note(f"error: {err}")
         sys.exit(err.exit_code)
+
+
+def in_words(error: OSError) -> str:
+    """What the system says, without what a library adds to it."""
+    return os.strerror(error.errno) if error.errno else str(error)
 
 
 def explain(error: grpc.RpcError, target: str) -> str:

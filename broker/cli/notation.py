@@ -99,6 +99,13 @@ def requirement_text(message: RequiredModule) -> str:
     return (f"{peers}:" if peers else "") + message.module + (f"/{side}" if side else "")
 
 
+def database_url(text: str) -> str:
+    """postgresql://… or sqlite:///…; what is wrong with it is said without repeating it, as it may hold a password."""
+    if not text.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
+        raise ValueError("must start with sqlite:/// or postgresql://")
+    return text
+
+
 def role(name: str | None) -> str:
     """CPO, EMSP, …, as the contract names it; unspecified when no name is given."""
     return _prefixed("ROLE_", name, model.Role.__members__)

@@ -17,11 +17,11 @@ Value = TypeVar("Value")
 
 
 def reader(read: Callable[[str], Value]) -> Callable[[str], Value]:
-    """A reader of notation as Typer wants it: what the reader says is what people see."""
+    """A reader of notation as Typer wants it: what the reader says is what people see. Defaults come read already."""
 
-    def parse(text: str) -> Value:
+    def parse(text: str | Value) -> Value:
         try:
-            return read(text)
+            return read(text) if isinstance(text, str) else text
         except ValueError as err:
             raise typer.BadParameter(str(err)) from None
 
@@ -62,6 +62,7 @@ DatabaseUrl: TypeAlias = Annotated[
         "--database-url",
         metavar="URL",
         envvar="OCPI_BROKER_DATABASE_URL",
+        parser=reader(notation.database_url),
         help="postgresql://… or sqlite:///…; without it, broker.db in the data directory. "
         "One that holds a password belongs in the environment.",
     ),

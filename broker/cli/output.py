@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 import typer
-from rich import box
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -54,7 +53,7 @@ def fields(document: Document) -> str:
 
 def table(rows: Sequence[Document], columns: Sequence[str]) -> Table:
     """A row for each document, with these of its fields."""
-    grid = Table(*(_heading(name) for name in columns), box=box.SIMPLE_HEAD, pad_edge=False)
+    grid = Table(*(_heading(name) for name in columns), box=None, padding=(0, 3, 0, 0), pad_edge=False)
     for column in grid.columns:
         column.overflow = "fold"
     for row in rows:

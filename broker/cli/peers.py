@@ -27,7 +27,7 @@ app = typer.Typer(no_args_is_help=True, help="The remote platforms that a tenant
 @app.command()
 def invite(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Id of the new peer. Without it, made from its first party.")
+        str | None, typer.Argument(metavar="NAME", help="Id of the new peer. Without it, made from its first party.")
     ] = None,
     tenant: OfTenant = DEFAULT_TENANT,
     party: Annotated[

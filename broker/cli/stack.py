@@ -15,8 +15,8 @@ from broker import app, bootstrap, logs
 from broker.bootstrap import NotReadyError
 from broker.cli.address import Address
 from broker.cli.connection import read_value
-from broker.cli.database import checked, refused
-from broker.cli.failures import CommandError
+from broker.cli.database import refused
+from broker.cli.failures import CommandError, in_words
 from broker.config import Settings, TlsFiles, embedded_database
 from broker.core.paths import DEFAULT_TENANT, versions_url
 from broker.errors import BrokerError
@@ -60,7 +60,7 @@ def broker_settings(
         data_dir=data_dir,
         grpc=str(grpc),
         public_url=public_url.rstrip("/"),
-        database_url=checked(database_url) or embedded_database(data_dir),
+        database_url=database_url or embedded_database(data_dir),
         urls=UrlPolicy(insecure=insecure),
         tls=tls,
         log_level=log_level,
@@ -151,7 +151,7 @@ def listen(address: Address) -> socket.socket:
     try:
         return gateway_server.bind(address.host, address.port)
     except OSError as err:
-        raise CommandError(f"cannot listen on {address}: {err.strerror}") from None
+        raise CommandError(f"cannot listen on {address}: {in_words(err)}") from None
 
 
 def address_of(listener: socket.socket) -> Address:
@@ -171,8 +171,10 @@ def run(main: Coroutine[Any, Any, Result]) -> Result:
             return runner.run(main)
     except BrokerError as err:
         raise refused(err) from None
-    except (NotReadyError, KeyFileError, OSError) as err:
+    except (NotReadyError, KeyFileError) as err:
         raise CommandError(str(err)) from None
+    except OSError as err:
+        raise CommandError(f"{err.filename}: {in_words(err)}" if err.filename else str(err)) from None
 
 
 async def _until_signalled(

@@ -1,5 +1,7 @@
 """Peers and their exchanges."""
 
+from typing import Final
+
 from broker.contract.parties import endpoint_to_pb, key_from_pb, key_to_pb, party_to_pb
 from broker.contract.values import Violations, duration, each, etag, timestamp
 from broker.core.exchange import Exchange
@@ -12,8 +14,13 @@ from ocpi_broker.v1 import (
     resources_pb2,
 )
 
+MAX_TERMS: Final = 1000
+
 
 def terms_from_pb(message: resources_pb2.InvitationTerms, found: Violations) -> Terms:
+    if len(message.parties) > MAX_TERMS:
+        found.add("terms.parties", f"must have at most {MAX_TERMS} entries; use any_party for more")
+        return Terms()
     keys = each(message.parties, "terms.parties", key_from_pb, found)
     if not keys and not message.any_party:
         found.add("terms.parties", "name the parties that may register, or set any_party")

@@ -80,6 +80,6 @@ def enum_name(enum: object, value: int, prefix: str) -> str:
 
 
 def seconds_from_pb(duration: Duration, *, shortest: int = 1) -> int:
-    if not shortest <= duration.seconds <= MAX_SECONDS:
-        raise ValueError(f"must be {shortest} second(s) to 366 days")
+    if duration.nanos or not shortest <= duration.seconds <= MAX_SECONDS:
+        raise ValueError(f"must be whole seconds, from {shortest} to {MAX_SECONDS} (366 days)")
     return duration.seconds

@@ -167,6 +167,7 @@ def warnings(peer: Peer, now: int) -> list[str]:
     if any(token.state is TokenState.RETIRING and token.reused_at is not None for token in peer.issued):
         found.append("the peer still uses its old token: the answer with the new one may have been lost")
     invitation = peer.invitation
-    if peer.state is PeerState.INVITED and (invitation is None or reject(peer, invitation, now)):
+    usable = invitation is not None and reject(peer, invitation, now) in (None, Rejection.BLOCKED)
+    if peer.state is PeerState.INVITED and not usable:
         found.append("the invitation can no longer be used: reset the peer to issue a new one")
     return found

@@ -48,12 +48,12 @@ class AdminServicer(rpc.AdminServiceServicer):
     async def CreateCaller(self, request: pb.CreateCallerRequest, _context: Context) -> pb.CreateCallerResponse:
         role, grants = self._wanted(request)
 
-        async def create(tx: Transaction) -> pb.CreateCallerResponse:
+        def create(tx: Transaction) -> pb.CreateCallerResponse:
             key = tokens.mint(SecretKind.SERVICE_KEY)
             fingerprint = tokens.fingerprint(self._pepper, SecretKind.SERVICE_KEY, key)
-            if not await callers.insert(tx, request.caller_id, role, grants, fingerprint):
+            if not callers.insert(tx, request.caller_id, role, grants, fingerprint):
                 raise AlreadyExistsError(f"there is a caller {request.caller_id}")
-            return pb.CreateCallerResponse(caller=caller_to_pb(await _read(tx, request.caller_id)), key=key)
+            return pb.CreateCallerResponse(caller=caller_to_pb(_read(tx, request.caller_id)), key=key)
 
         return await self._mutations.perform(request, request.request_id, pb.CreateCallerResponse, create)
 
@@ -68,11 +68,11 @@ class AdminServicer(rpc.AdminServiceServicer):
     async def RevokeCaller(self, request: pb.RevokeCallerRequest, _context: Context) -> pb.RevokeCallerResponse:
         caller_id = caller_of(request.name, "name")
 
-        async def revoke(tx: Transaction) -> pb.RevokeCallerResponse:
-            if not await callers.revoke(tx, caller_id):
-                await _read(tx, caller_id)
+        def revoke(tx: Transaction) -> pb.RevokeCallerResponse:
+            if not callers.revoke(tx, caller_id):
+                _read(tx, caller_id)
                 raise WrongStateError("the caller is revoked already")
-            return pb.RevokeCallerResponse(caller=caller_to_pb(await _read(tx, caller_id)))
+            return pb.RevokeCallerResponse(caller=caller_to_pb(_read(tx, caller_id)))
 
         return await self._mutations.perform(request, request.request_id, pb.RevokeCallerResponse, revoke)
 
@@ -114,9 +114,9 @@ class AdminServicer(rpc.AdminServiceServicer):
                 found.add(f"caller.tenants[{index}]", "there is no such tenant")
 
 
-async def _read(tx: Transaction, caller_id: str) -> Caller:
+def _read(tx: Transaction, caller_id: str) -> Caller:
     tx.session.expire_all()
-    caller = await callers.find(tx.session, caller_id)
+    caller = callers.find(tx.session, caller_id)
     if caller is None:
         raise NotFoundError("there is no such caller")
     return caller

@@ -1,7 +1,7 @@
 """Mutations that can be repeated: the answer is kept under the caller's request_id, sealed, in the same transaction."""
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import TypeVar
 from uuid import UUID
 
@@ -27,9 +27,7 @@ class Mutations:
         self._store = store
         self._key = key
 
-    async def perform(
-        self, request: Message, request_id: str, answer: type[R], work: Callable[[Transaction], Awaitable[R]]
-    ) -> R:
+    async def perform(self, request: Message, request_id: str, answer: type[R], work: Callable[[Transaction], R]) -> R:
         """The answer of the work, or the one kept. Raises RequestIdReusedError for another request's id."""
         caller = calls.current().caller
         if not request_id:
@@ -37,13 +35,13 @@ class Mutations:
         checked = _checked(request_id)
         digest = _digest(request)
 
-        async def once(tx: Transaction) -> R:
-            kept = await receipts.find(tx.session, caller.id, checked)
+        def once(tx: Transaction) -> R:
+            kept = receipts.find(tx.session, caller.id, checked)
             if kept is not None:
                 return self._replay(kept, digest, answer, caller.id, checked)
-            response = await work(tx)
+            response = work(tx)
             sealed = self._key.seal(response.SerializeToString(), _PURPOSE, caller.id, checked)
-            if not await receipts.keep(tx, caller.id, checked, Receipt(digest, sealed)):
+            if not receipts.keep(tx, caller.id, checked, Receipt(digest, sealed)):
                 raise ConflictError("the same request_id is being worked on; repeat the call")
             return response
 

@@ -68,13 +68,13 @@ class PeerServicer(rpc.PeerServiceServicer):
         tenant = tenant_of(request.parent, "parent")
         terms, lifetime = self._wanted(request, tenant)
 
-        async def invite(tx: Transaction) -> pb.InvitePeerResponse:
+        def invite(tx: Transaction) -> pb.InvitePeerResponse:
             uid = str(uuid4())
-            peer_id = await self._insert(tx, uid, tenant, request.peer_id, terms)
+            peer_id = self._insert(tx, uid, tenant, request.peer_id, terms)
             tx.audit(
                 "peer.invited", tenant, f"tenants/{tenant}/peers/{peer_id}", parties=sorted(map(str, terms.parties))
             )
-            invitation = await self._issue_invitation(tx, await _read(tx, tenant, peer_id), lifetime)
+            invitation = self._issue_invitation(tx, _read(tx, tenant, peer_id), lifetime)
             return pb.InvitePeerResponse(**self._shown_once(invitation))
 
         return await self._mutations.perform(request, request.request_id, pb.InvitePeerResponse, invite)
@@ -83,11 +83,11 @@ class PeerServicer(rpc.PeerServiceServicer):
         tenant, _ = peer_of(request.name, "name")
         lifetime = self._lifetime(request, tenant)
 
-        async def reset(tx: Transaction) -> pb.ResetPeerResponse:
-            peer = await self._locked(tx, request.name, request.etag)
-            await transitions.invite_again(tx, peer)
+        def reset(tx: Transaction) -> pb.ResetPeerResponse:
+            peer = self._locked(tx, request.name, request.etag)
+            transitions.invite_again(tx, peer)
             tx.audit("peer.reset", tenant, peer.name)
-            invitation = await self._issue_invitation(tx, peer, lifetime)
+            invitation = self._issue_invitation(tx, peer, lifetime)
             return pb.ResetPeerResponse(**self._shown_once(invitation))
 
         return await self._mutations.perform(request, request.request_id, pb.ResetPeerResponse, reset)
@@ -107,30 +107,30 @@ class PeerServicer(rpc.PeerServiceServicer):
         return pb.ListPeersResponse(peers=map(self._message, page), next_page_token=more)
 
     async def UnregisterPeer(self, request: pb.UnregisterPeerRequest, _context: Context) -> pb.UnregisterPeerResponse:
-        async def unregister(tx: Transaction) -> pb.UnregisterPeerResponse:
-            peer = await self._locked(tx, request.name, request.etag)
-            if not await transitions.dissolve(tx, peer):
+        def unregister(tx: Transaction) -> pb.UnregisterPeerResponse:
+            peer = self._locked(tx, request.name, request.etag)
+            if not transitions.dissolve(tx, peer):
                 raise WrongStateError("the peer is not registered")
             tx.audit("peer.unregistered", peer.tenant, peer.name, by="operator")
-            return pb.UnregisterPeerResponse(peer=await self._reread(tx, peer))
+            return pb.UnregisterPeerResponse(peer=self._reread(tx, peer))
 
         return await self._mutations.perform(request, request.request_id, pb.UnregisterPeerResponse, unregister)
 
     async def BlockPeer(self, request: pb.BlockPeerRequest, _context: Context) -> pb.BlockPeerResponse:
-        async def block(tx: Transaction) -> pb.BlockPeerResponse:
-            peer = await self._locked(tx, request.name, request.etag)
-            await transitions.block(tx, peer, blocked=True)
+        def block(tx: Transaction) -> pb.BlockPeerResponse:
+            peer = self._locked(tx, request.name, request.etag)
+            transitions.block(tx, peer, blocked=True)
             tx.audit("peer.blocked", peer.tenant, peer.name)
-            return pb.BlockPeerResponse(peer=await self._reread(tx, peer))
+            return pb.BlockPeerResponse(peer=self._reread(tx, peer))
 
         return await self._mutations.perform(request, request.request_id, pb.BlockPeerResponse, block)
 
     async def UnblockPeer(self, request: pb.UnblockPeerRequest, _context: Context) -> pb.UnblockPeerResponse:
-        async def unblock(tx: Transaction) -> pb.UnblockPeerResponse:
-            peer = await self._locked(tx, request.name, request.etag)
-            await transitions.block(tx, peer, blocked=False)
+        def unblock(tx: Transaction) -> pb.UnblockPeerResponse:
+            peer = self._locked(tx, request.name, request.etag)
+            transitions.block(tx, peer, blocked=False)
             tx.audit("peer.unblocked", peer.tenant, peer.name)
-            return pb.UnblockPeerResponse(peer=await self._reread(tx, peer))
+            return pb.UnblockPeerResponse(peer=self._reread(tx, peer))
 
         return await self._mutations.perform(request, request.request_id, pb.UnblockPeerResponse, unblock)
 
@@ -168,26 +168,26 @@ class PeerServicer(rpc.PeerServiceServicer):
             return self._model.policy(tenant).invitation_expiry
         return seconds_from_pb(request.expiry)
 
-    async def _insert(self, tx: Transaction, uid: str, tenant: str, wanted: str, terms: Terms) -> str:
+    def _insert(self, tx: Transaction, uid: str, tenant: str, wanted: str, terms: Terms) -> str:
         """Create the peer; its id is the one wanted, or made from its first party."""
         if wanted:
-            if not await transitions.insert_invited(tx, uid, tenant, wanted, terms):
+            if not transitions.insert_invited(tx, uid, tenant, wanted, terms):
                 raise AlreadyExistsError(f"there is a peer {wanted}; use ResetPeer to invite it again")
             return wanted
         first = min((str(key) for key in terms.parties), default="peer")
         base = first.lower().replace("/", "-")
         peer_id = base
-        while not await transitions.insert_invited(tx, uid, tenant, peer_id, terms):
+        while not transitions.insert_invited(tx, uid, tenant, peer_id, terms):
             peer_id = f"{base}-{secrets.token_hex(3)}"
         return peer_id
 
-    async def _issue_invitation(self, tx: Transaction, peer: Peer, lifetime: int) -> _Invitation:
+    def _issue_invitation(self, tx: Transaction, peer: Peer, lifetime: int) -> _Invitation:
         text = tokens.mint(SecretKind.ISSUED_TOKEN)
         fingerprint = tokens.fingerprint(self._pepper, SecretKind.ISSUED_TOKEN, text)
         expires = tx.now + lifetime * 1_000_000
-        await transitions.issue(tx, peer.uid, peer.tenant, Purpose.INVITATION, fingerprint, expires)
+        transitions.issue(tx, peer.uid, peer.tenant, Purpose.INVITATION, fingerprint, expires)
         tx.audit("invitation.issued", peer.tenant, peer.name, lookup_id=fingerprint.lookup_id)
-        return _Invitation(await _read(tx, peer.tenant, peer.id), Token(text), expires)
+        return _Invitation(_read(tx, peer.tenant, peer.id), Token(text), expires)
 
     def _shown_once(self, invitation: _Invitation) -> dict[str, Any]:
         tenant = self._model.tenant(invitation.peer.tenant)
@@ -200,26 +200,26 @@ class PeerServicer(rpc.PeerServiceServicer):
             "expire_time": timestamp(invitation.expires),
         }
 
-    async def _locked(self, tx: Transaction, name: str, expected: str) -> Peer:
+    def _locked(self, tx: Transaction, name: str, expected: str) -> Peer:
         """The peer, with its row locked. Raises NotFoundError, EtagMismatchError."""
         tenant, peer_id = peer_of(name, "name")
-        await transitions.lock(tx, tenant, peer_id)
-        peer = _found(await peers.find(tx.session, tenant, peer_id))
+        transitions.lock(tx, tenant, peer_id)
+        peer = _found(peers.find(tx.session, tenant, peer_id))
         if expected and expected != etag(peer.revision):
             raise EtagMismatchError(f"the peer has changed; its etag is now {etag(peer.revision)}")
         return peer
 
-    async def _reread(self, tx: Transaction, peer: Peer) -> resources_pb2.Peer:
-        return self._message(await _read(tx, peer.tenant, peer.id))
+    def _reread(self, tx: Transaction, peer: Peer) -> resources_pb2.Peer:
+        return self._message(_read(tx, peer.tenant, peer.id))
 
     def _message(self, peer: Peer) -> resources_pb2.Peer:
         return peer_to_pb(peer, self._clock())
 
 
-async def _read(tx: Transaction, tenant: str, peer_id: str) -> Peer:
+def _read(tx: Transaction, tenant: str, peer_id: str) -> Peer:
     """As this transaction has left it."""
     tx.session.expire_all()
-    return _found(await peers.find(tx.session, tenant, peer_id))
+    return _found(peers.find(tx.session, tenant, peer_id))
 
 
 def _found(peer: Peer | None) -> Peer:

@@ -63,11 +63,11 @@ class TenantServicer(rpc.TenantServiceServicer):
         fields = [field for field in _FIELDS if field != "versions" or request.tenant.versions]
         tenant = _merged(blank, request.tenant, fields, found)
 
-        async def create(tx: Transaction) -> pb.CreateTenantResponse:
+        def create(tx: Transaction) -> pb.CreateTenantResponse:
             key = sealing.new_data_key(self._master, tenant.id)
-            if not await tenants.insert(tx, tenant, key):
+            if not tenants.insert(tx, tenant, key):
                 raise AlreadyExistsError(f"there is a tenant {tenant.id}")
-            return pb.CreateTenantResponse(tenant=self._message(await _read(tx, tenant.id)))
+            return pb.CreateTenantResponse(tenant=self._message(_read(tx, tenant.id)))
 
         return await self._mutations.perform(request, request.request_id, pb.CreateTenantResponse, create)
 
@@ -92,12 +92,12 @@ class TenantServicer(rpc.TenantServiceServicer):
         name = tenant_of(request.tenant.name, "tenant.name")
         fields = _masked(request.update_mask.paths)
 
-        async def update(tx: Transaction) -> pb.UpdateTenantResponse:
-            record = await self._current(tx, name, request.tenant.etag)
+        def update(tx: Transaction) -> pb.UpdateTenantResponse:
+            record = self._current(tx, name, request.tenant.etag)
             tenant = _merged(record.tenant, request.tenant, fields, Violations())
-            if not await tenants.replace(tx, tenant, record.revision):
+            if not tenants.replace(tx, tenant, record.revision):
                 raise ConflictError("the tenant was changed at the same time; try again")
-            return pb.UpdateTenantResponse(tenant=self._message(await _read(tx, name)))
+            return pb.UpdateTenantResponse(tenant=self._message(_read(tx, name)))
 
         return await self._mutations.perform(request, request.request_id, pb.UpdateTenantResponse, update)
 
@@ -106,18 +106,18 @@ class TenantServicer(rpc.TenantServiceServicer):
         if name == paths.DEFAULT_TENANT:
             raise PermissionDeniedError("the default tenant stays")
 
-        async def delete(tx: Transaction) -> pb.DeleteTenantResponse:
-            record = await self._current(tx, name, request.etag)
-            if await tenants.has_registered_peer(tx.session, name):
+        def delete(tx: Transaction) -> pb.DeleteTenantResponse:
+            record = self._current(tx, name, request.etag)
+            if tenants.has_registered_peer(tx.session, name):
                 raise WrongStateError("the tenant has registered peers; unregister them first")
-            if not await tenants.remove(tx, name, record.revision):
+            if not tenants.remove(tx, name, record.revision):
                 raise ConflictError("the tenant was changed at the same time; try again")
             return pb.DeleteTenantResponse()
 
         return await self._mutations.perform(request, request.request_id, pb.DeleteTenantResponse, delete)
 
-    async def _current(self, tx: Transaction, name: str, expected: str) -> TenantRecord:
-        record = _found(await tenants.find(tx.session, name))
+    def _current(self, tx: Transaction, name: str, expected: str) -> TenantRecord:
+        record = _found(tenants.find(tx.session, name))
         if expected and expected != etag(record.revision):
             raise EtagMismatchError(f"the tenant has changed; its etag is now {etag(record.revision)}")
         return record
@@ -183,6 +183,6 @@ def _found(record: TenantRecord | None) -> TenantRecord:
     return record
 
 
-async def _read(tx: Transaction, name: str) -> TenantRecord:
+def _read(tx: Transaction, name: str) -> TenantRecord:
     tx.session.expire_all()
-    return _found(await tenants.find(tx.session, name))
+    return _found(tenants.find(tx.session, name))

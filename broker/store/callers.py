@@ -3,8 +3,7 @@
 import json
 
 from sqlalchemy import update
-from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel import Session, col, select
 
 from broker.core.caller import Caller, CallerRole
 from broker.core.model import Fingerprint
@@ -12,9 +11,9 @@ from broker.store.tables import CallerRow
 from broker.store.transactions import Transaction
 
 
-async def insert(tx: Transaction, caller_id: str, role: CallerRole, tenants: frozenset[str], key: Fingerprint) -> bool:
+def insert(tx: Transaction, caller_id: str, role: CallerRole, tenants: frozenset[str], key: Fingerprint) -> bool:
     """Whether the id was free."""
-    inserted = await tx.insert_new(
+    inserted = tx.insert_new(
         CallerRow,
         id=caller_id,
         role=role.value,
@@ -30,9 +29,9 @@ async def insert(tx: Transaction, caller_id: str, role: CallerRole, tenants: fro
     return inserted
 
 
-async def revoke(tx: Transaction, caller_id: str) -> bool:
+def revoke(tx: Transaction, caller_id: str) -> bool:
     """Whether there was an unrevoked caller of that id."""
-    row = await tx.session.exec(
+    row = tx.session.exec(
         update(CallerRow)
         .where(col(CallerRow.id) == caller_id, col(CallerRow.revoked_at).is_(None))
         .values(revoked_at=tx.now)
@@ -43,18 +42,18 @@ async def revoke(tx: Transaction, caller_id: str) -> bool:
     return bool(row.rowcount == 1)
 
 
-async def find(session: AsyncSession, caller_id: str) -> Caller | None:
-    row = (await session.exec(select(CallerRow).where(CallerRow.id == caller_id))).one_or_none()
+def find(session: Session, caller_id: str) -> Caller | None:
+    row = (session.exec(select(CallerRow).where(CallerRow.id == caller_id))).one_or_none()
     return _caller(row) if row else None
 
 
-async def everything(session: AsyncSession) -> list[Caller]:
-    return [_caller(row) for row in await session.exec(select(CallerRow))]
+def everything(session: Session) -> list[Caller]:
+    return [_caller(row) for row in session.exec(select(CallerRow))]
 
 
-async def page(session: AsyncSession, after: str, limit: int) -> list[Caller]:
+def page(session: Session, after: str, limit: int) -> list[Caller]:
     query = select(CallerRow).where(CallerRow.id > after).order_by(CallerRow.id).limit(limit)
-    return [_caller(row) for row in await session.exec(query)]
+    return [_caller(row) for row in session.exec(query)]
 
 
 def _caller(row: CallerRow) -> Caller:

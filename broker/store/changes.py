@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel import Session, col, select
 
 from broker.store.tables import STREAM, ChangeRow, ChangeStreamRow
 
@@ -16,12 +15,12 @@ class Changes:
     things: tuple[tuple[str, str], ...]
 
 
-async def newest(session: AsyncSession) -> int:
+def newest(session: Session) -> int:
     query = select(ChangeStreamRow.revision).where(ChangeStreamRow.stream == STREAM)
-    return (await session.exec(query)).one()
+    return (session.exec(query)).one()
 
 
-async def since(session: AsyncSession, revision: int, limit: int) -> Changes:
+def since(session: Session, revision: int, limit: int) -> Changes:
     """The changes after a revision, in order; at most limit of them, but whole revisions."""
     query = (
         select(ChangeRow.revision, ChangeRow.kind, ChangeRow.key)
@@ -29,7 +28,7 @@ async def since(session: AsyncSession, revision: int, limit: int) -> Changes:
         .order_by(col(ChangeRow.revision), col(ChangeRow.seq))
         .limit(limit)
     )
-    rows = list(await session.exec(query))
+    rows = list(session.exec(query))
     if len(rows) == limit and rows[0][0] != rows[-1][0]:
         rows = [row for row in rows if row[0] != rows[-1][0]]
     reached = rows[-1][0] if rows else revision

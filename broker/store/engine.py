@@ -9,25 +9,28 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
+from sqlalchemy.pool import NullPool, QueuePool
 
 _BUSY_MILLISECONDS = 5000
 _READERS = 4
-_POOL = 10
+_WRITERS = 6
+# A database behind a dead network must be noticed: threads would wait for it.
+_KEEPALIVE = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
 _POSTGRES_LIMITS = "-c lock_timeout=5s -c statement_timeout=10s -c idle_in_transaction_session_timeout=15s"
 
 
 @dataclass(frozen=True, slots=True)
 class Engines:
-    """Where to read and where to write; the same engine on PostgreSQL."""
+    """Where to read and where to write, and how many may at once; the same engine on PostgreSQL."""
 
-    reads: AsyncEngine
-    writes: AsyncEngine
+    reads: Engine
+    writes: Engine
+    readers: int
+    writers: int
 
-    async def dispose(self) -> None:
-        await self.reads.dispose()
-        await self.writes.dispose()
+    def dispose(self) -> None:
+        self.reads.dispose()
+        self.writes.dispose()
 
 
 def database_url(text: str) -> URL:
@@ -35,7 +38,7 @@ def database_url(text: str) -> URL:
     url = make_url(text)
     match url.get_backend_name():
         case "sqlite":
-            return url.set(drivername="sqlite+aiosqlite")
+            return url.set(drivername="sqlite")
         case "postgresql":
             return url.set(drivername="postgresql+psycopg")
     raise ValueError("the database URL must start with sqlite:// or postgresql://")
@@ -51,33 +54,33 @@ def migration_engine(text: str) -> Engine:
     url = database_url(text)
     if url.get_backend_name() == "postgresql":
         return create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args={"connect_timeout": 5})
-    engine = create_engine(url.set(drivername="sqlite"), poolclass=NullPool, hide_parameters=True)
+    engine = create_engine(url, poolclass=NullPool, hide_parameters=True)
     _prepare(engine, "BEGIN IMMEDIATE", ["journal_mode=WAL"])
     return engine
 
 
 def _sqlite(url: URL) -> Engines:
-    writes = _create(url, pool_size=1, max_overflow=0, connect_args={"timeout": _BUSY_MILLISECONDS / 1000})
-    reads = _create(url, pool_size=_READERS, max_overflow=0, connect_args={"timeout": _BUSY_MILLISECONDS / 1000})
-    _prepare(writes.sync_engine, "BEGIN IMMEDIATE", ["journal_mode=WAL", "wal_autocheckpoint=1000"])
-    _prepare(reads.sync_engine, "BEGIN", ["wal_autocheckpoint=0", "query_only=ON"])
-    return Engines(reads, writes)
+    shared = {"timeout": _BUSY_MILLISECONDS / 1000, "check_same_thread": False}
+    writes = _create(url, pool_size=1, connect_args=shared)
+    reads = _create(url, pool_size=_READERS, connect_args=shared)
+    _prepare(writes, "BEGIN IMMEDIATE", ["journal_mode=WAL", "wal_autocheckpoint=1000"])
+    _prepare(reads, "BEGIN", ["wal_autocheckpoint=0", "query_only=ON"])
+    return Engines(reads, writes, readers=_READERS, writers=1)
 
 
 def _postgresql(url: URL) -> Engines:
     engine = _create(
         url,
-        pool_size=_POOL,
-        max_overflow=0,
+        pool_size=_READERS + _WRITERS,
         pool_pre_ping=True,
-        connect_args={"options": _POSTGRES_LIMITS, "prepare_threshold": None, "connect_timeout": 5},
+        connect_args={"options": _POSTGRES_LIMITS, "prepare_threshold": None, "connect_timeout": 5, **_KEEPALIVE},
     )
-    return Engines(engine, engine)
+    return Engines(engine, engine, readers=_READERS, writers=_WRITERS)
 
 
-def _create(url: URL, **options: Any) -> AsyncEngine:
+def _create(url: URL, **options: Any) -> Engine:
     """hide_parameters: an error's text must not carry values."""
-    return create_async_engine(url, poolclass=AsyncAdaptedQueuePool, hide_parameters=True, pool_timeout=5, **options)
+    return create_engine(url, poolclass=QueuePool, max_overflow=0, hide_parameters=True, pool_timeout=5, **options)
 
 
 def _prepare(engine: Engine, begin: str, pragmas: list[str]) -> None:

@@ -3,18 +3,20 @@
 import json
 from collections.abc import Iterable
 
-from sqlalchemy import insert, tuple_, update
-from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlalchemy import delete, insert, tuple_, update
+from sqlmodel import Session, col, select
 
 from broker.core.exchange import Exchange, ExchangeKind, Outcome, Step
 from broker.store.tables import ExchangeRow
 from broker.store.transactions import Transaction
 
+KEPT_PER_PEER = 500
+"""Older records go, so that a peer that repeats itself cannot fill the disk."""
 
-async def begin(tx: Transaction, exchange: Exchange) -> None:
+
+def begin(tx: Transaction, exchange: Exchange) -> None:
     """Record an exchange, running or refused at once."""
-    await tx.session.exec(
+    tx.session.exec(
         insert(ExchangeRow).values(
             uid=exchange.uid,
             peer_uid=exchange.peer_uid,
@@ -31,9 +33,10 @@ async def begin(tx: Transaction, exchange: Exchange) -> None:
             ended_at=exchange.ended_at,
         )
     )
+    _drop_old(tx, exchange.peer_uid)
 
 
-async def end(
+def end(
     tx: Transaction,
     uid: str,
     steps: Iterable[Step],
@@ -43,23 +46,36 @@ async def end(
     message: str | None = None,
 ) -> None:
     """Close a running exchange. One that is closed stays as it is: its commit may have landed unseen."""
-    await tx.session.exec(
+    tx.session.exec(
         update(ExchangeRow)
         .where(col(ExchangeRow.uid) == uid, col(ExchangeRow.outcome) == Outcome.RUNNING.value)
         .values(outcome=outcome.value, reason=reason, message=message, steps=_write_steps(steps), ended_at=tx.now)
     )
 
 
-async def page(
-    session: AsyncSession, peer_uid: str, before: tuple[int, str] | None, limit: int, now: int
-) -> list[Exchange]:
+def abandon_running(tx: Transaction) -> None:
+    """Let what runs count as abandoned from now on."""
+    running = col(ExchangeRow.outcome) == Outcome.RUNNING.value
+    tx.session.exec(update(ExchangeRow).where(running).values(deadline_at=tx.now - 1))
+
+
+def page(session: Session, peer_uid: str, before: tuple[int, str] | None, limit: int, now: int) -> list[Exchange]:
     """A peer's exchanges, newest first, older than the given (started_at, uid)."""
     place = tuple_(col(ExchangeRow.started_at), col(ExchangeRow.uid))
     query = select(ExchangeRow).where(ExchangeRow.peer_uid == peer_uid)
     if before is not None:
         query = query.where(place < before)
     query = query.order_by(col(ExchangeRow.started_at).desc(), col(ExchangeRow.uid).desc()).limit(limit)
-    return [_exchange(row, now) for row in await session.exec(query)]
+    return [_exchange(row, now) for row in session.exec(query)]
+
+
+def _drop_old(tx: Transaction, peer_uid: str) -> None:
+    mine = col(ExchangeRow.peer_uid) == peer_uid
+    newest_first = col(ExchangeRow.started_at).desc()
+    oldest_kept = (
+        select(ExchangeRow.started_at).where(mine).order_by(newest_first).offset(KEPT_PER_PEER - 1).limit(1)
+    ).scalar_subquery()
+    tx.session.exec(delete(ExchangeRow).where(mine, col(ExchangeRow.started_at) < oldest_kept))
 
 
 def _exchange(row: ExchangeRow, now: int) -> Exchange:

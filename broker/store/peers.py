@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 
 from sqlalchemy import ColumnElement, tuple_
-from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from broker.core.model import Endpoint, HeaderForm, Party, PartyKey, Role, Sealed, Version
@@ -19,33 +18,41 @@ BATCH = 300
 Wanted = SelectOfScalar[str]
 
 
-async def find(session: AsyncSession, tenant: str, peer_id: str) -> Peer | None:
-    found = await _load(session, col(PeerRow.tenant) == tenant, col(PeerRow.id) == peer_id)
+def find(session: Session, tenant: str, peer_id: str) -> Peer | None:
+    found = _load(session, col(PeerRow.tenant) == tenant, col(PeerRow.id) == peer_id)
     return found[0] if found else None
 
 
-async def find_by_uid(session: AsyncSession, uid: str) -> Peer | None:
-    found = await _load(session, col(PeerRow.uid) == uid)
+def find_by_uid(session: Session, uid: str) -> Peer | None:
+    found = _load(session, col(PeerRow.uid) == uid)
     return found[0] if found else None
 
 
-async def everything(session: AsyncSession) -> list[Peer]:
-    return await _load(session)
+def find_with_holders(
+    session: Session, uid: str, announced: Iterable[PartyKey]
+) -> tuple[Peer | None, dict[PartyKey, str]]:
+    """A peer, and which peers of its tenant hold which of these parties."""
+    peer = find_by_uid(session, uid)
+    return peer, holders(session, peer.tenant, announced) if peer else {}
 
 
-async def uids(session: AsyncSession) -> list[str]:
-    return list(await session.exec(select(PeerRow.uid)))
+def everything(session: Session) -> list[Peer]:
+    return _load(session)
 
 
-async def page(session: AsyncSession, tenant: str, after: str, limit: int) -> list[Peer]:
+def uids(session: Session) -> list[str]:
+    return list(session.exec(select(PeerRow.uid)))
+
+
+def page(session: Session, tenant: str, after: str, limit: int) -> list[Peer]:
     """The peers of a tenant whose ids follow the given one, by id."""
     query = select(PeerRow.uid).where(PeerRow.tenant == tenant, PeerRow.id > after).order_by(PeerRow.id).limit(limit)
-    wanted = list(await session.exec(query))
-    found = {peer.uid: peer for peer in await _load(session, col(PeerRow.uid).in_(wanted))}
+    wanted = list(session.exec(query))
+    found = {peer.uid: peer for peer in _load(session, col(PeerRow.uid).in_(wanted))}
     return [found[uid] for uid in wanted if uid in found]
 
 
-async def holders(session: AsyncSession, tenant: str, keys: Iterable[PartyKey]) -> dict[PartyKey, str]:
+def holders(session: Session, tenant: str, keys: Iterable[PartyKey]) -> dict[PartyKey, str]:
     """Which peer (by uid) holds which of these parties (PR-02)."""
     wanted = [(key.country_code, key.party_id, key.role.value) for key in keys]
     columns = tuple_(col(PeerPartyRow.country_code), col(PeerPartyRow.party_id), col(PeerPartyRow.role))
@@ -53,20 +60,20 @@ async def holders(session: AsyncSession, tenant: str, keys: Iterable[PartyKey]) 
     for start in range(0, len(wanted), BATCH):
         chunk = wanted[start : start + BATCH]
         query = select(PeerPartyRow).where(PeerPartyRow.tenant == tenant, columns.in_(chunk))
-        held |= {_key(row): row.peer_uid for row in (await session.exec(query)).all()}
+        held |= {_key(row): row.peer_uid for row in (session.exec(query)).all()}
     return held
 
 
-async def _load(session: AsyncSession, *where: ColumnElement[bool]) -> list[Peer]:
+def _load(session: Session, *where: ColumnElement[bool]) -> list[Peer]:
     """Peers with all that belongs to them, in five statements however many they are."""
     wanted = select(PeerRow.uid).where(*where)
-    rows = (await session.exec(select(PeerRow).where(*where))).all()
+    rows = (session.exec(select(PeerRow).where(*where))).all()
     if not rows:
         return []
-    parties = await _parties(session, wanted)
-    endpoints = await _endpoints(session, wanted)
-    issued = await _issued(session, wanted)
-    held = await _held(session, wanted)
+    parties = _parties(session, wanted)
+    endpoints = _endpoints(session, wanted)
+    issued = _issued(session, wanted)
+    held = _held(session, wanted)
     return [
         _peer(
             row,
@@ -79,35 +86,35 @@ async def _load(session: AsyncSession, *where: ColumnElement[bool]) -> list[Peer
     ]
 
 
-async def _parties(session: AsyncSession, wanted: Wanted) -> dict[str, list[Party]]:
+def _parties(session: Session, wanted: Wanted) -> dict[str, list[Party]]:
     query = select(PeerPartyRow).where(col(PeerPartyRow.peer_uid).in_(wanted)).order_by(col(PeerPartyRow.position))
     found: dict[str, list[Party]] = {}
-    for row in await session.exec(query):
+    for row in session.exec(query):
         found.setdefault(row.peer_uid, []).append(Party(_key(row), documents.read_details(row.details)))
     return found
 
 
-async def _endpoints(session: AsyncSession, wanted: Wanted) -> dict[str, list[Endpoint]]:
+def _endpoints(session: Session, wanted: Wanted) -> dict[str, list[Endpoint]]:
     table = PeerEndpointRow
     query = select(table).where(col(table.peer_uid).in_(wanted)).order_by(col(table.position))
     found: dict[str, list[Endpoint]] = {}
-    for row in await session.exec(query):
+    for row in session.exec(query):
         endpoint = Endpoint(row.module, documents.interface_role(row.role), row.url)
         found.setdefault(row.peer_uid, []).append(endpoint)
     return found
 
 
-async def _issued(session: AsyncSession, wanted: Wanted) -> dict[str, list[IssuedToken]]:
+def _issued(session: Session, wanted: Wanted) -> dict[str, list[IssuedToken]]:
     table = IssuedTokenRow
     query = select(table).where(col(table.peer_uid).in_(wanted)).order_by(col(table.created_at), col(table.lookup_id))
     found: dict[str, list[IssuedToken]] = {}
-    for row in await session.exec(query):
+    for row in session.exec(query):
         found.setdefault(row.peer_uid, []).append(_token(row))
     return found
 
 
-async def _held(session: AsyncSession, wanted: Wanted) -> dict[str, HeldToken]:
-    rows = await session.exec(select(HeldTokenRow).where(col(HeldTokenRow.peer_uid).in_(wanted)))
+def _held(session: Session, wanted: Wanted) -> dict[str, HeldToken]:
+    rows = session.exec(select(HeldTokenRow).where(col(HeldTokenRow.peer_uid).in_(wanted)))
     return {row.peer_uid: HeldToken(Sealed(row.key_id, bytes(row.box)), row.created_at) for row in rows}
 
 

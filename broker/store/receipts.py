@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 from sqlalchemy import delete
-from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel import Session, col, select
 
 from broker.core.model import Sealed
 from broker.store.tables import ReceiptRow
@@ -21,16 +20,16 @@ class Receipt:
     answer: Sealed
 
 
-async def find(session: AsyncSession, caller: str, request_id: str) -> Receipt | None:
+def find(session: Session, caller: str, request_id: str) -> Receipt | None:
     query = select(ReceiptRow).where(ReceiptRow.caller == caller, ReceiptRow.request_id == request_id)
-    row = (await session.exec(query)).one_or_none()
+    row = (session.exec(query)).one_or_none()
     return Receipt(bytes(row.request_hash), Sealed(row.master_id, bytes(row.box))) if row else None
 
 
-async def keep(tx: Transaction, caller: str, request_id: str, receipt: Receipt) -> bool:
+def keep(tx: Transaction, caller: str, request_id: str, receipt: Receipt) -> bool:
     """Whether the id was free. Drops what is older than a day."""
-    await tx.session.exec(delete(ReceiptRow).where(col(ReceiptRow.created_at) < tx.now - KEPT_MICROSECONDS))
-    return await tx.insert_new(
+    tx.session.exec(delete(ReceiptRow).where(col(ReceiptRow.created_at) < tx.now - KEPT_MICROSECONDS))
+    return tx.insert_new(
         ReceiptRow,
         caller=caller,
         request_id=request_id,

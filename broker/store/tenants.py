@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 from sqlalchemy import delete, update
-from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel import Session, col, select
 
 from broker.core.model import Sealed, Tenant, WrappedKey
 from broker.store import documents
@@ -22,9 +21,9 @@ class TenantRecord:
     updated_at: int
 
 
-async def insert(tx: Transaction, tenant: Tenant, key: WrappedKey) -> bool:
+def insert(tx: Transaction, tenant: Tenant, key: WrappedKey) -> bool:
     """Whether the id was free."""
-    inserted = await tx.insert_new(
+    inserted = tx.insert_new(
         TenantRow, id=tenant.id, **_columns(tenant), revision=1, created_at=tx.now, updated_at=tx.now
     )
     if inserted:
@@ -33,9 +32,9 @@ async def insert(tx: Transaction, tenant: Tenant, key: WrappedKey) -> bool:
     return inserted
 
 
-async def replace(tx: Transaction, tenant: Tenant, revision: int) -> bool:
+def replace(tx: Transaction, tenant: Tenant, revision: int) -> bool:
     """Whether the revision was still the current one."""
-    changed = await tx.session.exec(
+    changed = tx.session.exec(
         update(TenantRow)
         .where(col(TenantRow.id) == tenant.id, col(TenantRow.revision) == revision)
         .values(**_columns(tenant), revision=revision + 1, updated_at=tx.now)
@@ -45,43 +44,39 @@ async def replace(tx: Transaction, tenant: Tenant, revision: int) -> bool:
     return changed.rowcount == 1
 
 
-async def remove(tx: Transaction, tenant: str, revision: int) -> bool:
+def remove(tx: Transaction, tenant: str, revision: int) -> bool:
     """Whether it was there at that revision. Its peers and its data key go with it."""
-    gone = await tx.session.exec(
-        delete(TenantRow).where(col(TenantRow.id) == tenant, col(TenantRow.revision) == revision)
-    )
+    gone = tx.session.exec(delete(TenantRow).where(col(TenantRow.id) == tenant, col(TenantRow.revision) == revision))
     if gone.rowcount == 1:
         tx.changed("tenant", tenant)
         tx.audit("tenant.deleted", tenant, f"tenants/{tenant}")
     return gone.rowcount == 1
 
 
-async def has_registered_peer(session: AsyncSession, tenant: str) -> bool:
+def has_registered_peer(session: Session, tenant: str) -> bool:
     query = select(PeerRow.uid).where(PeerRow.tenant == tenant, PeerRow.state == "REGISTERED").limit(1)
-    return (await session.exec(query)).first() is not None
+    return (session.exec(query)).first() is not None
 
 
-async def find(session: AsyncSession, tenant: str) -> TenantRecord | None:
-    row = (await session.exec(select(TenantRow).where(TenantRow.id == tenant))).one_or_none()
+def find(session: Session, tenant: str) -> TenantRecord | None:
+    row = (session.exec(select(TenantRow).where(TenantRow.id == tenant))).one_or_none()
     return _record(row) if row else None
 
 
-async def page(session: AsyncSession, after: str, limit: int, only: frozenset[str] | None) -> list[TenantRecord]:
+def page(session: Session, after: str, limit: int, only: frozenset[str] | None) -> list[TenantRecord]:
     """The tenants whose ids follow the given one, by id; among those named, or all."""
     query = select(TenantRow).where(TenantRow.id > after).order_by(TenantRow.id).limit(limit)
     if only is not None:
         query = query.where(col(TenantRow.id).in_(only))
-    return [_record(row) for row in await session.exec(query)]
+    return [_record(row) for row in session.exec(query)]
 
 
-async def everything(session: AsyncSession) -> list[TenantRecord]:
-    return [_record(row) for row in (await session.exec(select(TenantRow))).all()]
+def ids(session: Session) -> list[str]:
+    return list(session.exec(select(TenantRow.id)))
 
 
-async def data_keys(session: AsyncSession, tenant: str | None = None) -> list[WrappedKey]:
-    """The data keys of one tenant, or of all."""
-    query = select(DataKeyRow) if tenant is None else select(DataKeyRow).where(DataKeyRow.tenant == tenant)
-    rows = (await session.exec(query)).all()
+def data_keys(session: Session, tenant: str) -> list[WrappedKey]:
+    rows = session.exec(select(DataKeyRow).where(DataKeyRow.tenant == tenant))
     return [WrappedKey(row.id, row.tenant, Sealed(row.master_id, bytes(row.box))) for row in rows]
 
 

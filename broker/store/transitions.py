@@ -29,9 +29,9 @@ class Established:
     succession: Succession
 
 
-async def insert_invited(tx: Transaction, uid: str, tenant: str, peer_id: str, terms: Terms) -> bool:
+def insert_invited(tx: Transaction, uid: str, tenant: str, peer_id: str, terms: Terms) -> bool:
     """Whether the id was free."""
-    inserted = await tx.insert_new(
+    inserted = tx.insert_new(
         PeerRow,
         uid=uid,
         tenant=tenant,
@@ -50,20 +50,20 @@ async def insert_invited(tx: Transaction, uid: str, tenant: str, peer_id: str, t
     return inserted
 
 
-async def lock(tx: Transaction, tenant: str, peer_id: str) -> None:
+def lock(tx: Transaction, tenant: str, peer_id: str) -> None:
     """Keep others from changing the peer until this transaction ends."""
-    await tx.session.exec(
+    tx.session.exec(
         update(PeerRow)
         .where(col(PeerRow.tenant) == tenant, col(PeerRow.id) == peer_id)
         .values(lease_until=col(PeerRow.lease_until))
     )
 
 
-async def issue(
+def issue(
     tx: Transaction, peer_uid: str, tenant: str, purpose: Purpose, token: Fingerprint, not_after: int | None = None
 ) -> None:
     """Store a new issued token; the one it follows must not be active any more."""
-    await tx.session.exec(
+    tx.session.exec(
         insert(IssuedTokenRow).values(
             lookup_id=token.lookup_id,
             tenant=tenant,
@@ -79,17 +79,17 @@ async def issue(
     )
 
 
-async def revoke(tx: Transaction, lookup_ids: Sequence[str]) -> None:
-    await tx.session.exec(
+def revoke(tx: Transaction, lookup_ids: Sequence[str]) -> None:
+    tx.session.exec(
         update(IssuedTokenRow)
         .where(col(IssuedTokenRow.lookup_id).in_(lookup_ids))
         .values(state=TokenState.REVOKED.value)
     )
 
 
-async def acquire_lease(tx: Transaction, uid: str, exchange: str, until: int) -> bool:
+def acquire_lease(tx: Transaction, uid: str, exchange: str, until: int) -> bool:
     """One exchange at a time per peer (F5). The lease of a broker that died ends by itself."""
-    row = await tx.session.exec(
+    row = tx.session.exec(
         update(PeerRow)
         .where(col(PeerRow.uid) == uid, or_(col(PeerRow.lease).is_(None), col(PeerRow.lease_until) <= tx.now))
         .values(lease=exchange, lease_until=until)
@@ -97,15 +97,17 @@ async def acquire_lease(tx: Transaction, uid: str, exchange: str, until: int) ->
     return bool(row.rowcount == 1)
 
 
-async def release_lease(tx: Transaction, uid: str, exchange: str) -> None:
-    await tx.session.exec(
-        update(PeerRow).where(col(PeerRow.uid) == uid, col(PeerRow.lease) == exchange).values(lease=None)
-    )
+def release_lease(tx: Transaction, uid: str, exchange: str) -> None:
+    tx.session.exec(update(PeerRow).where(col(PeerRow.uid) == uid, col(PeerRow.lease) == exchange).values(lease=None))
 
 
-async def token_is_live(tx: Transaction, lookup_id: str) -> bool:
+def release_every_lease(tx: Transaction) -> None:
+    tx.session.exec(update(PeerRow).where(col(PeerRow.lease).is_not(None)).values(lease=None))
+
+
+def token_is_live(tx: Transaction, lookup_id: str) -> bool:
     """Whether the token still works; touches its row, so that nobody revokes it before this transaction ends."""
-    row = await tx.session.exec(
+    row = tx.session.exec(
         update(IssuedTokenRow)
         .where(col(IssuedTokenRow.lookup_id) == lookup_id, col(IssuedTokenRow.state) != TokenState.REVOKED.value)
         .values(failures=col(IssuedTokenRow.failures))
@@ -113,11 +115,11 @@ async def token_is_live(tx: Transaction, lookup_id: str) -> bool:
     return bool(row.rowcount == 1)
 
 
-async def take_over(tx: Transaction, peer: Peer, exchange: str, result: Established) -> bool:
+def take_over(tx: Transaction, peer: Peer, exchange: str, result: Established) -> bool:
     """First part of a commit: the peer's own row, if the exchange still holds its lease. Whether it did."""
     registration = result.registration
     newest = max(registration.version, peer.newest_version or registration.version)
-    row = await tx.session.exec(
+    row = tx.session.exec(
         update(PeerRow)
         .where(col(PeerRow.uid) == peer.uid, col(PeerRow.lease) == exchange, col(PeerRow.blocked).is_(False))
         .values(
@@ -137,21 +139,21 @@ async def take_over(tx: Transaction, peer: Peer, exchange: str, result: Establis
     return bool(row.rowcount == 1)
 
 
-async def establish(tx: Transaction, peer: Peer, result: Established) -> None:
+def establish(tx: Transaction, peer: Peer, result: Established) -> None:
     """Second part: tokens and endpoints. Parties are claimed apart, by claim_parties()."""
-    await _succeed(tx, result.succession)
-    await issue(tx, peer.uid, peer.tenant, Purpose.MAIN, result.issued)
-    await _hold(tx, peer.uid, result.held)
-    await _replace_endpoints(tx, peer.uid, result.registration.endpoints)
+    _succeed(tx, result.succession)
+    issue(tx, peer.uid, peer.tenant, Purpose.MAIN, result.issued)
+    _hold(tx, peer.uid, result.held)
+    _replace_endpoints(tx, peer.uid, result.registration.endpoints)
     tx.changed("peer", peer.uid)
 
 
-async def claim_parties(tx: Transaction, peer: Peer, parties: Sequence[Party]) -> PartyKey | None:
+def claim_parties(tx: Transaction, peer: Peer, parties: Sequence[Party]) -> PartyKey | None:
     """Replace the peer's parties; the first that another peer holds, if there is one (then roll back).
 
     Claimed in one order by everybody, so that two claimants cannot wait for each other.
     """
-    await tx.session.exec(delete(PeerPartyRow).where(col(PeerPartyRow.peer_uid) == peer.uid))
+    tx.session.exec(delete(PeerPartyRow).where(col(PeerPartyRow.peer_uid) == peer.uid))
     rows = sorted(
         (
             {
@@ -169,7 +171,7 @@ async def claim_parties(tx: Transaction, peer: Peer, parties: Sequence[Party]) -
     )
     for start in range(0, len(rows), BATCH):
         chunk = rows[start : start + BATCH]
-        claimed = await tx.insert_free(PeerPartyRow, chunk)
+        claimed = tx.insert_free(PeerPartyRow, chunk)
         lost = [_claim(row) for row in chunk if _claim(row) not in claimed]
         if lost:
             _, country_code, party_id, role = lost[0]
@@ -177,25 +179,27 @@ async def claim_parties(tx: Transaction, peer: Peer, parties: Sequence[Party]) -
     return None
 
 
-async def dissolve(tx: Transaction, peer: Peer, *, shown: str | None = None) -> bool:
+def dissolve(tx: Transaction, peer: Peer, *, shown: str | None = None) -> bool:
     """End the registration, also under a running exchange: DELETE wins (F5). Whether there was one to end.
 
     shown is the token by which the peer asked for it, if it was the peer: it must still work.
     """
-    row = await tx.session.exec(
+    row = tx.session.exec(
         update(PeerRow)
         .where(col(PeerRow.uid) == peer.uid, col(PeerRow.state) != PeerState.UNREGISTERED.value)
         .values(state=PeerState.UNREGISTERED.value, lease=None, revision=col(PeerRow.revision) + 1, updated_at=tx.now)
     )
-    if row.rowcount != 1 or (shown is not None and not await token_is_live(tx, shown)):
+    if row.rowcount != 1 or (shown is not None and not token_is_live(tx, shown)):
         return False
-    await _forget_secrets(tx, peer.uid)
+    _forget_secrets(tx, peer.uid)
+    for table in (PeerPartyRow, PeerEndpointRow):
+        tx.session.exec(delete(table).where(col(table.peer_uid) == peer.uid))
     return True
 
 
-async def invite_again(tx: Transaction, peer: Peer) -> None:
-    """Back to the invitation; registry data stays, tokens die and a running exchange fails (F3, reset)."""
-    await tx.session.exec(
+def invite_again(tx: Transaction, peer: Peer) -> None:
+    """Back to the invitation: tokens die and a running exchange fails; registry data and parties stay (F3, reset)."""
+    tx.session.exec(
         update(PeerRow)
         .where(col(PeerRow.uid) == peer.uid)
         .values(
@@ -206,12 +210,12 @@ async def invite_again(tx: Transaction, peer: Peer) -> None:
             updated_at=tx.now,
         )
     )
-    await _forget_secrets(tx, peer.uid)
+    _forget_secrets(tx, peer.uid)
 
 
-async def block(tx: Transaction, peer: Peer, *, blocked: bool) -> None:
+def block(tx: Transaction, peer: Peer, *, blocked: bool) -> None:
     """Refuse or admit the peer's tokens; a running exchange of a blocked peer fails."""
-    await tx.session.exec(
+    tx.session.exec(
         update(PeerRow)
         .where(col(PeerRow.uid) == peer.uid)
         .values(blocked=blocked, lease=None, revision=col(PeerRow.revision) + 1, updated_at=tx.now)
@@ -219,9 +223,9 @@ async def block(tx: Transaction, peer: Peer, *, blocked: bool) -> None:
     tx.changed("peer", peer.uid)
 
 
-async def confirm(tx: Transaction, peer: Peer, lookup_id: str) -> bool:
+def confirm(tx: Transaction, peer: Peer, lookup_id: str) -> bool:
     """First use of the token given last: what it replaced dies now (F3, F4). Whether this was the first use."""
-    row = await tx.session.exec(
+    row = tx.session.exec(
         update(IssuedTokenRow)
         .where(
             col(IssuedTokenRow.lookup_id) == lookup_id,
@@ -232,7 +236,7 @@ async def confirm(tx: Transaction, peer: Peer, lookup_id: str) -> bool:
     )
     if row.rowcount != 1:
         return False
-    await tx.session.exec(
+    tx.session.exec(
         update(IssuedTokenRow)
         .where(col(IssuedTokenRow.peer_uid) == peer.uid, col(IssuedTokenRow.state) == TokenState.RETIRING.value)
         .values(state=TokenState.REVOKED.value)
@@ -241,9 +245,9 @@ async def confirm(tx: Transaction, peer: Peer, lookup_id: str) -> bool:
     return True
 
 
-async def note_reuse(tx: Transaction, peer: Peer, lookup_id: str) -> bool:
+def note_reuse(tx: Transaction, peer: Peer, lookup_id: str) -> bool:
     """A replaced token is still in use: the peer may never have got the new one (F4)."""
-    row = await tx.session.exec(
+    row = tx.session.exec(
         update(IssuedTokenRow)
         .where(
             col(IssuedTokenRow.lookup_id) == lookup_id,
@@ -257,9 +261,9 @@ async def note_reuse(tx: Transaction, peer: Peer, lookup_id: str) -> bool:
     return bool(row.rowcount == 1)
 
 
-async def count_failure(tx: Transaction, lookup_id: str) -> int:
+def count_failure(tx: Transaction, lookup_id: str) -> int:
     """Count a failed attempt with an invitation (RR-21); how many there were."""
-    row = await tx.session.exec(
+    row = tx.session.exec(
         update(IssuedTokenRow)
         .where(col(IssuedTokenRow.lookup_id) == lookup_id)
         .values(failures=col(IssuedTokenRow.failures) + 1)
@@ -268,26 +272,24 @@ async def count_failure(tx: Transaction, lookup_id: str) -> int:
     return int(row.scalar_one())
 
 
-async def _succeed(tx: Transaction, succession: Succession) -> None:
+def _succeed(tx: Transaction, succession: Succession) -> None:
     """Revoke before retiring: the table admits one retiring token only."""
-    await revoke(tx, succession.revoke)
+    revoke(tx, succession.revoke)
     if succession.retire is not None:
-        await tx.session.exec(
+        tx.session.exec(
             update(IssuedTokenRow)
             .where(col(IssuedTokenRow.lookup_id) == succession.retire)
             .values(state=TokenState.RETIRING.value, not_after=succession.not_after)
         )
 
 
-async def _hold(tx: Transaction, peer_uid: str, held: Sealed) -> None:
-    await tx.session.exec(delete(HeldTokenRow).where(col(HeldTokenRow.peer_uid) == peer_uid))
-    await tx.session.exec(
-        insert(HeldTokenRow).values(peer_uid=peer_uid, key_id=held.key_id, box=held.box, created_at=tx.now)
-    )
+def _hold(tx: Transaction, peer_uid: str, held: Sealed) -> None:
+    tx.session.exec(delete(HeldTokenRow).where(col(HeldTokenRow.peer_uid) == peer_uid))
+    tx.session.exec(insert(HeldTokenRow).values(peer_uid=peer_uid, key_id=held.key_id, box=held.box, created_at=tx.now))
 
 
-async def _replace_endpoints(tx: Transaction, peer_uid: str, endpoints: Sequence[Endpoint]) -> None:
-    await tx.session.exec(delete(PeerEndpointRow).where(col(PeerEndpointRow.peer_uid) == peer_uid))
+def _replace_endpoints(tx: Transaction, peer_uid: str, endpoints: Sequence[Endpoint]) -> None:
+    tx.session.exec(delete(PeerEndpointRow).where(col(PeerEndpointRow.peer_uid) == peer_uid))
     rows = [
         {
             "peer_uid": peer_uid,
@@ -299,16 +301,15 @@ async def _replace_endpoints(tx: Transaction, peer_uid: str, endpoints: Sequence
         for position, endpoint in enumerate(endpoints)
     ]
     if rows:
-        await tx.session.exec(insert(PeerEndpointRow).values(rows))
+        tx.session.exec(insert(PeerEndpointRow), params=rows)
 
 
-async def _forget_secrets(tx: Transaction, peer_uid: str) -> None:
-    """Tokens of both directions and what they gave access to; the peer's row and its records stay (UN-08)."""
-    await tx.session.exec(
+def _forget_secrets(tx: Transaction, peer_uid: str) -> None:
+    """Tokens of both directions; the peer's row and its records stay (UN-08)."""
+    tx.session.exec(
         update(IssuedTokenRow).where(col(IssuedTokenRow.peer_uid) == peer_uid).values(state=TokenState.REVOKED.value)
     )
-    for table in (HeldTokenRow, PeerPartyRow, PeerEndpointRow):
-        await tx.session.exec(delete(table).where(col(table.peer_uid) == peer_uid))
+    tx.session.exec(delete(HeldTokenRow).where(col(HeldTokenRow.peer_uid) == peer_uid))
     tx.changed("peer", peer_uid)
 
 

@@ -17,7 +17,7 @@ from tests.bench.load import Generator
 from tests.bench.population import SIZE, Population, settle
 from tests.bench.programs import Running, module, product, running
 from tests.bench.pyload import Pyload
-from tests.bench.rounds import Figures, compare
+from tests.bench.rounds import compare
 
 BUDGET_SECONDS = 85
 
@@ -55,35 +55,33 @@ async def _throughput(folder: Path, settings: Settings, population: Population, 
             "broker",
             product("serve", "--data-dir", data_dir, "--grpc", "127.0.0.1:0", "--public-url", settings.public_url),
         )
-        figures = await _grpc(echo, broker, population, generate)
+        with _apart([echo, broker]):
+            figures = await compare(targets.echoes(echo.grpc), targets.reads(broker.grpc, population), generate)
         say(report.comparison(f"gRPC, SQLite, {SIZE:,} peers", figures))
         hop = await start("hop", module("tests.bench.hop", echo.grpc))
         gateway = await start(
             "gateway", product("gateway", "--broker", broker.grpc, "--key-file", key_file, "--http", "127.0.0.1:0")
         )
         ours = targets.credentials(gateway.http, population)
-        say(report.comparison("HTTP/1.1", await compare(targets.hop(hop.http), [ours], generate)))
-
-
-async def _grpc(echo: Running, broker: Running, population: Population, generate: Generator) -> list[Figures]:
-    """The servers on one processor and the load on another, if there are two to choose from."""
-    with _apart([echo.pid, broker.pid]):
-        return await compare(targets.echoes(echo.grpc), targets.reads(broker.grpc, population), generate)
+        with _apart([hop, gateway], [echo, broker]):
+            figures = await compare(targets.hop(hop.http), [ours], generate)
+        say(report.comparison("HTTP/1.1", figures))
 
 
 @contextmanager
-def _apart(servers: Sequence[int]) -> Iterator[None]:
-    """What this process starts meanwhile runs where this process does."""
+def _apart(measured: Sequence[Running], behind: Sequence[Running] = ()) -> Iterator[None]:
+    """What is measured gets one processor; what is behind it and the load another, if there are two to choose from."""
     found = programs.processors()
-    if len(found) > 1:
-        for pid in servers:
-            programs.place(pid, {found[0]})
-        programs.place(programs.OWN, {found[1]})
+    first, second = (found[:1], found[1:2]) if len(found) > 1 else (found, found)
+    for server in measured:
+        programs.place(server.pid, first)
+    for pid in (programs.OWN, *(server.pid for server in behind)):
+        programs.place(pid, second)  # the load is started by this process, and inherits
     try:
         yield
     finally:
-        for pid in (*servers, programs.OWN):
-            programs.place(pid, set(found))
+        for pid in (programs.OWN, *(server.pid for server in (*measured, *behind))):
+            programs.place(pid, found)
 
 
 async def _handshakes(folder: Path, settings: Settings, title: str) -> None:

@@ -41,7 +41,8 @@ class H2load:
 
     def _command(self, target: Target) -> list[str]:
         assert PROGRAM is not None
-        command = [PROGRAM, "-D", str(SECONDS), f"--warm-up-time={WARM_UP_SECONDS}", f"--log-file={self._times}"]
+        command = [PROGRAM, "-D", _milliseconds(SECONDS), "--warm-up-time", _milliseconds(WARM_UP_SECONDS)]
+        command += ["--log-file", str(self._times)]
         if target.message is None:
             # HTTP/1.1 without pipelining, which no peer does: as many connections as requests in flight.
             command += ["--h1", "-c", str(target.in_flight)]
@@ -67,3 +68,8 @@ class H2load:
 def framed(message: bytes) -> bytes:
     """A message as gRPC sends it: not compressed, its length in four bytes."""
     return b"\0" + len(message).to_bytes(4, "big") + message
+
+
+def _milliseconds(seconds: float) -> str:
+    """A duration as h2load reads it: not with a decimal point."""
+    return f"{seconds * 1000:.0f}ms"

@@ -7,8 +7,8 @@ from statistics import median, quantiles
 import grpc
 import httpx
 
-SECONDS = 1.0
-WARM_UP_SECONDS = 0.3
+SECONDS = 0.7
+WARM_UP_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)

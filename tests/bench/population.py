@@ -1,38 +1,29 @@
-"""A thousand registered peers, written as registrations write them."""
+"""A thousand registered peers, as registrations leave them in the database."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+from sqlmodel import SQLModel
 
 from broker import bootstrap, keys, tokens
 from broker.clock import Clock
 from broker.config import Settings
 from broker.core.caller import CallerRole
-from broker.core.model import (
-    BusinessDetails,
-    Credentials,
-    Endpoint,
-    HeaderForm,
-    InterfaceRole,
-    Party,
-    PartyKey,
-    Registration,
-    Role,
-    Terms,
-    Token,
-    Version,
-)
+from broker.core.model import BusinessDetails, HeaderForm, InterfaceRole, Role, Terms
 from broker.core.paths import DEFAULT_TENANT
-from broker.core.peer import Peer, PeerState, Succession
+from broker.core.peer import PeerState, Purpose, TokenState
 from broker.readmodel import HELD_TOKEN, ReadModel
 from broker.sealing import DataKey
-from broker.store import callers, engine, transitions
+from broker.store import callers, documents, engine
+from broker.store.tables import HeldTokenRow, IssuedTokenRow, PeerEndpointRow, PeerPartyRow, PeerRow
 from broker.store.transactions import Store, Transaction
 from broker.tokens import Pepper, SecretKind
 
-SIZE = 1000
+SIZE = 1000  # a party id has three digits
 
-_MODULES = ("cdrs", "commands", "locations", "sessions", "tariffs", "tokens", "chargingprofiles", "credentials")
-_VERSION = Version("2.2.1")
+_VERSION = "2.2.1"
+_MODULES = ("cdrs", "chargingprofiles", "commands", "credentials", "locations", "sessions", "tariffs", "tokens")
+_ROLES = (Role.CPO, Role.EMSP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,66 +36,96 @@ class Population:
 
 
 async def settle(settings: Settings) -> Population:
-    """Make the database and fill it, with everybody's registration in one transaction."""
+    """Make the database and fill it."""
     await bootstrap.prepare(settings, migrate=True)
     keyring = keys.read(settings.key_file)
-    engines = engine.connect(settings.database_url)
+    clock = Clock()
+    store = Store(engine.connect(settings.database_url), clock)
+    reader, issued = tokens.mint(SecretKind.SERVICE_KEY), tokens.mint(SecretKind.ISSUED_TOKEN)
     try:
-        store, clock = Store(engines, Clock()), Clock()
         model = ReadModel(store, keyring, clock)
         await model.start()
-        reader = tokens.mint(SecretKind.SERVICE_KEY)
-        issued = [tokens.mint(SecretKind.ISSUED_TOKEN) for _ in range(SIZE)]
         key = model.data_key(DEFAULT_TENANT)
 
-        async def write(tx: Transaction) -> None:
+        def write(tx: Transaction) -> None:
             fingerprint = tokens.fingerprint(keyring.pepper, SecretKind.SERVICE_KEY, reader)
-            await callers.insert(tx, "bench", CallerRole.READER, frozenset({DEFAULT_TENANT}), fingerprint)
-            for peer, token in zip(_peers(), issued, strict=True):
-                await _register(tx, peer, token, key, keyring.pepper)
+            callers.insert(tx, "bench", CallerRole.READER, frozenset({DEFAULT_TENANT}), fingerprint)
+            tx.session.add_all([_peer(number, tx.now) for number in range(SIZE)])
+            tx.session.flush()  # what belongs to a peer refers to its row
+            for number in range(SIZE):
+                token = tokens.mint(SecretKind.ISSUED_TOKEN) if number else issued
+                tx.session.add_all(_tokens(_id(number), token, key, keyring.pepper, tx.now))
+                tx.session.add_all(_parties(number, _id(number)))
+                tx.session.add_all(_endpoints(_id(number)))
 
         await store.change("bench", write)
     finally:
-        await engines.dispose()
-    return Population(reader, tuple(peer.name for peer in _peers()), issued[0])
+        await store.aclose()
+    return Population(reader, tuple(f"tenants/{DEFAULT_TENANT}/peers/{_id(number)}" for number in range(SIZE)), issued)
 
 
-def _peers() -> Iterator[Peer]:
-    for number in range(SIZE):
-        name = f"peer-{number:04}"
-        yield Peer(name, DEFAULT_TENANT, name, PeerState.INVITED, False, Terms(any_party=True), 1, 0, 0)
+def _id(number: int) -> str:
+    return f"peer-{number:04}"
 
 
-async def _register(tx: Transaction, peer: Peer, issued: str, key: DataKey, pepper: Pepper) -> None:
-    registration = _registration(peer)
-    result = transitions.Established(
-        registration=registration,
-        header_form=HeaderForm.BASE64,
-        held=key.seal(registration.theirs.token.reveal().encode(), HELD_TOKEN, peer.uid),
-        issued=tokens.fingerprint(pepper, SecretKind.ISSUED_TOKEN, issued),
-        succession=Succession((), None, 0),
+def _base(uid: str) -> str:
+    return f"https://{uid}.example.com/ocpi"
+
+
+def _peer(number: int, now: int) -> PeerRow:
+    uid = _id(number)
+    return PeerRow(
+        uid=uid,
+        tenant=DEFAULT_TENANT,
+        id=uid,
+        state=PeerState.REGISTERED.value,
+        terms=documents.write_terms(Terms(any_party=True)),
+        version=_VERSION,
+        newest_version=_VERSION,
+        versions_url=f"{_base(uid)}/versions",
+        header_form=HeaderForm.BASE64.value,
+        answered_at=now,
+        registered_at=now,
+        revision=2,
+        created_at=now,
+        updated_at=now,
     )
-    assert await transitions.insert_invited(tx, peer.uid, peer.tenant, peer.id, peer.terms)
-    assert await transitions.acquire_lease(tx, peer.uid, peer.uid, tx.now)
-    assert await transitions.take_over(tx, peer, peer.uid, result)
-    await transitions.establish(tx, peer, result)
-    assert await transitions.claim_parties(tx, peer, registration.theirs.parties) is None
 
 
-def _registration(peer: Peer) -> Registration:
-    base = f"https://{peer.id}.example.com/ocpi"
-    party_id = peer.id[-3:]
-    parties = tuple(
-        Party(PartyKey(_country(peer), party_id, role), BusinessDetails(f"Operator {peer.id}", base))
-        for role in (Role.CPO, Role.EMSP)
+def _endpoints(uid: str) -> Iterator[SQLModel]:
+    role = InterfaceRole.SENDER.value
+    for position, module in enumerate(_MODULES):
+        url = f"{_base(uid)}/{_VERSION}/sender/{module}"
+        yield PeerEndpointRow(peer_uid=uid, position=position, module=module, role=role, url=url)
+
+
+def _tokens(uid: str, issued: str, key: DataKey, pepper: Pepper, now: int) -> Iterator[SQLModel]:
+    """One in each direction, used before."""
+    held = key.seal(f"{uid}-0f0e4f2c-6f1f-4b6e-9a53-3d9f5d1a7c11".encode(), HELD_TOKEN, uid)
+    yield HeldTokenRow(peer_uid=uid, key_id=held.key_id, box=held.box, created_at=now)
+    fingerprint = tokens.fingerprint(pepper, SecretKind.ISSUED_TOKEN, issued)
+    yield IssuedTokenRow(
+        lookup_id=fingerprint.lookup_id,
+        tenant=DEFAULT_TENANT,
+        peer_uid=uid,
+        purpose=Purpose.MAIN.value,
+        state=TokenState.ACTIVE.value,
+        pepper_id=fingerprint.pepper_id,
+        digest=fingerprint.digest,
+        created_at=now,
+        first_used_at=now,
     )
-    endpoints = tuple(
-        Endpoint(module, InterfaceRole.SENDER, f"{base}/{_VERSION}/sender/{module}") for module in _MODULES
-    )
-    token = Token(f"{peer.id}-{'held' * 8}")
-    return Registration(_VERSION, Credentials(token, f"{base}/versions", parties), endpoints)
 
 
-def _country(peer: Peer) -> str:
-    """One more for every thousand party ids."""
-    return f"D{chr(ord('A') + int(peer.id[-4]))}"
+def _parties(number: int, uid: str) -> Iterator[SQLModel]:
+    details = documents.write_details(BusinessDetails(f"Operator {uid}", f"https://{uid}.example.com"))
+    for position, role in enumerate(_ROLES):
+        yield PeerPartyRow(
+            tenant=DEFAULT_TENANT,
+            country_code="DE",
+            party_id=f"{number:03}",
+            role=role.value,
+            peer_uid=uid,
+            position=position,
+            details=details,
+        )

@@ -75,7 +75,11 @@ async def _ready_line(process: asyncio.subprocess.Process, log: Path) -> dict[st
             line = await process.stdout.readline()
         if line:
             return dict(json.loads(line))
-    raise NotReadyError(f"no ready line: {log.read_text(errors='replace')[-4000:]}")
+    raise NotReadyError(f"no ready line: {_tail(log)}")
+
+
+def _tail(log: Path) -> str:
+    return log.read_text(errors="replace")[-4000:]
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
@@ -89,7 +93,7 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
         await process.wait()
 
 
-def place(pid: int, processors: set[int]) -> None:
+def place(pid: int, processors: Iterable[int]) -> None:
     """Keep a process, with all the threads that it has, on these processors. Without any to choose from, nothing."""
     for thread in _threads(pid) if processors else ():
         with suppress(OSError):  # it ended meanwhile

@@ -206,7 +206,6 @@ def test_an_operator_is_told_what_needs_one(one, expected):
     assert warnings(one, NOW) == expected
 
 
-@pytest.mark.xfail(strict=True, reason="a blocked peer's invitation works again once it is unblocked; a reset loses it")
 def test_a_block_alone_is_no_reason_to_reset():
     invited = peer(token(purpose=INVITATION, not_after=LIMIT), state=PeerState.INVITED, blocked=True)
 

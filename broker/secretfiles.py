@@ -1,0 +1,19 @@
+"""Files that only their owner can read."""
+
+import os
+import secrets
+from pathlib import Path
+
+
+def write_new(path: Path, text: str) -> None:
+    """Write a file whole or not at all, and never over another. Raises FileExistsError."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(draft, path)
+    finally:
+        draft.unlink()

@@ -1,0 +1,53 @@
+"""Where the broker is said to be, without a broker."""
+
+import grpc
+import pytest
+
+from broker.cli.address import Address
+from broker.cli.connection import Place, locate, open_channel
+from broker.cli.failures import CommandError
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {},
+        {"OCPI_BROKER_TARGET": "127.0.0.1:50051"},
+        {"OCPI_BROKER_KEY_FILE": "/k"},
+        {"OCPI_BROKER_TARGET": "", "OCPI_BROKER_KEY_FILE": "/k"},
+    ],
+)
+def test_the_command_must_be_told_which_broker(environ):
+    with pytest.raises(CommandError, match="say which broker") as refusal:
+        locate(None, environ)
+
+    assert refusal.value.exit_code == 2
+
+
+def test_an_address_that_is_none_is_refused():
+    with pytest.raises(CommandError, match="must be HOST:PORT"):
+        locate(None, {"OCPI_BROKER_TARGET": "broker.example", "OCPI_BROKER_KEY_FILE": "/k"})
+
+
+@pytest.mark.parametrize(
+    ("host", "ca", "kind"),
+    [
+        ("127.0.0.1", None, "insecure"),
+        ("localhost", None, "insecure"),
+        ("127.0.0.1", b"PEM", "secure"),
+        ("10.0.0.1", None, "secure"),
+        ("broker.example", None, "secure"),
+    ],
+)
+def test_the_key_leaves_the_machine_over_tls_only(monkeypatch, host, ca, kind):
+    opened = []
+    monkeypatch.setattr(grpc, "insecure_channel", lambda *_: opened.append("insecure"))
+    monkeypatch.setattr(grpc, "secure_channel", lambda *_: opened.append("secure"))
+
+    open_channel(Place(Address(host, 1), "key", ca))
+
+    assert opened == [kind]
+
+
+def test_a_place_does_not_print_its_key():
+    assert "s3cret" not in repr(Place(Address("127.0.0.1", 1), "s3cret"))

@@ -1,0 +1,232 @@
+"""The documents that scripts rely on, from the contract's messages."""
+
+import pytest
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from broker.cli import documents
+from ocpi_broker.v1 import admin_service_pb2 as admin
+from ocpi_broker.v1 import peer_service_pb2 as peers
+from ocpi_broker.v1 import reasons_pb2 as reasons
+from ocpi_broker.v1 import resources_pb2 as pb
+from ocpi_broker.v1 import token_service_pb2 as tokens
+
+MOMENT = Timestamp(seconds=1_772_442_900)
+TIME = "2026-03-02T09:15:00Z"
+PARTY = pb.Party(
+    country_code="DE", party_id="KWL", role=pb.ROLE_EMSP, business_details=pb.BusinessDetails(name="Kabelwerk")
+)
+ENDPOINT = pb.Endpoint(module="locations", interface_role=pb.INTERFACE_ROLE_SENDER, url="https://kw.example/loc")
+ENDPOINT_DOCUMENT = {"module": "locations", "role": "SENDER", "url": "https://kw.example/loc"}
+
+
+def test_an_invitation():
+    message = peers.InvitePeerResponse(
+        peer=pb.Peer(name="tenants/acme/peers/kw"),
+        token="t0k",
+        authorization="Token dDBr",
+        versions_url="https://acme.example/ocpi/acme/versions",
+        expire_time=MOMENT,
+    )
+
+    assert documents.invitation(message) == {
+        "peer": "kw",
+        "token": "t0k",
+        "authorization": "Token dDBr",
+        "versions_url": "https://acme.example/ocpi/acme/versions",
+        "expires": TIME,
+    }
+
+
+def test_a_held_token():
+    message = tokens.GetPeerTokenResponse(
+        peer="tenants/acme/peers/kw",
+        token="t0k",
+        authorization="Token dDBr",
+        version="2.2.1",
+        versions_url="https://kw.example/versions",
+        endpoints=[ENDPOINT],
+        parties=[PARTY],
+        revision=7,
+    )
+
+    assert documents.held_token(message) == {
+        "peer": "kw",
+        "token": "t0k",
+        "authorization": "Token dDBr",
+        "version": "2.2.1",
+        "versions_url": "https://kw.example/versions",
+        "endpoint_url": None,
+        "endpoints": [ENDPOINT_DOCUMENT],
+        "parties": ["DE/KWL/EMSP"],
+    }
+
+
+def test_a_valid_token_is_told_with_its_owner():
+    message = tokens.VerifyTokenResponse(
+        valid=True, tenant="tenants/acme", peer="tenants/acme/peers/kw", parties=[PARTY], version="2.2.1"
+    )
+
+    assert documents.verification(message) == {
+        "valid": True,
+        "reason": None,
+        "tenant": "acme",
+        "peer": "kw",
+        "parties": ["DE/KWL/EMSP"],
+        "version": "2.2.1",
+        "registration_only": False,
+    }
+
+
+def test_an_invalid_token_is_told_with_the_reason():
+    message = tokens.VerifyTokenResponse(rejection=tokens.TOKEN_REJECTION_UNKNOWN)
+
+    assert documents.verification(message) == {
+        "valid": False,
+        "reason": "UNKNOWN",
+        "tenant": None,
+        "peer": None,
+        "parties": [],
+        "version": None,
+        "registration_only": False,
+    }
+
+
+def test_a_peer():
+    message = pb.Peer(
+        name="tenants/acme/peers/kw",
+        state=pb.PEER_STATE_REGISTERED,
+        unconfirmed=True,
+        version="2.2.1",
+        versions_url="https://kw.example/versions",
+        parties=[PARTY],
+        endpoints=[ENDPOINT, pb.Endpoint(module="credentials", url="https://kw.example/cred")],
+        terms=pb.InvitationTerms(any_party=True),
+        register_time=MOMENT,
+        etag='"3"',
+        warnings=["look here"],
+    )
+
+    assert documents.peer(message) == {
+        "peer": "kw",
+        "tenant": "acme",
+        "state": "REGISTERED",
+        "blocked": False,
+        "unconfirmed": True,
+        "version": "2.2.1",
+        "versions_url": "https://kw.example/versions",
+        "parties": ["DE/KWL/EMSP"],
+        "business_names": {"DE/KWL/EMSP": "Kabelwerk"},
+        "endpoints": [ENDPOINT_DOCUMENT, {"module": "credentials", "role": None, "url": "https://kw.example/cred"}],
+        "terms": {"parties": [], "any_party": True, "versions_url": None},
+        "warnings": ["look here"],
+        "invitation_expire_time": None,
+        "register_time": TIME,
+        "token_time": None,
+        "create_time": None,
+        "update_time": None,
+        "etag": '"3"',
+    }
+
+
+def test_a_tenant():
+    message = pb.Tenant(
+        name="tenants/acme",
+        versions=["2.2.1"],
+        parties=[PARTY],
+        endpoints=[pb.VersionedEndpoint(version="2.2.1", endpoint=ENDPOINT)],
+        policy=pb.TenantPolicy(
+            invitation_expiry=Duration(seconds=1_209_600),
+            post_retry_window=Duration(seconds=0),
+            put_retry_window=Duration(seconds=90),
+            required_modules=[pb.RequiredModule(peer_role=pb.ROLE_CPO, module="locations")],
+        ),
+        versions_url="https://acme.example/ocpi/acme/versions",
+        etag='"1"',
+        create_time=MOMENT,
+        update_time=MOMENT,
+    )
+
+    assert documents.tenant(message) == {
+        "tenant": "acme",
+        "versions": ["2.2.1"],
+        "parties": ["DE/KWL/EMSP"],
+        "business_names": {"DE/KWL/EMSP": "Kabelwerk"},
+        "public_url": None,
+        "endpoints": [{"version": "2.2.1", **ENDPOINT_DOCUMENT}],
+        "policy": {
+            "invitation_expiry": "14d",
+            "post_retry_window": "0s",
+            "put_retry_window": "90s",
+            "required_modules": ["CPO:locations"],
+        },
+        "versions_url": "https://acme.example/ocpi/acme/versions",
+        "etag": '"1"',
+        "create_time": TIME,
+        "update_time": TIME,
+    }
+
+
+def test_an_exchange_with_its_steps():
+    message = pb.Exchange(
+        uid="u1",
+        kind=pb.EXCHANGE_KIND_POST,
+        version="2.2.1",
+        outcome=pb.EXCHANGE_OUTCOME_REFUSED,
+        reason=reasons.REASON_PEER_UNUSABLE,
+        message="your versions cannot be read",
+        correlation_id="c1",
+        request_id="r1",
+        start_time=MOMENT,
+        steps=[pb.ExchangeStep(summary="read versions", end_time=MOMENT, duration=Duration(nanos=1_234_567))],
+    )
+
+    assert documents.exchange(message) == {
+        "uid": "u1",
+        "kind": "POST",
+        "version": "2.2.1",
+        "outcome": "REFUSED",
+        "reason": "PEER_UNUSABLE",
+        "message": "your versions cannot be read",
+        "correlation_id": "c1",
+        "request_id": "r1",
+        "start_time": TIME,
+        "end_time": None,
+        "steps": [{"summary": "read versions", "end_time": TIME, "duration_ms": 1.235}],
+    }
+
+
+def test_a_new_caller_is_its_id_and_its_key():
+    message = admin.CreateCallerResponse(caller=admin.Caller(name="callers/billing"), key="k3y")
+
+    assert documents.new_caller(message) == {"caller": "billing", "key": "k3y"}
+
+
+def test_a_caller():
+    message = admin.Caller(
+        name="callers/billing", role=admin.CALLER_ROLE_READER, tenants=["tenants/-"], create_time=MOMENT
+    )
+
+    assert documents.caller(message) == {
+        "caller": "billing",
+        "role": "reader",
+        "tenants": ["-"],
+        "create_time": TIME,
+        "revoke_time": None,
+    }
+
+
+@pytest.mark.parametrize("ok", [True, False])
+def test_a_server_is_well_when_every_check_is(ok):
+    message = admin.GetServerInfoResponse(
+        checks=[admin.Check(subject="a", ok=True), admin.Check(subject="b", ok=ok, finding="found")]
+    )
+
+    document = documents.server(message)
+
+    assert document["ok"] is ok
+    assert document["checks"][1] == {"subject": "b", "ok": ok, "finding": "found"}
+
+
+def test_a_state_that_this_release_does_not_know_is_its_number():
+    assert documents.peer(pb.Peer(name="tenants/a/peers/b", state=99))["state"] == "99"
