@@ -49,7 +49,7 @@ def read(path: Path) -> Keyring:
     """Read the key file. Raises KeyFileError, also when others than its owner may read it."""
     try:
         mode = path.stat().st_mode
-        text = path.read_text()
+        text = path.read_bytes()
     except OSError as err:
         raise KeyFileError(f"cannot read the key file {path}: {err.strerror}") from None
     if mode & 0o077:

@@ -13,7 +13,7 @@ import orjson
 import structlog
 
 _SECRET = re.compile(r"(?:ocpi|obk)-[0-9A-Za-z]{12}-[0-9A-Za-z]{42}")
-_AUTHORIZATION = re.compile(r"(?i)\b(token|bearer)\s+[!-~]{8,}")
+_AUTHORIZATION = re.compile(r"\b(token|bearer)(?:\s|\\t)+[^\s\"\\]{8,}", re.IGNORECASE)
 _QUIET = ("httpx", "httpcore", "hpack", "asyncio", "alembic", "sqlalchemy.engine", "sqlalchemy.pool")
 """At DEBUG these print headers or values, of which we cannot know whose they are."""
 
@@ -25,10 +25,9 @@ def configure(level: str) -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
-        mask,
     ]
     structlog.configure(
-        processors=[*shared, structlog.processors.JSONRenderer(serializer=_dump)],
+        processors=[*shared, render],
         wrapper_class=structlog.make_filtering_bound_logger(level.lower()),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
@@ -37,7 +36,7 @@ def configure(level: str) -> None:
         foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.JSONRenderer(serializer=_dump),
+            render,
         ],
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -49,13 +48,11 @@ def configure(level: str) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def mask(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def render(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
+    """The event as one line of JSON, masked whole: a secret may stand in a list, an object or an exception."""
+    return mask(orjson.dumps(event, default=repr).decode())
+
+
+def mask(line: str) -> str:
     """Mask what looks like a token of ours or an Authorization value, wherever it stands."""
-    for key, value in event.items():
-        if isinstance(value, str):
-            event[key] = _AUTHORIZATION.sub(r"\1 [masked]", _SECRET.sub("[masked]", value))
-    return event
-
-
-def _dump(event: Any, **_options: Any) -> str:
-    return orjson.dumps(event, default=repr).decode()
+    return _AUTHORIZATION.sub(r"\1 [masked]", _SECRET.sub("[masked]", line))

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable
 
 import structlog
-from sqlmodel import Session
 
 from broker.clock import Clock
 from broker.core.caller import Caller
@@ -16,7 +15,7 @@ from broker.keys import Keyring
 from broker.memory import Memory
 from broker.sealing import DataKey
 from broker.store import callers, changes, peers, tenants
-from broker.store.transactions import Store
+from broker.store.transactions import Reading, Store
 
 _log = structlog.get_logger(__name__)
 
@@ -142,11 +141,11 @@ class ReadModel:
             update()
         return bool(updates)
 
-    def _changed(self, session: Session, after: int) -> tuple[int, list[Update]]:
+    def _changed(self, session: Reading, after: int) -> tuple[int, list[Update]]:
         found = changes.since(session, after, _BATCH)
         return found.revision, [self._read_guarded(session, kind, key) for kind, key in found.things]
 
-    def _everything(self, session: Session) -> tuple[int, list[Update]]:
+    def _everything(self, session: Reading) -> tuple[int, list[Update]]:
         """The revision first: what is committed meanwhile is then read once more, not missed."""
         revision = changes.newest(session)
         updates = [self._read_guarded(session, "tenant", tenant) for tenant in tenants.ids(session)]
@@ -157,7 +156,7 @@ class ReadModel:
             updates += [self._read_guarded(session, "peer", uid) for uid in peers.uids(session)]
         return revision, updates
 
-    def _read_guarded(self, session: Session, kind: str, key: str) -> Update:
+    def _read_guarded(self, session: Reading, kind: str, key: str) -> Update:
         """One damaged row must not stop all others. What was known of it stays: a 401 would make a peer give up."""
         try:
             return self._read(session, kind, key)
@@ -165,7 +164,7 @@ class ReadModel:
             _log.error("row_unreadable", kind=kind, key=key, cause=type(err).__name__)
             return lambda: None
 
-    def _read(self, session: Session, kind: str, key: str) -> Update:
+    def _read(self, session: Reading, kind: str, key: str) -> Update:
         match kind:
             case "peer":
                 return self._put_peer(key, peers.find_by_uid(session, key))

@@ -25,7 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "broker/callbacks": {*PURE, "broker.clock", "broker.ocpi", "broker.peers"},
     "broker/tokens": PURE,
     "broker/sealing": {*PURE, "broker.keys", "cryptography"},
-    "broker/keys": {"broker.errors", "broker.tokens"},
+    "broker/keys": {"broker.errors", "broker.secretfiles", "broker.tokens"},
     "broker/limits": {"broker.errors"},
     "broker/logs": {"orjson", "structlog"},
     "broker/store": {*PURE, "broker.clock", "sqlmodel", "sqlalchemy", "alembic", "psycopg", "aiosqlite", "structlog"},

@@ -1,12 +1,15 @@
 """Resource names and ids (AIP-122)."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from broker.contract.values import invalid
 
 MAX_TENANT_ID: Final = 40
 MAX_ID: Final = 60
+_KEPT: Final = 20_000
+"""Names remembered: each call reads the same ones several times."""
 
 _ID = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _RESERVED = frozenset({"versions", "credentials", "hubclientinfo"})
@@ -25,11 +28,13 @@ def resource_id(value: str) -> str:
     return _checked_id(value, MAX_ID)
 
 
+@lru_cache(maxsize=_KEPT)
 def tenant_of(name: str, field: str) -> str:
     """The id in tenants/{tenant}."""
     return _parts(name, field, "tenants/{tenant}")[0]
 
 
+@lru_cache(maxsize=_KEPT)
 def peer_of(name: str, field: str) -> tuple[str, str]:
     """The ids in tenants/{tenant}/peers/{peer}."""
     tenant, peer = _parts(name, field, "tenants/{tenant}/peers/{peer}")

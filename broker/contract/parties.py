@@ -55,8 +55,8 @@ def key_from_pb(message: resources_pb2.Party) -> PartyKey:
         party_id(message.party_id)
     with found.of("role"):
         role = role_from_pb(message.role)
-    if role is None:
-        found.add("role", "is required")
+        if role is None:
+            raise ValueError("is required")
     found.check()
     return PartyKey(message.country_code, message.party_id, role or Role.OTHER)
 
@@ -66,13 +66,16 @@ def party_from_pb(message: resources_pb2.Party) -> Party:
 
 
 def parties_from_pb(messages: Iterable[resources_pb2.Party], field: str, found: Violations) -> tuple[Party, ...]:
-    parties = each(messages, field, party_from_pb, found)
     seen: set[PartyKey] = set()
-    for index, party in enumerate(parties):
+
+    def read(message: resources_pb2.Party) -> Party:
+        party = party_from_pb(message)
         if party.key in seen:
-            found.add(f"{field}[{index}]", f"{party.key} is listed twice")
+            raise ValueError(f"{party.key} is listed twice")
         seen.add(party.key)
-    return parties
+        return party
+
+    return each(messages, field, read, found)
 
 
 def party_to_pb(party: Party) -> resources_pb2.Party:

@@ -9,7 +9,7 @@ token we issue in the answer is TOKEN_C. After a PUT from the other side B and C
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from broker.core.model import (
@@ -70,6 +70,8 @@ class Verifying:
     before: Standing
     version: Version
     theirs: Credentials
+    details_url: str | None = None
+    """None while the version list is being read, then where the details are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,9 +188,9 @@ def step(state: State, event: Event) -> tuple[State, Effect]:
             return _begin(state, event, _refuse_put(state, event))
         case Standing(), Deleted():
             return _delete(state)
-        case Verifying(), VersionsRead():
+        case Verifying(details_url=None), VersionsRead():
             return _choose(state, event)
-        case Verifying(), EndpointsRead():
+        case Verifying(details_url=str()), EndpointsRead():
             return _conclude(state, event)
         case Verifying(), PeerFailed():
             return state.before, Refuse(event.error)
@@ -284,7 +286,7 @@ def _choose(state: Verifying, event: VersionsRead) -> tuple[State, Effect]:
     url = event.urls.get(state.version)
     if url is None:
         return state.before, Refuse(PeerVersionUnsupportedError(f"your version list does not offer {state.version}"))
-    return state, ReadEndpoints(state.version, url, state.theirs.token)
+    return replace(state, details_url=url), ReadEndpoints(state.version, url, state.theirs.token)
 
 
 def _conclude(state: Verifying, event: EndpointsRead) -> tuple[State, Effect]:

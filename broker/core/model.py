@@ -20,7 +20,8 @@ _TELLING = 8
 
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _PARTY_ID = re.compile(r"[A-Z0-9]{3}")
-_VERSION = re.compile(r"[0-9]{1,4}(\.[0-9]{1,4}){1,3}")
+_VERSION = re.compile(r"(0|[1-9][0-9]{0,3})(\.(0|[1-9][0-9]{0,3})){1,3}")
+_PRINTABLE = re.compile(r"[!-~]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Token:
     def __post_init__(self) -> None:
         if not 1 <= len(self._text) <= MAX_TOKEN:
             raise ValueError(f"must have 1 to {MAX_TOKEN} characters")
-        if any(not "!" <= char <= "~" for char in self._text):
+        if not _PRINTABLE.fullmatch(self._text):
             raise ValueError("must consist of printable ASCII without blanks (U+0021 to U+007E)")
 
     def reveal(self) -> str:

@@ -1,10 +1,11 @@
 """TokenService: the hot path, answered from memory."""
 
-from typing import Any, TypeAlias
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypeVar
 
 from grpc.aio import ServicerContext
 
-from broker.authenticator import Authenticator, registration_only
+from broker.authenticator import Authenticator, Identity, registration_only
 from broker.contract.names import peer_of, tenant_of
 from broker.contract.parties import (
     endpoint_to_pb,
@@ -28,10 +29,13 @@ from broker.errors import (
 from broker.ocpi.authorization import write_authorization
 from broker.readmodel import ReadModel
 from broker.rpc import calls
+from broker.rpc.constants import Constants
 from ocpi_broker.v1 import token_service_pb2 as pb
 from ocpi_broker.v1 import token_service_pb2_grpc as rpc
 
 Context: TypeAlias = "ServicerContext[Any, Any]"
+T = TypeVar("T")
+V = TypeVar("V")
 
 MAX_BATCH = 500
 _OPEN_TO_INVITATIONS = frozenset({"versions", "credentials"})
@@ -44,6 +48,8 @@ class TokenServicer(rpc.TokenServiceServicer):
         self._model = model
         self._authenticator = authenticator
         self._disclosures = disclosures
+        self._tokens = Constants(_token_of)
+        self._verdicts = Constants(_verdict_of)
 
     async def GetPeerToken(self, request: pb.GetPeerTokenRequest, _context: Context) -> pb.GetPeerTokenResponse:
         self._model.require_fresh()
@@ -74,16 +80,15 @@ class TokenServicer(rpc.TokenServiceServicer):
             return self._rejected(found)
         if registration_only(found) and request.module not in _OPEN_TO_INVITATIONS:
             return self._rejected(Rejection.REGISTRATION_ONLY)
-        peer, invitation = found.peer, registration_only(found)
-        return pb.VerifyTokenResponse(
-            valid=True,
-            tenant=f"tenants/{peer.tenant}",
-            peer=peer.name,
-            parties=[] if invitation else map(party_to_pb, peer.parties),
-            version="" if invitation else str(peer.version or ""),
-            registration_only=invitation,
-            revision=self._model.revision,
-        )
+        answer = self._verdict(found)
+        answer.revision = self._model.revision
+        return answer
+
+    def _verdict(self, found: Identity) -> pb.VerifyTokenResponse:
+        if registration_only(found):
+            tenant = f"tenants/{found.peer.tenant}"
+            return pb.VerifyTokenResponse(valid=True, tenant=tenant, peer=found.peer.name, registration_only=True)
+        return pb.VerifyTokenResponse.FromString(self._verdicts.of(found.peer))
 
     def _rejected(self, rejection: Rejection) -> pb.VerifyTokenResponse:
         return pb.VerifyTokenResponse(rejection=rejection_to_pb(rejection), revision=self._model.revision)
@@ -100,20 +105,16 @@ class TokenServicer(rpc.TokenServiceServicer):
 
     def _peer_token(self, tenant: str, request: pb.GetPeerTokenRequest) -> pb.GetPeerTokenResponse:
         peer = self._usable(self._find(tenant, request))
-        endpoint = _endpoint(peer, request.module, interface_role_from_pb(request.interface_role))
+        role = _field("interface_role", interface_role_from_pb, request.interface_role)
+        endpoint = _endpoint(peer, request.module, role)
         token = self._model.held_token(peer)
         self._disclosures.note(calls.current().caller, peer)
-        return pb.GetPeerTokenResponse(
-            peer=peer.name,
-            token=token.reveal(),
-            authorization=write_authorization(token, peer.header_form or HeaderForm.BASE64),
-            version=str(peer.version or ""),
-            versions_url=peer.versions_url or "",
-            endpoint_url=endpoint.url if endpoint else "",
-            endpoints=map(endpoint_to_pb, peer.endpoints),
-            parties=map(party_to_pb, peer.parties),
-            revision=self._model.revision,
-        )
+        answer = pb.GetPeerTokenResponse.FromString(self._tokens.of(peer))
+        answer.token = token.reveal()
+        answer.authorization = write_authorization(token, peer.header_form or HeaderForm.BASE64)
+        answer.endpoint_url = endpoint.url if endpoint else ""
+        answer.revision = self._model.revision
+        return answer
 
     def _find(self, tenant: str, request: pb.GetPeerTokenRequest) -> Peer:
         match request.WhichOneof("target"):
@@ -131,7 +132,7 @@ class TokenServicer(rpc.TokenServiceServicer):
 
     def _holder(self, tenant: str, key: pb.PartyKey) -> Peer:
         """The peer that holds the party; without a role, if one peer holds it in all its roles (PR-03)."""
-        role = role_from_pb(key.role)
+        role = _field("party.role", role_from_pb, key.role)
         holders = self._model.holders(
             tenant, _field("party.country_code", country_code, key.country_code),
             _field("party.party_id", party_id, key.party_id),
@@ -151,9 +152,30 @@ class TokenServicer(rpc.TokenServiceServicer):
         return peer
 
 
-def _field(name: str, read: Any, value: str) -> str:
+def _token_of(peer: Peer) -> pb.GetPeerTokenResponse:
+    """All but the token itself."""
+    return pb.GetPeerTokenResponse(
+        peer=peer.name,
+        version=str(peer.version or ""),
+        versions_url=peer.versions_url or "",
+        endpoints=map(endpoint_to_pb, peer.endpoints),
+        parties=map(party_to_pb, peer.parties),
+    )
+
+
+def _verdict_of(peer: Peer) -> pb.VerifyTokenResponse:
+    return pb.VerifyTokenResponse(
+        valid=True,
+        tenant=f"tenants/{peer.tenant}",
+        peer=peer.name,
+        parties=map(party_to_pb, peer.parties),
+        version=str(peer.version or ""),
+    )
+
+
+def _field(name: str, read: Callable[[V], T], value: V) -> T:
     try:
-        return str(read(value))
+        return read(value)
     except ValueError as err:
         raise InvalidArgumentError([(name, str(err))]) from None
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -27,6 +27,8 @@ from broker.store.engine import Engines
 from broker.store.tables import STREAM, AuditRow, ChangeRow, ChangeStreamRow
 
 T = TypeVar("T")
+Reading: TypeAlias = Session
+"""What a read is given: SQL is for the store alone, its callers only hand this on."""
 
 _ATTEMPTS = 10
 _RETRIED_STATES = frozenset({"40001", "40P01", "55P03"})

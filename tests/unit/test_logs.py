@@ -10,7 +10,7 @@ import pytest
 import structlog
 
 from broker import logs
-from broker.logs import mask
+from broker.logs import render
 from broker.tokens import SecretKind, mint
 
 TOKEN, KEY = mint(SecretKind.ISSUED_TOKEN), mint(SecretKind.SERVICE_KEY)
@@ -19,7 +19,7 @@ ENCODED = b64encode(TOKEN.encode()).decode()
 
 
 def masked(value):
-    return mask(None, "info", {"event": value})["event"]
+    return json.loads(render(None, "info", {"event": value}))["event"]
 
 
 @pytest.mark.parametrize(
@@ -67,13 +67,13 @@ def test_what_does_not_is_left_alone(text):
 
 @pytest.mark.parametrize("value", [None, 7, 1.5, True])
 def test_numbers_pass(value):
-    assert masked(value) is value
+    assert masked(value) == value
 
 
 def test_every_key_of_an_event_is_looked_at_and_none_is_lost():
     event = {"event": "rpc", "exception": f"Traceback …\nValueError: {TOKEN}", "header": f"Bearer {KEY}", "count": 3}
 
-    shown = mask(None, "info", event)
+    shown = json.loads(render(None, "info", event))
 
     assert shown == {
         "event": "rpc",
@@ -83,14 +83,13 @@ def test_every_key_of_an_event_is_looked_at_and_none_is_lost():
     }
 
 
-@pytest.mark.xfail(strict=True, reason="only the event's own strings are looked at, not what lists and objects hold")
 @pytest.mark.parametrize(
     "value",
     [[TOKEN], {"token": TOKEN}, (f"Bearer {KEY}",), {"a": [{"b": KEY}]}, ValueError(TOKEN), TOKEN.encode()],
     ids=["list", "dict", "tuple", "nested", "exception", "bytes"],
 )
 def test_a_secret_is_masked_wherever_it_stands(value):
-    shown = logs._dump({"event": masked(value)})
+    shown = render(None, "info", {"event": value})
 
     assert TOKEN not in shown
     assert KEY not in shown
