@@ -1,4 +1,4 @@
-"""Several brokers, all active, on one PostgreSQL: what one commits, the others know; races are the database's to decide."""
+"""Several brokers, all active, on one PostgreSQL: what one commits, the others know."""
 
 import asyncio
 import sys
@@ -19,7 +19,7 @@ from tests.stack import Deployment, Stack, key_of, running, services
 
 pytestmark = pytest.mark.anyio
 
-SOON = 2.0
+SOON = 1.0
 _START = """
 import asyncio, sys
 from pathlib import Path, PosixPath
@@ -88,9 +88,8 @@ async def test_a_block_reaches_every_broker_soon(pair: tuple[Stack, Deployment])
 
         await first.peers.BlockPeer(peer_service_pb2.BlockPeerRequest(name=guest.name))
 
-        async with asyncio.timeout(SOON):
-            while (await second.tokens.VerifyToken(_asked(guest.sender))).valid:
-                await asyncio.sleep(0.05)
+        await asyncio.sleep(SOON)
+        assert not (await second.tokens.VerifyToken(_asked(guest.sender))).valid
 
 
 async def test_brokers_that_start_for_the_first_time_at_once_agree(
