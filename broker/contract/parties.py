@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from typing import Final
 
 from broker.contract.values import Violations, each, enum_name, invalid
 from broker.core.model import (
@@ -20,6 +21,7 @@ from broker.core.model import (
     country_code,
     party_id,
 )
+from broker.errors import InvalidArgumentError
 from ocpi_broker.v1 import (
     ocpi_service_pb2,
     resources_pb2,
@@ -151,13 +153,23 @@ def versioned_from_pb(message: resources_pb2.VersionedEndpoint) -> tuple[Version
 
 
 def credentials_from_pb(message: ocpi_service_pb2.Credentials) -> Credentials:
-    found = Violations()
-    parties = parties_from_pb(message.parties, "parties", found)
-    found.check()
+    """Built straight away; only a message that is wrong is gone through field by field."""
     try:
+        parties = tuple(map(_straight, message.parties))
         return Credentials(Token(message.token), message.url, parties, message.hub_party_id or None)
-    except ValueError as err:
+    except (ValueError, KeyError, InvalidArgumentError) as err:
+        found = Violations()
+        parties_from_pb(message.parties, "parties", found)
+        found.check()
         raise invalid("credentials", str(err)) from None
+
+
+def _straight(message: resources_pb2.Party) -> Party:
+    key = PartyKey(message.country_code, message.party_id, _ROLES[message.role])
+    return Party(key, details_from_pb(message.business_details))
+
+
+_ROLES: Final = {resources_pb2.Role.Value(f"ROLE_{role.value}"): role for role in Role}
 
 
 def credentials_to_pb(credentials: Credentials) -> ocpi_service_pb2.Credentials:

@@ -1,0 +1,134 @@
+"""What the pages say in tables is what the code does: permissions, reasons, policy, log events, ids of rules."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from google.protobuf.duration_pb2 import Duration
+
+from broker.cli import notation
+from broker.core.caller import CallerRole
+from broker.core.model import Policy
+from broker.rpc import refusals
+from broker.rpc.permissions import RULES, Rule
+from gateway.refusals import REFUSALS
+from ocpi_broker.v1 import reasons_pb2
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = sorted((ROOT / "docs").glob("*.md"))
+PAGES = [ROOT / "README.md", *DOCS]
+GROUPS = "AU|CO|EN|GT|HB|ID|PG|PR|RH|RR|RS|SC|TK|TR|TY|UN|UR|VD|VL"
+ID = re.compile(rf"\b(?:(?:{GROUPS})-\d\d|[AF][1-9]\d?)\b")
+RANGE = re.compile(rf"\b({GROUPS})-(\d\d) to (?:\1-)?(\d\d)\b")
+
+
+def rows(page: str, heading: str) -> list[list[str]]:
+    """The cells of the table below a heading, without the table's own head."""
+    text = (ROOT / "docs" / page).read_text()
+    section = re.search(rf"^#+ {re.escape(heading)}\n(.*?)(?=^#+ |\Z)", text, re.MULTILINE | re.DOTALL)
+    assert section is not None, f"{page} has no heading {heading}"
+    lines = [line for line in section[1].splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def short(method: str) -> str:
+    """TokenService.GetPeerToken for /ocpi_broker.v1.TokenService/GetPeerToken."""
+    service, name = method.strip("/").split("/")
+    return f"{service.rpartition('.')[2]}.{name}"
+
+
+def stated(rule: Rule) -> list[str]:
+    roles = ["yes" if role in rule.roles else "-" for role in CallerRole]
+    return [*roles, "yes" if rule.tenant.__name__ != "_nothing" else "-"]
+
+
+def test_the_table_of_rpcs_is_that_of_the_permissions() -> None:
+    written = {name: cells for name, *cells in rows("operations.md", "Table of RPCs")}
+
+    assert written == {short(method): stated(rule) for method, rule in RULES.items() if not rule.public}
+
+
+def test_the_table_of_reasons_is_that_of_the_contract() -> None:
+    written = {cells[0].strip("`"): cells[1:3] for cells in rows("api.md", "Reasons")}
+
+    names = [name.removeprefix("REASON_") for name, number in reasons_pb2.Reason.items() if number]
+    assert written == {
+        name: [refusals.STATUS[name].name, f"{REFUSALS[name].status:d} [{REFUSALS[name].code:d}]"] for name in names
+    }
+
+
+def test_the_defaults_of_a_tenants_policy_are_those_of_the_model() -> None:
+    written = {cells[1].strip("`"): cells[2] for cells in rows("operations.md", "Tenant policy")}
+
+    policy = Policy()
+    assert written == {
+        "--invitation-expiry": notation.period_text(Duration(seconds=policy.invitation_expiry)),
+        "--post-retry-window": notation.period_text(Duration(seconds=policy.post_retry_window)),
+        "--put-retry-window": notation.period_text(Duration(seconds=policy.put_retry_window)),
+        "--require": "none" if policy.required_modules == () else "",
+    }
+
+
+def logged(path: Path) -> Iterator[tuple[str, str]]:
+    """Every event that a file logs, with its level."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        match node:
+            case ast.Call(
+                func=ast.Attribute(value=ast.Name(id="log" | "_log"), attr=level), args=[ast.Constant(value=str(event))]
+            ):
+                yield event, "error" if level == "exception" else level
+
+
+def test_every_log_event_is_described() -> None:
+    sources = [path for part in ("broker", "gateway") for path in (ROOT / part).rglob("*.py")]
+    events = {found for path in sources for found in logged(path)}
+
+    written = {
+        (event, level)
+        for names, level, _ in rows("operations.md", "Log events")
+        for event in re.findall(r"`(\w+)`", names)
+    }
+
+    assert written == events
+
+
+def listed_ids() -> set[str]:
+    return set(re.findall(r"^\| ([A-Z]+-?\d+) \|", (ROOT / "docs" / "requirements.md").read_text(), re.MULTILINE))
+
+
+def texts() -> Iterator[Path]:
+    for part in ("broker", "gateway", "proto/ocpi_broker", "tests", "docs"):
+        for path in (ROOT / part).rglob("*"):
+            if path.suffix in {".py", ".proto", ".md", ".json"}:
+                yield path
+    yield ROOT / "README.md"
+
+
+def test_every_id_of_a_rule_is_explained() -> None:
+    known = listed_ids()
+    unknown = {}
+    for path in texts():
+        text = path.read_text()
+        used = {found[0] for found in ID.finditer(text)}
+        for group, first, last in RANGE.findall(text):
+            used |= {f"{group}-{number:02}" for number in range(int(first), int(last) + 1)}
+        if used - known:
+            unknown[str(path.relative_to(ROOT))] = used - known
+
+    assert unknown == {}
+
+
+def test_no_id_is_explained_twice() -> None:
+    lines = re.findall(r"^\| ([A-Z]+-?\d+) \|", (ROOT / "docs" / "requirements.md").read_text(), re.MULTILINE)
+
+    assert sorted(lines) == sorted(set(lines))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_lines_are_not_too_long(page: Path) -> None:
+    """What a program printed is as long as it is."""
+    prose = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+
+    assert [line for line in prose.splitlines() if len(line) > 120] == []
