@@ -8,7 +8,6 @@ from typing import Any
 
 import grpc
 import structlog
-from google.protobuf.timestamp_pb2 import Timestamp
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
@@ -94,27 +93,38 @@ async def running(settings: Settings) -> AsyncIterator[Broker]:
         model = ReadModel(store, keyring, clock)
         await model.start()
         store.on_change(model.refresh)
-        async with _serving(settings, store, keyring, model, clock, http) as broker:
+        async with _serving(_Parts(settings, clock, store, keyring, model, http)) as broker:
             yield broker
     finally:
         await http.aclose()
         await store.aclose()
 
 
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What the services are made of."""
+
+    settings: Settings
+    clock: Clock
+    store: Store
+    keyring: Keyring
+    model: ReadModel
+    http: HttpPeers
+
+
 @asynccontextmanager
-async def _serving(
-    settings: Settings, store: Store, keyring: Keyring, model: ReadModel, clock: Clock, http: HttpPeers
-) -> AsyncIterator[Broker]:
-    started = Timestamp()
-    started.GetCurrentTime()
+async def _serving(parts: _Parts) -> AsyncIterator[Broker]:
+    store, model, keyring, public_url = parts.store, parts.model, parts.keyring, parts.settings.public_url
     disclosures = Disclosures(store)
-    registrar = Registrar(store, model, http, settings.urls, keyring.pepper, clock, public_url=settings.public_url)
+    registrar = Registrar(
+        store, model, parts.http, parts.settings.urls, keyring.pepper, parts.clock, public_url=public_url
+    )
     if store.dialect == "sqlite":
         await registrar.recover()
     server = grpc.aio.server(interceptors=[Guard(model, keyring.peppers)], options=_OPTIONS)
-    _add_services(server, settings, store, keyring, model, clock, registrar, disclosures, started)
+    _add_services(server, parts, registrar, disclosures)
     readiness = _add_standard_services(server)
-    bound = _bind(server, settings)
+    bound = _bind(server, parts.settings)
     await server.start()
     followers = [asyncio.create_task(model.follow()), asyncio.create_task(disclosures.follow())]
     await readiness.set("", health_pb2.HealthCheckResponse.SERVING)
@@ -130,27 +140,16 @@ async def _serving(
         _log.info("broker_stopped")
 
 
-def _add_services(
-    server: grpc.aio.Server,
-    settings: Settings,
-    store: Store,
-    keyring: Keyring,
-    model: ReadModel,
-    clock: Clock,
-    registrar: Registrar,
-    disclosures: Disclosures,
-    started: Timestamp,
-) -> None:
-    public_url = settings.public_url
-    pepper, master = keyring.pepper, keyring.encryption_key
-    authenticator = Authenticator(model, store, keyring.peppers, clock)
-    mutations = Mutations(store, sealing.own_key(master))
-    pages = Pages(sealing.own_key(master))
+def _add_services(server: grpc.aio.Server, parts: _Parts, registrar: Registrar, disclosures: Disclosures) -> None:
+    store, model, clock, public_url = parts.store, parts.model, parts.clock, parts.settings.public_url
+    pepper, master = parts.keyring.pepper, parts.keyring.encryption_key
+    authenticator = Authenticator(model, store, parts.keyring.peppers, clock)
+    mutations, pages = Mutations(store, sealing.own_key(master)), Pages(sealing.own_key(master))
     failures = FailureLimit(asyncio.get_running_loop().time)
-    inspector = Inspector(settings, store, model, started)
+    inspector = Inspector(parts.settings, store, model)
     token_service_pb2_grpc.add_TokenServiceServicer_to_server(TokenServicer(model, authenticator, disclosures), server)
     peer_service_pb2_grpc.add_PeerServiceServicer_to_server(
-        PeerServicer(store, model, mutations, pages, pepper, settings.urls, clock, public_url=public_url), server
+        PeerServicer(store, model, mutations, pages, pepper, parts.settings.urls, clock, public_url=public_url), server
     )
     tenant_service_pb2_grpc.add_TenantServiceServicer_to_server(
         TenantServicer(store, mutations, pages, master, public_url=public_url), server

@@ -42,11 +42,12 @@ class Inspection:
 class Inspector:
     """Looks when asked. Raises StoreUnavailableError."""
 
-    def __init__(self, settings: Settings, store: Store, model: ReadModel, started: Timestamp) -> None:
+    def __init__(self, settings: Settings, store: Store, model: ReadModel) -> None:
         self._settings = settings
         self._store = store
         self._model = model
-        self._started = started
+        self._started = Timestamp()
+        self._started.GetCurrentTime()
 
     async def look(self) -> Inspection:
         found = await asyncio.to_thread(schema.current, self._settings.database_url)
