@@ -26,7 +26,7 @@ from broker.peers import HttpPeers
 from broker.readmodel import ReadModel
 from broker.registrar import Registrar
 from broker.rpc.admin import AdminServicer
-from broker.rpc.guard import Guard
+from broker.rpc.guard import EXCHANGE_SECONDS, Guard
 from broker.rpc.mutations import Mutations
 from broker.rpc.ocpi import OcpiServicer
 from broker.rpc.pages import Pages
@@ -63,6 +63,7 @@ SERVICES = tuple(
 )
 
 _GRACE_SECONDS = 10.0
+_REPORT_SECONDS = 1.0
 _OPTIONS = (
     ("grpc.so_reuseport", 0),  # a second broker on the port must fail, not silently share it
     ("grpc.keepalive_time_ms", 60_000),
@@ -126,18 +127,28 @@ async def _serving(parts: _Parts) -> AsyncIterator[Broker]:
     readiness = _add_standard_services(server)
     bound = _bind(server, parts.settings)
     await server.start()
-    followers = [asyncio.create_task(model.follow()), asyncio.create_task(disclosures.follow())]
     await readiness.set("", health_pb2.HealthCheckResponse.SERVING)
+    followers = [
+        asyncio.create_task(task) for task in (model.follow(), disclosures.follow(), _report(model, readiness))
+    ]
     _log.info("broker_started", grpc=bound, database=store.dialect)
     try:
         yield Broker(bound)
     finally:
         await readiness.enter_graceful_shutdown()
-        await server.stop(_GRACE_SECONDS)
+        await server.stop(EXCHANGE_SECONDS if registrar.busy else _GRACE_SECONDS)
         await registrar.drain()
         await _cancel(followers)
         await _write_last(disclosures)
         _log.info("broker_stopped")
+
+
+async def _report(model: ReadModel, readiness: Any) -> None:
+    """Say that we do not serve while the database has been away for too long, until cancelled."""
+    status = health_pb2.HealthCheckResponse
+    while True:
+        await asyncio.sleep(_REPORT_SECONDS)
+        await readiness.set("", status.SERVING if model.is_fresh else status.NOT_SERVING)
 
 
 def _add_services(server: grpc.aio.Server, parts: _Parts, registrar: Registrar, disclosures: Disclosures) -> None:

@@ -135,10 +135,6 @@ class StoreUnavailableError(BrokerError):
     reason = "STORE_UNAVAILABLE"
 
 
-class DrainingError(BrokerError):
-    reason = "DRAINING"
-
-
 class DeadlineExceededError(BrokerError):
     reason = "DEADLINE_EXCEEDED"
 

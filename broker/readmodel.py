@@ -43,9 +43,13 @@ class ReadModel:
         self._fresh_at = 0.0
         self.revision = -1
 
+    @property
+    def is_fresh(self) -> bool:
+        return time.monotonic() - self._fresh_at <= self._max_staleness
+
     def require_fresh(self) -> None:
         """Raises StoreUnavailableError when the database has been away for too long."""
-        if time.monotonic() - self._fresh_at > self._max_staleness:
+        if not self.is_fresh:
             raise StoreUnavailableError("the database has been away for too long to answer from memory")
 
     def tenant(self, tenant: str) -> Tenant | None:

@@ -82,7 +82,6 @@ REFUSALS: Mapping[str, Refusal] = MappingProxyType(
         "TOO_MANY_EXCHANGES": Refusal(HTTPStatus.TOO_MANY_REQUESTS, StatusCode.SERVER_ERROR, _BUSY, (_RETRY_LATER,)),
         "NOT_EXPRESSIBLE": _TRY_AGAIN,
         "STORE_UNAVAILABLE": _UNAVAILABLE,
-        "DRAINING": _UNAVAILABLE,
         "DEADLINE_EXCEEDED": _TIMED_OUT,
         "TAMPERED": _OURS,
         "INTERNAL": _OURS,

@@ -43,6 +43,7 @@ _SERVICE_CONFIG = {
 }
 
 _CHANNEL_OPTIONS = (
+    ("grpc.enable_http_proxy", 0),  # service keys go to the broker, never through a proxy from the environment
     ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),

@@ -1,4 +1,4 @@
-"""Who may import whom, as a table: imports point inwards (design.md 11, style.md 4.3)."""
+"""Who may import whom, as a table: imports point inwards."""
 
 import ast
 import sys
@@ -152,7 +152,7 @@ def test_rows_are_not_seen_outside_the_store() -> None:
 
 
 def test_version_strings_are_compared_in_the_dialects_only() -> None:
-    """A version is a value (style.md 4.1): no other file knows one by number."""
+    """A version is a value: no other file knows one by number."""
     numbers = {"2.0", "2.1.1", "2.2", "2.2.1", "2.3.0"}
 
     def compared(path: Path) -> bool:
@@ -178,7 +178,7 @@ def test_the_table_names_only_what_exists() -> None:
 
 
 def test_no_drawer_for_leftovers() -> None:
-    """A module is named by its noun (style.md 7)."""
+    """A module is named by its noun."""
     names = {"utils", "util", "helpers", "helper", "common", "misc", "tools"}
 
     assert [str(path.relative_to(ROOT)) for path in sources() if names & set(path.with_suffix("").parts)] == []

@@ -15,7 +15,7 @@ import structlog
 from grpc.aio import AbortError, ServicerContext
 
 from broker import tokens
-from broker.core.caller import Caller
+from broker.core.caller import EVERY_TENANT, Caller
 from broker.errors import (
     BrokerError,
     CallerUnauthenticatedError,
@@ -32,7 +32,9 @@ _log = structlog.get_logger("broker.rpc")
 
 UNARY_SECONDS: Final = 10.0
 EXCHANGE_SECONDS: Final = 45.0
+INSPECTION_SECONDS: Final = 60.0
 _LIMITS: Final = {
+    "/ocpi_broker.v1.AdminService/GetServerInfo": INSPECTION_SECONDS,
     "/ocpi_broker.v1.OcpiService/Register": EXCHANGE_SECONDS,
     "/ocpi_broker.v1.OcpiService/Update": EXCHANGE_SECONDS,
 }
@@ -150,11 +152,11 @@ class Guard(grpc.aio.ServerInterceptor):
 
     async def _authorise(self, rule: Rule, caller: Caller, request: Any) -> None:
         tenant = rule.tenant(request)
-        exists = tenant is None or self._model.tenant(tenant) is not None
+        exists = tenant in (None, EVERY_TENANT) or self._model.tenant(tenant) is not None
         if not exists and not rule.creates_tenant and caller.role in rule.roles:
             # Another broker may have created it a moment ago.
             await self._model.catch_up()
-            exists = tenant is None or self._model.tenant(tenant) is not None
+            exists = self._model.tenant(str(tenant)) is not None
         authorise(rule, caller, tenant, exists=exists)
 
 

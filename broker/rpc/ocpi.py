@@ -109,7 +109,10 @@ class OcpiServicer(rpc.OcpiServiceServicer):
 
     async def _recognise(self, call: pb.OcpiCall) -> tuple[Identity, Tenant]:
         """The peer and the tenant addressed; the tenant comes from the token, the path only cross-checks it (F21)."""
-        found = await self._authenticator.identify(call.authorization, lambda peer: peer.tenant == call.tenant)
+        caller = calls.current().caller
+        found = await self._authenticator.identify(
+            call.authorization, lambda peer: peer.tenant == call.tenant and caller.may_act_for(peer.tenant)
+        )
         tenant = self._model.tenant(call.tenant)
         if isinstance(found, Rejection) or tenant is None:
             self._failures.count(call.source)

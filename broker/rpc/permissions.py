@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from broker.contract.names import peer_of, tenant_of
-from broker.core.caller import Caller, CallerRole
+from broker.core.caller import EVERY_TENANT, Caller, CallerRole
 from broker.errors import PermissionDeniedError
 
 READER, OPERATOR, GATEWAY, AUDITOR, ADMIN = (
@@ -52,6 +52,10 @@ def _new_tenant(request: Any) -> str:
     return str(request.tenant_id)
 
 
+def _every_tenant(_request: Any) -> str:
+    return EVERY_TENANT
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """Roles that may call, and the tenant that their grant must cover. public: without a service key."""
@@ -93,10 +97,10 @@ RULES: Final[Mapping[str, Rule]] = {
     f"{_PREFIX}OcpiService/Register": _rule(GATEWAY),
     f"{_PREFIX}OcpiService/Update": _rule(GATEWAY),
     f"{_PREFIX}OcpiService/Unregister": _rule(GATEWAY),
-    f"{_PREFIX}AdminService/CreateCaller": _rule(ADMIN),
-    f"{_PREFIX}AdminService/ListCallers": _rule(ADMIN),
-    f"{_PREFIX}AdminService/RevokeCaller": _rule(ADMIN),
-    f"{_PREFIX}AdminService/GetServerInfo": _rule(ADMIN),
+    f"{_PREFIX}AdminService/CreateCaller": _rule(ADMIN, tenant=_every_tenant),
+    f"{_PREFIX}AdminService/ListCallers": _rule(ADMIN, tenant=_every_tenant),
+    f"{_PREFIX}AdminService/RevokeCaller": _rule(ADMIN, tenant=_every_tenant),
+    f"{_PREFIX}AdminService/GetServerInfo": _rule(ADMIN, tenant=_every_tenant),
     "/grpc.health.v1.Health/Check": _PUBLIC,
     "/grpc.health.v1.Health/List": _PUBLIC,
     "/grpc.health.v1.Health/Watch": _PUBLIC,

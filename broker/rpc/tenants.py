@@ -27,7 +27,7 @@ from broker.ocpi import DIALECTS
 from broker.rpc import calls
 from broker.rpc.mutations import Mutations
 from broker.rpc.pages import Pages
-from broker.store import tenants
+from broker.store import callers, tenants
 from broker.store.tenants import TenantRecord
 from broker.store.transactions import Store, Transaction
 from ocpi_broker.v1 import resources_pb2
@@ -112,6 +112,7 @@ class TenantServicer(rpc.TenantServiceServicer):
                 raise WrongStateError("the tenant has registered peers; unregister them first")
             if not tenants.remove(tx, name, record.revision):
                 raise ConflictError("the tenant was changed at the same time; try again")
+            callers.forget_tenant(tx, name)
             return pb.DeleteTenantResponse()
 
         return await self._mutations.perform(request, request.request_id, pb.DeleteTenantResponse, delete)

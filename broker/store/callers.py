@@ -42,6 +42,15 @@ def revoke(tx: Transaction, caller_id: str) -> bool:
     return bool(row.rowcount == 1)
 
 
+def forget_tenant(tx: Transaction, tenant: str) -> None:
+    """Take a tenant that is gone out of every grant: a later one of the same id is somebody else's."""
+    for caller in everything(tx.session):
+        if tenant in caller.tenants:
+            rest = json.dumps(sorted(caller.tenants - {tenant}))
+            tx.session.exec(update(CallerRow).where(col(CallerRow.id) == caller.id).values(tenants=rest))
+            tx.changed("caller", caller.id)
+
+
 def find(session: Session, caller_id: str) -> Caller | None:
     row = (session.exec(select(CallerRow).where(CallerRow.id == caller_id))).one_or_none()
     return _caller(row) if row else None

@@ -81,10 +81,11 @@ class Peer:
 @asynccontextmanager
 async def listening(answer, *, address="127.0.0.1", port=0, tls=None):
     peer = Peer(answer)
-    tasks = set()
+    tasks, writers = set(), []
 
     async def connected(reader, writer):
         tasks.add(asyncio.current_task())
+        writers.append(writer)
         try:
             await peer.serve(reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
@@ -101,9 +102,13 @@ async def listening(answer, *, address="127.0.0.1", port=0, tls=None):
         yield peer
     finally:
         server.close()
+        await asyncio.sleep(0)  # a connection that was accepted just now gets its task first
         for task in tuple(tasks):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for writer in writers:
+            writer.transport.abort()  # what a client never read would keep it open
+        await asyncio.sleep(0)
         await server.wait_closed()
 
 

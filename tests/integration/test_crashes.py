@@ -1,4 +1,4 @@
-"""kill -9 of the broker at any moment of an exchange loses nothing (ocpi.md, F1; RR-15, RR-16).
+"""kill -9 of the broker at any moment of an exchange loses nothing (F1; RR-15, RR-16).
 
 All crash points run side by side, each with a broker and a database of its own, because the lease of a dead broker has
 to run out before the next exchange.

@@ -1,4 +1,4 @@
-"""What the server answers: rows 1 to 19 of ocpi.md, Appendix A, each with what it says about the state afterwards."""
+"""What the server answers: rows 1 to 19 of the decision table, each with what it says about the state afterwards."""
 
 import asyncio
 import base64

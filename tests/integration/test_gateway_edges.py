@@ -331,7 +331,7 @@ async def test_a_rejected_token_is_401_with_a_challenge(http, script, method, pa
         (refusing(grpc.StatusCode.INTERNAL, "INTERNAL"), 200, 3000),
         (refusing(grpc.StatusCode.UNAUTHENTICATED, "CALLER_UNAUTHENTICATED"), 503, 3000),
         (refusing(grpc.StatusCode.RESOURCE_EXHAUSTED, "RATE_LIMITED"), 429, 2000),
-        (refusing(grpc.StatusCode.UNAVAILABLE, "DRAINING"), 503, 3000),
+        (refusing(grpc.StatusCode.UNAVAILABLE, "STORE_UNAVAILABLE"), 503, 3000),
         (failing(grpc.StatusCode.UNAVAILABLE), 503, 3000),
         (failing(grpc.StatusCode.DEADLINE_EXCEEDED), 504, 3000),
         (failing(grpc.StatusCode.UNAUTHENTICATED), 503, 3000),

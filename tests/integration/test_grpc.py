@@ -1,4 +1,4 @@
-"""The gRPC API as its callers meet it: who may do what, how it refuses, what a repetition does (design.md 5 and 8)."""
+"""The gRPC API as its callers meet it: who may do what, how it refuses, what a repetition does."""
 
 import asyncio
 import uuid

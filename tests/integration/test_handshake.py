@@ -1,4 +1,4 @@
-"""Registration, update and end of a registration as OCPI 2.2.1 has them, message by message (ocpi.md, Appendix B)."""
+"""Registration, update and end of a registration as OCPI 2.2.1 has them, message by message."""
 
 import re
 

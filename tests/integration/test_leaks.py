@@ -1,4 +1,4 @@
-"""A canary run (conventions.md, T1 and T10): after handshakes and failures at DEBUG, no secret is found anywhere.
+"""A canary run (stolen database, secrets in logs): after handshakes and failures at DEBUG, no secret is found anywhere.
 
 Searched are the log, every text that was answered to anybody, and the database as a thief would get it.
 """

@@ -1,4 +1,4 @@
-"""An answer to POST or PUT that never arrived: neither side is locked out, nobody else gets in (ocpi.md, F3 and F4)."""
+"""An answer to POST or PUT that never arrived: neither side is locked out, nobody else gets in (F3 and F4)."""
 
 import asyncio
 

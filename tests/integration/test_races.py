@@ -1,4 +1,4 @@
-"""Several requests of one peer, or of several, at the same time (ocpi.md, F5): the database decides, once."""
+"""Several requests of one peer, or of several, at the same time (F5): the database decides, once."""
 
 import asyncio
 from collections import Counter

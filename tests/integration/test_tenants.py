@@ -1,4 +1,4 @@
-"""Tenants do not see, reach or learn anything of each other (ocpi.md, F10, F19, F21)."""
+"""Tenants do not see, reach or learn anything of each other (F10, F19, F21)."""
 
 import asyncio
 import json

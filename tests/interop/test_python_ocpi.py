@@ -1,7 +1,7 @@
 """Software that was not written here registers with `ocpi-broker up`: python-ocpi 0.3.1, by POST and then by PUT.
 
 What it needs, and gets without a switch: version 2.2 among the tenant's versions; its version list is an object
-{"versions": […]} instead of an array (ocpi.md, A25); it sends no X-Correlation-ID (ID-07).
+{"versions": […]} instead of an array (A25); it sends no X-Correlation-ID (ID-07).
 """
 
 import asyncio

@@ -78,11 +78,11 @@ def test_violations_that_the_sentence_spells_out_are_not_repeated():
 
 def test_a_broker_that_is_away_is_told_from_one_that_refuses():
     away = Refused(grpc.StatusCode.UNAVAILABLE, "connection refused")
-    draining = Refused(grpc.StatusCode.UNAVAILABLE, "shutting down", info("DRAINING"))
+    draining = Refused(grpc.StatusCode.UNAVAILABLE, "shutting down", info("STORE_UNAVAILABLE"))
 
     assert "no broker answers at 127.0.0.1:50051" in explain(away, TARGET)
     assert "ocpi-broker up" in explain(away, TARGET)
-    assert explain(draining, TARGET) == "shutting down [DRAINING]"
+    assert explain(draining, TARGET) == "shutting down [STORE_UNAVAILABLE]"
 
 
 def test_a_deadline_without_a_reason_is_said_in_words():

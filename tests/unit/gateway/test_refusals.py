@@ -53,7 +53,6 @@ def test_every_reason_of_the_contract_has_a_row():
         ("INTERNAL", 200, 3000, {}),
         ("TAMPERED", 200, 3000, {}),
         ("STORE_UNAVAILABLE", 503, 3000, {"Retry-After": "5"}),
-        ("DRAINING", 503, 3000, {"Retry-After": "5"}),
         ("DEADLINE_EXCEEDED", 504, 3000, {}),
         ("CALLER_UNAUTHENTICATED", 503, 3000, {"Retry-After": "5"}),
         ("PERMISSION_DENIED", 503, 3000, {"Retry-After": "5"}),

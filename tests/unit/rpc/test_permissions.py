@@ -78,10 +78,9 @@ ABOUT_NONE = {
     "TokenService/VerifyToken": token_service_pb2.VerifyTokenRequest(),
     "TenantService/ListTenants": tenant_service_pb2.ListTenantsRequest(),
     "OcpiService/Register": ocpi_service_pb2.RegisterRequest(call=ocpi_service_pb2.OcpiCall(tenant="acme")),
-    "AdminService/CreateCaller": admin_service_pb2.CreateCallerRequest(
-        caller=admin_service_pb2.Caller(tenants=[TENANT])
-    ),
 }
+# An administrator of some tenants must not make itself one of all.
+ABOUT_ALL = {f"AdminService/{name}" for name in ("CreateCaller", "ListCallers", "RevokeCaller", "GetServerInfo")}
 FOREIGN = "the tenant does not exist or is not among yours"
 
 
@@ -117,12 +116,21 @@ def test_only_health_is_open_to_those_without_a_key():
 def test_every_rpc_that_names_a_tenant_is_in_the_table_of_this_test():
     about = {name.removeprefix(PREFIX) for name, rule in RULES.items() if rule.tenant is not Rule(frozenset()).tenant}
 
-    assert about == set(ABOUT_ACME)
+    assert about == set(ABOUT_ACME) | ABOUT_ALL
 
 
 @pytest.mark.parametrize("name", ABOUT_ACME)
 def test_a_request_is_about_the_tenant_it_names(name):
     assert RULES[PREFIX + name].tenant(ABOUT_ACME[name]) == "acme"
+
+
+@pytest.mark.parametrize("name", sorted(ABOUT_ALL))
+def test_administration_is_for_administrators_of_every_tenant(name):
+    rule = RULES[PREFIX + name]
+    about = rule.tenant(admin_service_pb2.CreateCallerRequest(caller=admin_service_pb2.Caller(tenants=[TENANT])))
+
+    assert denied(rule, caller("admin"), about) is None
+    assert denied(rule, caller("admin", "acme"), about) == FOREIGN
 
 
 @pytest.mark.parametrize("name", ABOUT_NONE)

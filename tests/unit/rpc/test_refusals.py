@@ -38,7 +38,6 @@ CODES = {
     errors.TooManyExchangesError: StatusCode.RESOURCE_EXHAUSTED,
     errors.NotExpressibleError: StatusCode.FAILED_PRECONDITION,
     errors.StoreUnavailableError: StatusCode.UNAVAILABLE,
-    errors.DrainingError: StatusCode.UNAVAILABLE,
     errors.DeadlineExceededError: StatusCode.DEADLINE_EXCEEDED,
     errors.TamperedError: StatusCode.DATA_LOSS,
     errors.InternalError: StatusCode.INTERNAL,

@@ -34,7 +34,6 @@ class Reason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REASON_TOO_MANY_EXCHANGES: _ClassVar[Reason]
     REASON_NOT_EXPRESSIBLE: _ClassVar[Reason]
     REASON_STORE_UNAVAILABLE: _ClassVar[Reason]
-    REASON_DRAINING: _ClassVar[Reason]
     REASON_DEADLINE_EXCEEDED: _ClassVar[Reason]
     REASON_TAMPERED: _ClassVar[Reason]
     REASON_INTERNAL: _ClassVar[Reason]
@@ -66,7 +65,6 @@ REASON_PEER_ENDPOINTS_MISSING: Reason
 REASON_TOO_MANY_EXCHANGES: Reason
 REASON_NOT_EXPRESSIBLE: Reason
 REASON_STORE_UNAVAILABLE: Reason
-REASON_DRAINING: Reason
 REASON_DEADLINE_EXCEEDED: Reason
 REASON_TAMPERED: Reason
 REASON_INTERNAL: Reason

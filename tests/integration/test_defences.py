@@ -1,0 +1,537 @@
+"""Defences that show only when something is wrong: each of these tests fails if its defence is taken out."""
+
+import asyncio
+import json
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import grpc
+import psycopg
+import pytest
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+
+from broker import app, bootstrap, disclosures, keys, ledger, registrar
+from broker.clock import Clock
+from broker.config import Settings
+from broker.contract.parties import credentials_to_pb
+from broker.errors import StoreUnavailableError
+from broker.ocpi import DIALECTS
+from broker.readmodel import ReadModel
+from broker.store import engine, exchanges, transactions
+from broker.store.transactions import Store
+from ocpi_broker.v1 import (
+    admin_service_pb2,
+    ocpi_service_pb2,
+    peer_service_pb2,
+    resources_pb2,
+    token_service_pb2,
+)
+from tests import stack as stacks
+from tests.database import Database
+from tests.peer import Gate, Served, answering, encoded, new_party, new_token
+from tests.stack import Guest, Home, Stack, key_of, reason, services
+
+pytestmark = pytest.mark.anyio
+
+Outcome = resources_pb2.ExchangeOutcome
+
+
+def _row(database: Database, name: str) -> str:
+    """The uid of a peer's row."""
+    tenant, peer = name.split("/")[1::2]
+    return str(database.execute(f"SELECT uid FROM peer WHERE tenant = '{tenant}' AND id = '{peer}'")[0][0])
+
+
+async def _exchanges(stack: Stack, name: str) -> list[resources_pb2.Exchange]:
+    """Newest first."""
+    answer = await stack.peers.ListExchanges(peer_service_pb2.ListExchangesRequest(parent=name, page_size=1000))
+    return list(answer.exchanges)
+
+
+async def _soon(holds: Callable[[], Awaitable[bool]], seconds: float = 5) -> bool:
+    """Whether it comes to hold before the time is up."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    while not await holds():
+        if asyncio.get_running_loop().time() > deadline:
+            return False
+        await asyncio.sleep(0.05)
+    return True
+
+
+@asynccontextmanager
+async def _second_broker(stack: Stack) -> AsyncIterator[stacks.Services]:
+    """Another start over the same data, seen by an administrator."""
+    async with (
+        app.running(replace(stack.settings, grpc="127.0.0.1:0")) as broker,
+        services(broker.grpc, key_of(stack.settings.data_dir, "admin")) as admin,
+    ):
+        yield admin
+
+
+# A token dies while something that it began is under way
+
+
+async def test_a_put_whose_token_dies_meanwhile_is_not_committed(home: Home, registered: Guest) -> None:
+    """F4: the first use of the new token ends the old one, also for a PUT with the old one that is open."""
+    sender, theirs = registered.sender, new_token()
+    await sender.versions()
+    fresh = (await sender.put(token=theirs)).token
+    gate = Gate()
+    registered.platform.script["versions"] = gate
+    late = asyncio.create_task(sender.put())
+    await gate.reached.wait()
+
+    assert (await home.verify(fresh)).valid
+    gate.open()
+    reply = await late
+
+    assert reply.outcome == (401, 2000)
+    assert (await home.held(registered.name)).token == theirs
+    assert (await home.verify(fresh)).valid
+
+
+async def test_a_delete_whose_token_dies_meanwhile_ends_nothing(
+    home: Home, registered: Guest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the reading of the peer and the transaction, which must look again."""
+    await registered.sender.versions()
+    fresh = (await registered.sender.put()).token
+    read = registrar.Registrar._footing
+
+    async def slow(*args: Any) -> Any:
+        footing = await read(*args)
+        assert (await home.verify(fresh)).valid
+        return footing
+
+    monkeypatch.setattr(registrar.Registrar, "_footing", slow)
+    reply = await registered.sender.delete()
+
+    assert reply.outcome == (401, 2000)
+    assert (await home.peer(registered.name)).state == resources_pb2.PEER_STATE_REGISTERED
+    assert (await home.verify(fresh)).valid
+
+
+async def test_nothing_is_kept_of_a_registration_that_ended(stack: Stack, registered: Guest) -> None:
+    """UN-02: not even what nobody is given any more."""
+    uid = _row(stack.database, registered.name)
+    await registered.sender.delete()
+
+    kept = {
+        table: stack.database.execute(f"SELECT count(*) FROM {table} WHERE peer_uid = '{uid}'")[0][0]
+        for table in ("held_token", "peer_party", "peer_endpoint")
+    }
+    live = stack.database.execute(f"SELECT state FROM issued_token WHERE peer_uid = '{uid}' AND state <> 'REVOKED'")
+
+    assert kept == {"held_token": 0, "peer_party": 0, "peer_endpoint": 0}
+    assert not live
+
+
+# The caller of an exchange goes away
+
+
+async def test_an_exchange_is_finished_without_its_caller(stack: Stack, home: Home, guest: Guest) -> None:
+    """F2: the gateway died, its connection broke or its patience ended; what was begun is not torn apart."""
+    gate, theirs, correlation = Gate(), new_token(), "11111111-2222-3333-4444-555555555555"
+    guest.platform.script["details"] = gate
+    guest.platform.accepted.add(theirs)
+    guest.platform.correlations.add(correlation)
+    announced = DIALECTS["2.2.1"].read_credentials(guest.sender.credentials(theirs))
+    async with stack.speaking(key_of(stack.settings.data_dir, "gateway")) as gateway:
+        call = gateway.ocpi.Register(
+            ocpi_service_pb2.RegisterRequest(
+                call=ocpi_service_pb2.OcpiCall(
+                    tenant=home.name.partition("/")[2], authorization=[encoded(guest.sender.token)]
+                ),
+                version="2.2.1",
+                credentials=credentials_to_pb(announced),
+            ),
+            metadata=(("x-correlation-id", correlation),),
+        )
+        waiting = asyncio.ensure_future(call)
+        await gate.reached.wait()
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        assert waiting.cancelled()
+        await asyncio.sleep(0.3)
+    gate.open()
+
+    async def registered() -> bool:
+        return (await home.peer(guest.name)).state == resources_pb2.PEER_STATE_REGISTERED
+
+    assert await _soon(registered)
+    assert (await home.held(guest.name)).token == theirs
+    assert [one.outcome for one in await _exchanges(stack, guest.name)] == [Outcome.EXCHANGE_OUTCOME_SUCCEEDED]
+
+
+async def test_the_budget_for_callbacks_ends_an_exchange(
+    stack: Stack, guest: Guest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A33: all callbacks together, whatever each of them may take."""
+    monkeypatch.setattr(registrar, "BUDGET_SECONDS", 0.5)
+    gate = Gate()
+    guest.platform.script["details"] = gate
+    await guest.sender.discover()
+    started = asyncio.get_running_loop().time()
+
+    reply = await guest.sender.post()
+
+    gate.open()
+    assert reply.outcome == (200, 3001)
+    assert asyncio.get_running_loop().time() - started < 5
+    assert [one.outcome for one in await _exchanges(stack, guest.name)] == [Outcome.EXCHANGE_OUTCOME_REFUSED]
+
+
+# The lease of a broker that died
+
+
+@pytest.mark.parametrize("ended", [True, False])
+async def test_a_lease_ends_by_itself_and_not_before(
+    stack: Stack, guest: Guest, monkeypatch: pytest.MonkeyPatch, *, ended: bool
+) -> None:
+    """F1, F5: a broker that died may not hold the connection for ever, one that lives may."""
+    monkeypatch.setattr(ledger, "_WAIT_SECONDS", 0.1)
+    await guest.sender.discover()
+    until = 1 if ended else 2**60
+    uid = _row(stack.database, guest.name)
+    stack.database.execute(f"UPDATE peer SET lease = 'of the dead', lease_until = {until} WHERE uid = '{uid}'")
+
+    reply = await guest.sender.post()
+
+    assert reply.outcome == ((200, 1000) if ended else (200, 3000))
+
+
+async def test_the_start_of_the_only_broker_frees_what_a_crash_left(
+    own_stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On SQLite nobody else can be running an exchange; on PostgreSQL another broker may be."""
+    monkeypatch.setattr(ledger, "_WAIT_SECONDS", 0.1)
+    home = await own_stack.home()
+    async with own_stack.guest(home) as guest:
+        await guest.sender.register()
+        uid = _row(own_stack.database, guest.name)
+        own_stack.database.execute(f"UPDATE peer SET lease = 'of the dead', lease_until = {2**60} WHERE uid = '{uid}'")
+        own_stack.database.execute(
+            f"UPDATE exchange SET outcome = 'RUNNING', deadline_at = {2**60} WHERE peer_uid = '{uid}'"
+        )
+
+        async with _second_broker(own_stack):
+            left = (await _exchanges(own_stack, guest.name))[-1].outcome
+            reply = await guest.sender.put()
+
+    alone = own_stack.database.url.startswith("sqlite")
+    assert reply.outcome == ((200, 1000) if alone else (200, 3000))
+    assert left == (Outcome.EXCHANGE_OUTCOME_ABANDONED if alone else Outcome.EXCHANGE_OUTCOME_RUNNING)
+
+
+# Failures without end
+
+
+async def test_an_invitation_with_nothing_but_failures_is_taken_back(
+    stack: Stack, home: Home, guest: Guest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RR-21; an operator sees it, and the audit says so."""
+    monkeypatch.setattr(ledger, "_MAX_FAILURES", 3)
+    guest.platform.script["versions"] = answering(Served(status=500))
+    await guest.sender.discover()
+
+    replies = [(await guest.sender.post()).outcome for _ in range(4)]
+
+    assert replies == [(200, 3001)] * 3 + [(401, 2000)]
+    assert (await guest.sender.versions()).outcome == (401, 2000)
+    assert (await home.peer(guest.name)).warnings
+    uid = _row(stack.database, guest.name)
+    audited = stack.database.execute(f"SELECT detail FROM audit WHERE action = 'invitation.withdrawn'"
+                                     f" AND resource = '{uid}'")  # fmt: skip
+    assert [json.loads(row[0]) for row in audited] == [{"failures": 3}]
+
+
+async def test_a_registered_peer_keeps_its_token_however_often_it_fails(
+    home: Home, registered: Guest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limit is for those who guess at an invitation; a peer that is down for a day must not lose its connection."""
+    monkeypatch.setattr(ledger, "_MAX_FAILURES", 2)
+    registered.platform.script["versions"] = answering(Served(status=500))
+
+    replies = [(await registered.sender.put()).outcome for _ in range(3)]
+
+    assert replies == [(200, 3001)] * 3
+    assert (await home.verify(registered.sender.token)).valid
+
+
+async def test_records_of_exchanges_do_not_fill_the_disk(
+    stack: Stack, guest: Guest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newest are kept, of every peer for itself."""
+    monkeypatch.setattr(exchanges, "KEPT_PER_PEER", 3)
+    await guest.sender.discover()
+    for _ in range(5):
+        assert (await guest.sender.delete()).outcome == (405, 2000)
+
+    await guest.sender.post()
+
+    found = await _exchanges(stack, guest.name)
+    assert len(found) == 3
+    assert found[0].outcome == Outcome.EXCHANGE_OUTCOME_SUCCEEDED
+
+
+# What is on record
+
+
+async def test_what_was_given_out_is_on_record_after_a_stop(
+    event_loop_for_all: None, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counted in memory, written at the latest when the broker stops."""
+    monkeypatch.setattr(disclosures, "_INTERVAL_SECONDS", 3600)
+    async with stacks.running(tmp_path, database) as stack:
+        home = await stack.home()
+        async with stack.guest(home) as guest:
+            await guest.sender.register()
+            for _ in range(3):
+                await home.held(guest.name)
+
+    assert _disclosed(database) == [("callers/admin", guest.name, 3)]
+
+
+async def test_what_was_given_out_is_on_record_soon(own_stack: Stack) -> None:
+    """Also if the broker is killed later; nothing is written where nothing was given out."""
+    home = await own_stack.home()
+    async with own_stack.guest(home) as guest:
+        await guest.sender.register()
+        with pytest.raises(grpc.RpcError):
+            await home.held(f"{home.name}/peers/unknown")
+        await home.held(guest.name)
+
+        async def written() -> bool:
+            return bool(_disclosed(own_stack.database))
+
+        assert await _soon(written)
+        assert _disclosed(own_stack.database) == [("callers/admin", guest.name, 1)]
+
+
+def _disclosed(database: Database) -> list[tuple[str, str, int]]:
+    rows = database.execute("SELECT actor, resource, detail FROM audit WHERE action = 'token.disclosed'")
+    return [(actor, resource, json.loads(detail)["times"]) for actor, resource, detail in rows]
+
+
+ALTERED = {
+    "not at all": None,
+    "a word": "UPDATE audit SET actor = 'nobody' WHERE action = 'peer.invited'",
+    "a row less": "DELETE FROM audit WHERE action = 'peer.invited'",
+    "the last row less": "DELETE FROM audit WHERE revision = (SELECT max(revision) FROM audit)",
+}
+
+
+async def test_the_audit_chain_shows_what_was_altered(own_stack: Stack) -> None:
+    """It is whole as long as nobody wrote into it behind the broker's back."""
+    home = await own_stack.home()
+    async with own_stack.guest(home) as guest:
+        await guest.sender.register()
+    database = own_stack.database
+    database.execute("CREATE TABLE copy_of_audit AS SELECT * FROM audit")
+    found = {}
+    for title, statement in ALTERED.items():
+        if statement:
+            database.execute(statement)
+        info = await own_stack.services.admin.GetServerInfo(admin_service_pb2.GetServerInfoRequest())
+        found[title] = next(check.ok for check in info.checks if check.subject == "audit chain")
+        database.execute("DELETE FROM audit")
+        database.execute("INSERT INTO audit SELECT * FROM copy_of_audit")
+
+    assert found == {title: statement is None for title, statement in ALTERED.items()}
+
+
+# Keys that are not this database's
+
+
+async def test_a_key_file_that_is_gone_is_not_made_anew(database: Database, tmp_path: Path) -> None:
+    """New keys would open nothing that is stored, and nobody would notice until a peer is called."""
+    settings = Settings(tmp_path, "127.0.0.1:0", "https://ocpi.example.com", database.url)
+    await bootstrap.prepare(settings, migrate=True)
+    copy = shutil.move(settings.key_file, tmp_path / "copy")
+
+    with pytest.raises(bootstrap.NotReadyError, match="missing"):
+        await bootstrap.prepare(settings, migrate=True)
+
+    assert not settings.key_file.exists()
+    shutil.move(copy, settings.key_file)
+    await bootstrap.prepare(settings, migrate=True)
+
+
+async def test_the_keys_of_another_database_are_refused(database: Database, tmp_path: Path) -> None:
+    settings = Settings(tmp_path, "127.0.0.1:0", "https://ocpi.example.com", database.url)
+    await bootstrap.prepare(settings, migrate=True)
+    proofs = database.execute("SELECT key_id FROM key_check")
+    settings.key_file.unlink()
+    keys.create(settings.key_file)
+
+    with pytest.raises(bootstrap.NotReadyError, match="does not belong to this database"):
+        await bootstrap.prepare(settings, migrate=True)
+
+    assert database.execute("SELECT key_id FROM key_check") == proofs
+
+
+async def test_another_key_under_a_known_id_is_refused(database: Database, tmp_path: Path) -> None:
+    settings = Settings(tmp_path, "127.0.0.1:0", "https://ocpi.example.com", database.url)
+    await bootstrap.prepare(settings, migrate=True)
+    document = json.loads(settings.key_file.read_text())
+    document["peppers"][0]["key"] = document["encryption_keys"][0]["key"]
+    settings.key_file.write_text(json.dumps(document))
+
+    with pytest.raises(bootstrap.NotReadyError, match="does not belong to this database"):
+        await bootstrap.prepare(settings, migrate=True)
+
+
+# A database that is damaged, busy or away
+
+
+async def test_a_damaged_row_stops_nobody_else(own_stack: Stack) -> None:
+    """What was known of its peer stays: a 401 would make the peer give up. A start copes with it as well."""
+    home = await own_stack.home()
+    async with own_stack.guest(home) as damaged, own_stack.guest(home) as sound:
+        await damaged.sender.register()
+        await sound.sender.register()
+        uid = _row(own_stack.database, damaged.name)
+        own_stack.database.execute(f"UPDATE peer SET terms = 'SPOILT' WHERE uid = '{uid}'")
+
+        assert (await damaged.sender.versions()).outcome == (200, 1000)  # its first use: the row is read anew
+        assert (await damaged.sender.versions()).outcome == (200, 1000)
+        await sound.sender.rotate()
+        assert (await sound.sender.versions()).outcome == (200, 1000)
+        async with _second_broker(own_stack) as admin:
+            ask = token_service_pb2.VerifyTokenRequest(authorization=encoded(sound.sender.token), module="locations")
+            assert (await admin.tokens.VerifyToken(ask)).valid
+
+
+async def test_memory_answers_for_a_limited_time_only(
+    event_loop_for_all: None, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F10: with the database away peers are served as before, until a block or a DELETE may have been missed."""
+    monkeypatch.setitem(ReadModel.__init__.__kwdefaults__, "max_staleness", 0.8)
+    async with stacks.running(tmp_path, database) as stack:
+        home = await stack.home()
+        async with stack.guest(home) as guest:
+            await guest.sender.register()
+            await guest.sender.versions()
+            one = token_service_pb2.GetPeerTokenRequest(peer=guest.name)
+            batch = token_service_pb2.BatchGetPeerTokensRequest(parent=home.name, requests=[one])
+
+            async def ask() -> set[str]:
+                calls = home.held(guest.name), stack.tokens.BatchGetPeerTokens(batch), home.verify(guest.sender.token)
+                answers = await asyncio.gather(*calls, return_exceptions=True)
+                return {reason(answer) if isinstance(answer, grpc.RpcError) else "" for answer in answers}
+
+            with monkeypatch.context() as away:
+                away.setattr(Store, "read", _away)
+                assert await ask() == {""}
+                await asyncio.sleep(1)
+                assert await ask() == {"STORE_UNAVAILABLE"}
+                assert (await guest.sender.versions()).status == 503
+
+            async def back() -> bool:
+                return await ask() == {""}
+
+            assert await _soon(back)
+            assert (await guest.sender.versions()).outcome == (200, 1000)
+
+
+async def _away(*_: Any) -> None:
+    raise StoreUnavailableError("the database is away")
+
+
+async def test_what_was_counted_outlasts_a_database_that_is_away(
+    own_stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A token was given out meanwhile, from memory: that is written down as soon as it can be."""
+    monkeypatch.setattr(disclosures, "_INTERVAL_SECONDS", 0.05)
+    home = await own_stack.home()
+    async with own_stack.guest(home) as guest:
+        await guest.sender.register()
+        await guest.sender.versions()
+        with monkeypatch.context() as away:
+            away.setattr(Store, "change", _away)
+            await home.held(guest.name)
+            await asyncio.sleep(1)
+            assert not _disclosed(own_stack.database)
+            await home.held(guest.name)
+
+        async def written() -> bool:
+            return sum(times for _, _, times in _disclosed(own_stack.database)) == 2
+
+        assert await _soon(written)
+
+
+LOCKED = OperationalError("", {}, sqlite3.OperationalError("database is locked"))
+SERIALISATION = DBAPIError("", {}, psycopg.errors.SerializationFailure())
+DEADLOCK = DBAPIError("", {}, psycopg.errors.DeadlockDetected())
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    """A store of an empty file, for work that needs no tables."""
+    one = Store(engine.connect(f"sqlite:///{tmp_path / 'broker.db'}"), Clock())
+    yield one
+    await one.aclose()
+
+
+def _failing(times: int, error: Exception) -> tuple[list[int], Callable[[Any], str]]:
+    """Work that fails so many times first, and how often it was done."""
+    runs: list[int] = []
+
+    def work(_: Any) -> str:
+        runs.append(1)
+        if len(runs) <= times:
+            raise error
+        return "done"
+
+    return runs, work
+
+
+@pytest.mark.parametrize("error", [LOCKED, SERIALISATION, DEADLOCK], ids=["locked", "serialisation", "deadlock"])
+async def test_a_race_that_the_database_lost_for_us_is_run_again(store: Store, error: Exception) -> None:
+    for perform in (store.read, store.jot, store.change):
+        runs, work = _failing(2, error)
+
+        assert await perform(work) == "done" if perform != store.change else await store.change("test", work) == "done"
+        assert len(runs) == 3
+
+
+async def test_a_database_that_stays_busy_is_said_to_be_away(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transactions, "_ATTEMPTS", 3)
+    runs, work = _failing(100, LOCKED)
+
+    with pytest.raises(StoreUnavailableError):
+        await store.jot(work)
+
+    assert len(runs) == 3
+
+
+async def test_work_is_not_repeated_for_other_reasons(store: Store) -> None:
+    """A connection that broke may have committed; a statement that is wrong stays wrong."""
+    for error, told in (
+        (OperationalError("", {}, sqlite3.OperationalError("disk I/O error")), StoreUnavailableError),
+        (IntegrityError("", {}, sqlite3.IntegrityError("UNIQUE constraint failed")), IntegrityError),
+    ):
+        runs, work = _failing(1, error)
+
+        with pytest.raises(told):
+            await store.jot(work)
+
+        assert len(runs) == 1
+
+
+async def test_a_party_is_free_again_after_a_delete(stack: Stack, home: Home) -> None:
+    """PR-02: nobody is kept from a party by a connection that is over."""
+    party = new_party()
+    async with stack.guest(home, party) as former:
+        await former.sender.register()
+        await former.sender.delete()
+        invitation = await home.invite()
+
+        successor = stack.sender(invitation, former.platform, party)
+
+        assert (await successor.register()).outcome == (200, 1000)
