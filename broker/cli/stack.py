@@ -166,6 +166,7 @@ def serve(servers: AbstractAsyncContextManager[Serving], ready: Callable[[Servin
 
 def run(main: Coroutine[Any, Any, Result]) -> Result:
     """Run to the end in a loop of its own, on uvloop where there is one. Raises CommandError if it cannot start."""
+    os.umask(0o077)  # whatever a process of ours writes is its owner's
     try:
         with asyncio.Runner(loop_factory=_new_loop) as runner:
             return runner.run(main)
