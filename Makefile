@@ -47,5 +47,5 @@ proto: $(READY) ## regenerate proto/gen
 bench: $(READY) ## throughput as ratios to a bare server in the same run
 	$(BIN)/python -m tests.bench
 
-clean: ## remove what the other targets made
-	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis
+clean: ## remove what the other targets made, except ./var: it holds keys
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

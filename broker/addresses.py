@@ -8,6 +8,8 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from ipaddress import ip_address
 
 import httpx
@@ -25,9 +27,14 @@ class ForbiddenAddressError(httpx.ConnectError):
     """The host has an address that the policy does not admit; nothing was connected to."""
 
 
+_resolvers = ThreadPoolExecutor(128, thread_name_prefix="resolve")
+"""Threads of our own: the event loop's few would all wait for one name server that never answers."""
+
+
 async def lookup(host: str, port: int) -> Sequence[str]:
     """The addresses of a host in the order in which the system prefers them."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    ask = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    found = await asyncio.get_running_loop().run_in_executor(_resolvers, ask)
     return [str(sockaddr[0]) for *_, sockaddr in found]
 
 

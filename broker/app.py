@@ -18,7 +18,6 @@ from broker.clock import Clock
 from broker.config import Settings, TlsFiles
 from broker.core.hosts import is_loopback
 from broker.disclosures import Disclosures
-from broker.errors import StoreUnavailableError
 from broker.inspection import Inspector
 from broker.keys import Keyring
 from broker.limits import FailureLimit
@@ -128,9 +127,8 @@ async def _serving(parts: _Parts) -> AsyncIterator[Broker]:
     bound = _bind(server, parts.settings)
     await server.start()
     await readiness.set("", health_pb2.HealthCheckResponse.SERVING)
-    followers = [
-        asyncio.create_task(task) for task in (model.follow(), disclosures.follow(), _report(model, readiness))
-    ]
+    followers = [asyncio.create_task(endless) for endless in (model.follow(), _report(model, readiness))]
+    writing = asyncio.create_task(disclosures.follow())
     _log.info("broker_started", grpc=bound, database=store.dialect)
     try:
         yield Broker(bound)
@@ -139,7 +137,8 @@ async def _serving(parts: _Parts) -> AsyncIterator[Broker]:
         await server.stop(EXCHANGE_SECONDS if registrar.busy else _GRACE_SECONDS)
         await registrar.drain()
         await _cancel(followers)
-        await _write_last(disclosures)
+        disclosures.finish()
+        await writing
         _log.info("broker_stopped")
 
 
@@ -217,10 +216,3 @@ async def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _write_last(disclosures: Disclosures) -> None:
-    try:
-        await disclosures.flush()
-    except StoreUnavailableError:
-        _log.error("disclosures_lost")

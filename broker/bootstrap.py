@@ -1,7 +1,7 @@
 """First start: make what is missing, and refuse to run with keys that are not this database's.
 
-Every step can be interrupted and run again: keys first, then the schema, then the proof that both belong together, then
-the default tenant and the service keys.
+Every step can be interrupted and run again: the schema first, then the keys and the proof that both belong together,
+then the default tenant and the service keys.
 """
 
 import asyncio
@@ -97,7 +97,10 @@ async def _service_key(store: Store, keyring: Keyring, name: str, role: CallerRo
     except ValueError:
         raise NotReadyError(f"{path} does not hold a service key; remove it to have a new one made") from None
     known = await store.read(callers.everything)
-    if any(caller.lookup_id == fingerprint.lookup_id for caller in known):
+    owner = next((caller for caller in known if caller.lookup_id == fingerprint.lookup_id), None)
+    if owner is not None and owner.revoked_at is not None:
+        raise NotReadyError(f"the key in {path} was revoked; remove the file to have a new one made")
+    if owner is not None:
         return
     taken = any(caller.id == name for caller in known)
     caller_id = f"{name}-{fingerprint.lookup_id.lower()}" if taken else name

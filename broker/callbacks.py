@@ -15,6 +15,10 @@ BUDGET_SECONDS = 25.0
 """For all callbacks of one exchange, so that our answer leaves before a peer's own limit of 30 s (A33)."""
 
 
+_LONGEST_SUMMARY = 500
+"""Characters; what a peer lists is up to a megabyte long."""
+
+
 @dataclass(slots=True)
 class Callbacks:
     """One exchange's questions to the peer.
@@ -80,9 +84,9 @@ class Callbacks:
     def _record(self, question: ReadVersions | ReadEndpoints, event: Event, started: int) -> None:
         now = self.clock()
         summary = f"GET {question.url}: {_result(event)}"
-        if question.token.appears_in(summary):
+        if question.token.appears_in(summary) or (self.fallback and self.fallback.appears_in(summary)):
             summary = f"GET {type(question).__name__}: the answer repeats the token and is not recorded"
-        self.steps.append(Step(summary, now, now - started))
+        self.steps.append(Step(summary[:_LONGEST_SUMMARY], now, now - started))
 
 
 def _result(event: Event) -> str:

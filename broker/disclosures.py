@@ -5,6 +5,7 @@ What is counted but not yet written survives a graceful stop (flush) and a datab
 
 import asyncio
 from collections import Counter
+from contextlib import suppress
 
 import structlog
 
@@ -24,12 +25,13 @@ class Disclosures:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._counts: Counter[tuple[str, str, str]] = Counter()
+        self._finished = asyncio.Event()
 
     def note(self, caller: Caller, peer: Peer) -> None:
         self._counts[caller.name, peer.tenant, peer.name] += 1
 
     async def flush(self) -> None:
-        """Write what was counted. Raises StoreUnavailableError and keeps the counts if it cannot."""
+        """Write what was counted. Keeps the counts if it cannot; raises StoreUnavailableError."""
         counts, self._counts = self._counts, Counter()
         if not counts:
             return
@@ -40,15 +42,22 @@ class Disclosures:
 
         try:
             await self._store.change("broker", write)
-        except StoreUnavailableError:
+        except Exception:
             self._counts.update(counts)
             raise
 
     async def follow(self) -> None:
-        """Write every half second until cancelled."""
-        while True:
-            await asyncio.sleep(_INTERVAL_SECONDS)
+        """Write every half second until finish() is called. Not to be cancelled: a write may be under way."""
+        while not self._finished.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._finished.wait(), _INTERVAL_SECONDS)
             try:
                 await self.flush()
             except StoreUnavailableError:
                 _log.warning("disclosures_waiting", peers=len(self._counts))
+            except Exception:  # noqa: BLE001  a defect must not end the loop unseen
+                _log.exception("disclosures_stuck", peers=len(self._counts))
+
+    def finish(self) -> None:
+        """Let follow() write once more and end."""
+        self._finished.set()

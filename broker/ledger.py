@@ -1,13 +1,15 @@
 """The records of exchanges and the lease that lets one at a time run per peer (F5)."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
 import structlog
 
+from broker.authenticator import Identity
 from broker.core.exchange import Exchange, Outcome, Step
-from broker.core.peer import IssuedToken, Purpose
+from broker.core.peer import Purpose
 from broker.errors import BrokerError, ExchangeInProgressError, StoreUnavailableError
 from broker.store import exchanges, transitions
 from broker.store.transactions import Store, Transaction
@@ -18,9 +20,14 @@ LEASE_MICROSECONDS = 40_000_000
 """The budget for callbacks and a margin; the lease of a broker that died is free after it."""
 
 _WAIT_SECONDS = 5.0
-_POLL_SECONDS = 0.05
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5
+_MOST_WAITING = 24
 _MAX_FAILURES = 100
 """Failed attempts after which an invitation is taken back (RR-21)."""
+_THEIR_FAILURES = frozenset(
+    {"CREDENTIALS_INVALID", "PARTY_NOT_ALLOWED", "PEER_UNUSABLE", "PEER_VERSION_UNSUPPORTED", "PEER_ENDPOINTS_MISSING"}
+)
+"""Ours, such as a full house, must not use up anybody's invitation."""
 
 
 class Ledger:
@@ -28,6 +35,7 @@ class Ledger:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._waiting: Counter[str] = Counter()
 
     async def recover(self) -> None:
         """Free the leases of a broker that died. Only where there is no other broker that could hold one."""
@@ -40,6 +48,17 @@ class Ledger:
 
     async def open(self, exchange: Exchange) -> None:
         """Take the peer's lease, waiting a little for the exchange before. Raises ExchangeInProgressError."""
+        if self._waiting[exchange.peer_uid] >= _MOST_WAITING:
+            raise ExchangeInProgressError("too many exchanges of this connection are waiting; try again")
+        self._waiting[exchange.peer_uid] += 1
+        try:
+            await self._wait(exchange)
+        finally:
+            self._waiting[exchange.peer_uid] -= 1
+            self._waiting += Counter()  # drops what is back at zero
+
+    async def _wait(self, exchange: Exchange) -> None:
+        pause = _SHORTEST_PAUSE
         deadline = asyncio.get_running_loop().time() + _WAIT_SECONDS
 
         def acquire(tx: Transaction) -> bool:
@@ -52,7 +71,8 @@ class Ledger:
         while not await self._store.jot(acquire):
             if asyncio.get_running_loop().time() > deadline:
                 raise ExchangeInProgressError("another exchange of this connection is running; try again")
-            await asyncio.sleep(_POLL_SECONDS)
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, _LONGEST_PAUSE)
 
     async def refuse(self, exchange: Exchange, error: BrokerError) -> None:
         """An exchange that never got a lease is on record all the same: operators look here first."""
@@ -63,27 +83,27 @@ class Ledger:
 
         await self._store.jot(write)
 
-    async def fail(self, exchange: Exchange, token: IssuedToken, error: BrokerError, steps: Sequence[Step]) -> None:
+    async def fail(self, exchange: Exchange, identity: Identity, error: BrokerError, steps: Sequence[Step]) -> None:
         """Release the lease and record why; what stood before stands. With the database away it ends by itself."""
+        counts = error.reason in _THEIR_FAILURES and identity.token.purpose is Purpose.INVITATION
 
         def give_up(tx: Transaction) -> int:
             transitions.release_lease(tx, exchange.peer_uid, exchange.uid)
             exchanges.end(tx, exchange.uid, steps, outcome=Outcome.REFUSED, reason=error.reason, message=str(error))
-            return transitions.count_failure(tx, token.lookup_id)
+            return transitions.count_failure(tx, identity.token.lookup_id) if counts else 0
 
         try:
-            failures = await self._store.jot(give_up)
-            if token.purpose is Purpose.INVITATION and failures >= _MAX_FAILURES:
-                await self._withdraw(exchange, token, failures)
+            if await self._store.jot(give_up) == _MAX_FAILURES:
+                await self._withdraw(identity)
         except StoreUnavailableError:
             _log.warning("exchange_not_closed", exchange=exchange.uid)
 
-    async def _withdraw(self, exchange: Exchange, token: IssuedToken, failures: int) -> None:
+    async def _withdraw(self, identity: Identity) -> None:
         """An invitation with which nothing but failures came is taken back."""
 
         def withdraw(tx: Transaction) -> None:
-            transitions.revoke(tx, [token.lookup_id])
-            tx.changed("peer", exchange.peer_uid)
-            tx.audit("invitation.withdrawn", "", exchange.peer_uid, failures=failures)
+            transitions.revoke(tx, [identity.token.lookup_id])
+            tx.changed("peer", identity.peer.uid)
+            tx.audit("invitation.withdrawn", identity.peer.tenant, identity.peer.name, failures=_MAX_FAILURES)
 
         await self._store.change("broker", withdraw)

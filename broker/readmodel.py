@@ -39,7 +39,7 @@ class ReadModel:
         self._max_staleness = max_staleness
         self._memory = Memory(keyring.encryption_keys)
         self._lock = asyncio.Lock()
-        self._runs = 0
+        self._begun = self._done = 0
         self._fresh_at = 0.0
         self.revision = -1
 
@@ -99,15 +99,17 @@ class ReadModel:
     async def catch_up(self) -> None:
         """Apply every change committed before this call. Raises StoreUnavailableError.
 
-        Callers that ask while a run is going on share the next one.
+        Callers that ask while a run is going on share the next one that succeeds.
         """
-        wanted = self._runs + 1
+        wanted = self._begun + 1
         async with self._lock:
-            if self._runs >= wanted:
+            if self._done >= wanted:
                 return
-            self._runs += 1
+            self._begun += 1
+            run = self._begun
             while await self._apply():
                 pass
+            self._done = run
             self._fresh_at = time.monotonic()
 
     async def refresh(self) -> None:
@@ -136,6 +138,8 @@ class ReadModel:
                     measured = time.monotonic()
             except StoreUnavailableError:
                 _log.warning("database_away", stale_seconds=round(time.monotonic() - self._fresh_at, 1))
+            except Exception:  # noqa: BLE001  a defect must not end the loop unseen
+                _log.exception("read_model_stuck")
 
     async def _apply(self) -> bool:
         """Apply some changes; whether there may be more."""

@@ -17,3 +17,13 @@ def write_new(path: Path, text: str) -> None:
         os.link(draft, path)
     finally:
         draft.unlink()
+    _make_durable(path.parent)
+
+
+def _make_durable(folder: Path) -> None:
+    """A new name survives a power cut only once its folder is written."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -40,9 +40,8 @@ def _routes(upstream: Upstream, body_limit: int, clock: Callable[[], datetime]) 
     versions = Versions(upstream)
     credentials = Credentials(upstream, body_limit)
     resources = {
-        "/versions": Resource("versions", {"GET": versions.list}, upstream, clock),
+        "/versions": Resource({"GET": versions.list}, upstream, clock),
         "/{version}/credentials": Resource(
-            "credentials",
             {
                 "GET": credentials.get,
                 "POST": credentials.register,
@@ -52,7 +51,7 @@ def _routes(upstream: Upstream, body_limit: int, clock: Callable[[], datetime]) 
             upstream,
             clock,
         ),
-        "/{version}": Resource("versions", {"GET": versions.details}, upstream, clock),
+        "/{version}": Resource({"GET": versions.details}, upstream, clock),
     }
     prefixes = ("/ocpi", "/ocpi/{tenant}")
     return [Route(prefix + path, resource) for prefix in prefixes for path, resource in resources.items()]

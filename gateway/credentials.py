@@ -1,8 +1,11 @@
 """GET, POST, PUT and DELETE credentials."""
 
+import asyncio
+
 from broker.contract.parties import credentials_from_pb, credentials_to_pb
+from broker.core.model import Credentials as Model
 from gateway.bodies import BodyError, read_body, read_credentials
-from gateway.resource import Asked
+from gateway.resource import Asked, recognised
 from gateway.upstream import EXCHANGE_TIMEOUT, READ_TIMEOUT, Upstream
 from ocpi_broker.v1.ocpi_service_pb2 import (
     GetCredentialsRequest,
@@ -11,9 +14,12 @@ from ocpi_broker.v1.ocpi_service_pb2 import (
     UpdateRequest,
 )
 
+SMALL = 16 * 1024
+
 
 class Credentials:
     def __init__(self, upstream: Upstream, body_limit: int) -> None:
+        self._upstream = upstream
         self._broker = upstream.ocpi
         self._body_limit = body_limit
 
@@ -38,11 +44,18 @@ class Credentials:
         request = UnregisterRequest(call=asked.call, version=asked.version)
         await self._broker.Unregister(request, metadata=asked.metadata, timeout=READ_TIMEOUT)
 
+    async def _read(self, asked: Asked, body: bytes) -> Model:
+        """A large body takes long to read: not before its sender is known, and not in the event loop."""
+        if len(body) <= SMALL:
+            return read_credentials(asked.dialect, body)
+        await recognised(self._upstream, asked)
+        return await asyncio.to_thread(read_credentials, asked.dialect, body)
+
     async def _put_body(self, asked: Asked, request: RegisterRequest | UpdateRequest) -> None:
         """What the peer announced, or why it cannot be read."""
         try:
             body = await read_body(asked.scope, asked.receive, self._body_limit)
-            announced = read_credentials(asked.dialect, body)
+            announced = await self._read(asked, body)
         except BodyError as error:
             request.unreadable.CopyFrom(error.unreadable)
         else:

@@ -6,11 +6,9 @@ from grpc.aio import Channel
 
 from gateway.message_ids import MessageIds
 from ocpi_broker.v1.ocpi_service_pb2_grpc import OcpiServiceStub
-from ocpi_broker.v1.token_service_pb2_grpc import TokenServiceStub
 
 if TYPE_CHECKING:
     from ocpi_broker.v1.ocpi_service_pb2_grpc import OcpiServiceAsyncStub
-    from ocpi_broker.v1.token_service_pb2_grpc import TokenServiceAsyncStub
 
 Metadata = tuple[tuple[str, str], ...]
 
@@ -24,7 +22,6 @@ class Upstream:
 
     def __init__(self, channel: Channel, service_key: str) -> None:
         self.ocpi: OcpiServiceAsyncStub = OcpiServiceStub(channel)
-        self.tokens: TokenServiceAsyncStub = TokenServiceStub(channel)
         self._authorization = ("authorization", f"Bearer {service_key}")
 
     def metadata(self, ids: MessageIds) -> Metadata:

@@ -94,10 +94,10 @@ class Guard(grpc.aio.ServerInterceptor):
             metadata = _metadata(context)
             outcome, call = "OK", None
             try:
-                call = self._identified(metadata)
-                await self._authorise(rule, call.caller, request)
-                calls.begin(call)
                 async with asyncio.timeout(_time_left(context, limit)):
+                    call = await self._identified(metadata)
+                    await self._authorise(rule, call.caller, request)
+                    calls.begin(call)
                     return await handler(request, context)
             except BrokerError as err:
                 outcome = err.reason
@@ -126,7 +126,8 @@ class Guard(grpc.aio.ServerInterceptor):
     def _stream(self, rule: Rule, handler: Any) -> Any:
         async def serve(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
             try:
-                await self._authorise(rule, self._identified(_metadata(context)).caller, None)
+                call = await self._identified(_metadata(context))
+                await self._authorise(rule, call.caller, None)
             except BrokerError as err:
                 await refuse(context, err)
             async for response in handler(requests, context):
@@ -134,16 +135,19 @@ class Guard(grpc.aio.ServerInterceptor):
 
         return serve
 
-    def _identified(self, metadata: Mapping[str, str]) -> calls.Call:
-        caller = self._caller(metadata)
+    async def _identified(self, metadata: Mapping[str, str]) -> calls.Call:
+        scheme, _, key = metadata.get("authorization", "").partition(" ")
+        lookup_id = tokens.lookup_id(SecretKind.SERVICE_KEY, key) if scheme.lower() == "bearer" else None
+        if lookup_id is not None and self._model.caller(lookup_id) is None:
+            # Another broker may have created it a moment ago.
+            await self._model.catch_up()
+        caller = self._caller(lookup_id, key)
         if caller is None:
             raise CallerUnauthenticatedError("send a valid service key as metadata: authorization: Bearer KEY")
         request_id = metadata.get("x-request-id", "")[:_MAX_ID] or str(uuid4())
         return calls.Call(caller, request_id, metadata.get("x-correlation-id", "")[:_MAX_ID] or request_id)
 
-    def _caller(self, metadata: Mapping[str, str]) -> Caller | None:
-        scheme, _, key = metadata.get("authorization", "").partition(" ")
-        lookup_id = tokens.lookup_id(SecretKind.SERVICE_KEY, key) if scheme.lower() == "bearer" else None
+    def _caller(self, lookup_id: str | None, key: str) -> Caller | None:
         caller = self._model.caller(lookup_id) if lookup_id else None
         pepper = self._peppers.get(caller.pepper_id) if caller else None
         if caller is None or pepper is None or not tokens.matches(pepper, key, caller.digest):

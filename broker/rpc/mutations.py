@@ -36,18 +36,19 @@ class Mutations:
         digest = _digest(request)
 
         def once(tx: Transaction) -> R:
-            kept = receipts.find(tx.session, caller.id, checked)
-            if kept is not None:
+            if not receipts.reserve(tx, caller.id, checked, digest):
+                kept = receipts.find(tx.session, caller.id, checked)
                 return self._replay(kept, digest, answer, caller.id, checked)
             response = work(tx)
             sealed = self._key.seal(response.SerializeToString(), _PURPOSE, caller.id, checked)
-            if not receipts.keep(tx, caller.id, checked, Receipt(digest, sealed)):
-                raise ConflictError("the same request_id is being worked on; repeat the call")
+            receipts.complete(tx, caller.id, checked, sealed)
             return response
 
         return await self._store.change(caller.name, once)
 
-    def _replay(self, kept: Receipt, digest: bytes, answer: type[R], caller: str, request_id: str) -> R:
+    def _replay(self, kept: Receipt | None, digest: bytes, answer: type[R], caller: str, request_id: str) -> R:
+        if kept is None:
+            raise ConflictError("the same request_id is being worked on; repeat the call")
         if kept.request_hash != digest:
             raise RequestIdReusedError("this request_id was used for another request")
         return answer.FromString(self._key.open(kept.answer, _PURPOSE, caller, request_id))

@@ -103,6 +103,10 @@ class OcpiServicer(rpc.OcpiServiceServicer):
 
     async def _request(self, call: pb.OcpiCall, version: str) -> Request:
         arrived = self._clock()
+        await self._recognise(call)
+        # Now that it is worth a look at the database: what is committed by now is known, so that whatever another
+        # exchange commits later makes this one a duplicate (F5).
+        await self._model.catch_up()
         identity, tenant = await self._recognise(call)
         ids = calls.current()
         return Request(tenant, identity, _offered(tenant, version), arrived, ids.request_id, ids.correlation_id)

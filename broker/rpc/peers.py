@@ -119,8 +119,9 @@ class PeerServicer(rpc.PeerServiceServicer):
     async def BlockPeer(self, request: pb.BlockPeerRequest, _context: Context) -> pb.BlockPeerResponse:
         def block(tx: Transaction) -> pb.BlockPeerResponse:
             peer = self._locked(tx, request.name, request.etag)
-            transitions.block(tx, peer, blocked=True)
-            tx.audit("peer.blocked", peer.tenant, peer.name)
+            if not peer.blocked:
+                transitions.block(tx, peer, blocked=True)
+                tx.audit("peer.blocked", peer.tenant, peer.name)
             return pb.BlockPeerResponse(peer=self._reread(tx, peer))
 
         return await self._mutations.perform(request, request.request_id, pb.BlockPeerResponse, block)
@@ -128,8 +129,9 @@ class PeerServicer(rpc.PeerServiceServicer):
     async def UnblockPeer(self, request: pb.UnblockPeerRequest, _context: Context) -> pb.UnblockPeerResponse:
         def unblock(tx: Transaction) -> pb.UnblockPeerResponse:
             peer = self._locked(tx, request.name, request.etag)
-            transitions.block(tx, peer, blocked=False)
-            tx.audit("peer.unblocked", peer.tenant, peer.name)
+            if peer.blocked:
+                transitions.block(tx, peer, blocked=False)
+                tx.audit("peer.unblocked", peer.tenant, peer.name)
             return pb.UnblockPeerResponse(peer=self._reread(tx, peer))
 
         return await self._mutations.perform(request, request.request_id, pb.UnblockPeerResponse, unblock)

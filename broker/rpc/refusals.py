@@ -15,6 +15,10 @@ from broker.errors import BrokerError, InvalidArgumentError
 
 DOMAIN: Final = "ocpi-broker"
 
+_LONGEST_MESSAGE: Final = 500
+_MOST_VIOLATIONS: Final = 20
+"""Both travel as metadata, of which clients take 8 KiB."""
+
 STATUS: Final[Mapping[str, StatusCode]] = {
     "CALLER_UNAUTHENTICATED": StatusCode.UNAUTHENTICATED,
     "PERMISSION_DENIED": StatusCode.PERMISSION_DENIED,
@@ -52,11 +56,15 @@ STATUS: Final[Mapping[str, StatusCode]] = {
 async def refuse(context: "ServicerContext[Any, Any]", error: BrokerError) -> NoReturn:
     """End the call with this refusal."""
     code = STATUS[error.reason]
-    status = Status(code=code.value[0], message=str(error))
+    message = str(error)[:_LONGEST_MESSAGE]
+    status = Status(code=code.value[0], message=message)
     status.details.add().Pack(ErrorInfo(reason=error.reason, domain=DOMAIN))
     if isinstance(error, InvalidArgumentError):
-        violations = [BadRequest.FieldViolation(field=field, description=what) for field, what in error.violations]
+        violations = [
+            BadRequest.FieldViolation(field=field, description=what)
+            for field, what in error.violations[:_MOST_VIOLATIONS]
+        ]
         status.details.add().Pack(BadRequest(field_violations=violations))
     trailer = (("grpc-status-details-bin", status.SerializeToString()),)
-    await context.abort(code, str(error), trailer)
+    await context.abort(code, message, trailer)
     raise AssertionError("abort() always raises")

@@ -108,7 +108,7 @@ class TenantServicer(rpc.TenantServiceServicer):
 
         def delete(tx: Transaction) -> pb.DeleteTenantResponse:
             record = self._current(tx, name, request.etag)
-            if tenants.has_registered_peer(tx.session, name):
+            if tenants.has_registered_peer(tx, name):
                 raise WrongStateError("the tenant has registered peers; unregister them first")
             if not tenants.remove(tx, name, record.revision):
                 raise ConflictError("the tenant was changed at the same time; try again")

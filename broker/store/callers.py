@@ -44,6 +44,8 @@ def revoke(tx: Transaction, caller_id: str) -> bool:
 
 def forget_tenant(tx: Transaction, tenant: str) -> None:
     """Take a tenant that is gone out of every grant: a later one of the same id is somebody else's."""
+    tx.session.exec(update(CallerRow).values(role=col(CallerRow.role)))  # locks them: another tenant may go just now
+    tx.session.expire_all()
     for caller in everything(tx.session):
         if tenant in caller.tenants:
             rest = json.dumps(sorted(caller.tenants - {tenant}))

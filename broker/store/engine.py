@@ -75,7 +75,9 @@ def _postgresql(url: URL) -> Engines:
         pool_pre_ping=True,
         connect_args={"options": _POSTGRES_LIMITS, "prepare_threshold": None, "connect_timeout": 5, **_KEEPALIVE},
     )
-    return Engines(engine, engine, readers=_READERS, writers=_WRITERS)
+    # A peer is read in several statements: they must see one state of it.
+    snapshots = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    return Engines(snapshots, engine, readers=_READERS, writers=_WRITERS)
 
 
 def _create(url: URL, **options: Any) -> Engine:

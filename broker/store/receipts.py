@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 from sqlmodel import Session, col, select
 
 from broker.core.model import Sealed
@@ -26,15 +26,21 @@ def find(session: Session, caller: str, request_id: str) -> Receipt | None:
     return Receipt(bytes(row.request_hash), Sealed(row.master_id, bytes(row.box))) if row else None
 
 
-def keep(tx: Transaction, caller: str, request_id: str, receipt: Receipt) -> bool:
-    """Whether the id was free. Drops what is older than a day."""
+def reserve(tx: Transaction, caller: str, request_id: str, request_hash: bytes) -> bool:
+    """Whether the id was free; if not, its receipt is there. Waits for another call with the same id to end."""
     tx.session.exec(delete(ReceiptRow).where(col(ReceiptRow.created_at) < tx.now - KEPT_MICROSECONDS))
     return tx.insert_new(
         ReceiptRow,
         caller=caller,
         request_id=request_id,
-        request_hash=receipt.request_hash,
-        master_id=receipt.answer.key_id,
-        box=receipt.answer.box,
+        request_hash=request_hash,
+        master_id="",
+        box=b"",
         created_at=tx.now,
     )
+
+
+def complete(tx: Transaction, caller: str, request_id: str, answer: Sealed) -> None:
+    """Put the answer beside the reservation, in the same transaction."""
+    mine = (col(ReceiptRow.caller) == caller, col(ReceiptRow.request_id) == request_id)
+    tx.session.exec(update(ReceiptRow).where(*mine).values(master_id=answer.key_id, box=answer.box))

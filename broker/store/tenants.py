@@ -53,9 +53,12 @@ def remove(tx: Transaction, tenant: str, revision: int) -> bool:
     return gone.rowcount == 1
 
 
-def has_registered_peer(session: Session, tenant: str) -> bool:
+def has_registered_peer(tx: Transaction, tenant: str) -> bool:
+    """Locks the peers first: a registration that is being committed counts, and a later one finds nothing."""
+    rows = update(PeerRow).where(col(PeerRow.tenant) == tenant).values(lease_until=col(PeerRow.lease_until))
+    tx.session.exec(rows)
     query = select(PeerRow.uid).where(PeerRow.tenant == tenant, PeerRow.state == "REGISTERED").limit(1)
-    return (session.exec(query)).first() is not None
+    return tx.session.exec(query).first() is not None
 
 
 def find(session: Session, tenant: str) -> TenantRecord | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import delete, insert, or_, update
-from sqlmodel import col
+from sqlmodel import col, select
 
 from broker.core.model import Endpoint, Fingerprint, HeaderForm, Party, PartyKey, Registration, Role, Sealed, Terms
 from broker.core.peer import Peer, PeerState, Purpose, Succession, TokenState
@@ -16,6 +16,8 @@ from broker.store import documents
 from broker.store.peers import BATCH
 from broker.store.tables import HeldTokenRow, IssuedTokenRow, PeerEndpointRow, PeerPartyRow, PeerRow
 from broker.store.transactions import Transaction
+
+_KEPT_REVOKED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,7 @@ def take_over(tx: Transaction, peer: Peer, exchange: str, result: Established) -
 def establish(tx: Transaction, peer: Peer, result: Established) -> None:
     """Second part: tokens and endpoints. Parties are claimed apart, by claim_parties()."""
     _succeed(tx, result.succession)
+    _drop_old_tokens(tx, peer.uid)
     issue(tx, peer.uid, peer.tenant, Purpose.MAIN, result.issued)
     _hold(tx, peer.uid, result.held)
     _replace_endpoints(tx, peer.uid, result.registration.endpoints)
@@ -270,6 +273,15 @@ def count_failure(tx: Transaction, lookup_id: str) -> int:
         .returning(col(IssuedTokenRow.failures))
     )
     return int(row.scalar_one())
+
+
+def _drop_old_tokens(tx: Transaction, peer_uid: str) -> None:
+    """Revoked tokens are kept to recognise them, the newest few: a peer may rotate as often as it likes."""
+    table = IssuedTokenRow
+    revoked = (col(table.peer_uid) == peer_uid, col(table.state) == TokenState.REVOKED.value)
+    newest_first = col(table.created_at).desc()
+    oldest_kept = select(table.created_at).where(*revoked).order_by(newest_first).offset(_KEPT_REVOKED - 1).limit(1)
+    tx.session.exec(delete(table).where(*revoked, col(table.created_at) < oldest_kept.scalar_subquery()))
 
 
 def _succeed(tx: Transaction, succession: Succession) -> None:

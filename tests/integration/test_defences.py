@@ -4,24 +4,26 @@ import asyncio
 import json
 import shutil
 import sqlite3
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import grpc
 import psycopg
 import pytest
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
-from broker import app, bootstrap, disclosures, keys, ledger, registrar
+from broker import app, bootstrap, disclosures, keys, ledger, limits, readmodel, registrar, tokens
 from broker.clock import Clock
 from broker.config import Settings
 from broker.contract.parties import credentials_to_pb
-from broker.errors import StoreUnavailableError
+from broker.errors import StoreUnavailableError, TooManyExchangesError
 from broker.ocpi import DIALECTS
-from broker.readmodel import ReadModel
 from broker.store import engine, exchanges, transactions
 from broker.store.transactions import Store
 from ocpi_broker.v1 import (
@@ -33,7 +35,7 @@ from ocpi_broker.v1 import (
 )
 from tests import stack as stacks
 from tests.database import Database
-from tests.peer import Gate, Served, answering, encoded, new_party, new_token
+from tests.peer import Gate, Sender, Served, answering, encoded, new_party, new_token, platform_running
 from tests.stack import Guest, Home, Stack, key_of, reason, services
 
 pytestmark = pytest.mark.anyio
@@ -134,19 +136,18 @@ async def test_nothing_is_kept_of_a_registration_that_ended(stack: Stack, regist
 # The caller of an exchange goes away
 
 
-async def test_an_exchange_is_finished_without_its_caller(stack: Stack, home: Home, guest: Guest) -> None:
-    """F2: the gateway died, its connection broke or its patience ended; what was begun is not torn apart."""
-    gate, theirs, correlation = Gate(), new_token(), "11111111-2222-3333-4444-555555555555"
-    guest.platform.script["details"] = gate
-    guest.platform.accepted.add(theirs)
-    guest.platform.correlations.add(correlation)
-    announced = DIALECTS["2.2.1"].read_credentials(guest.sender.credentials(theirs))
+async def _hang_up(stack: Stack, sender: Sender, token: str) -> Gate:
+    """A POST whose caller goes away in the middle: the gateway died, or its connection broke."""
+    gate, correlation = Gate(), str(uuid.uuid4())
+    sender.platform.script["details"] = gate
+    sender.platform.accepted.add(token)
+    sender.platform.correlations.add(correlation)
+    announced = DIALECTS["2.2.1"].read_credentials(sender.credentials(token))
+    tenant = sender.base.rpartition("/")[2]
     async with stack.speaking(key_of(stack.settings.data_dir, "gateway")) as gateway:
         call = gateway.ocpi.Register(
             ocpi_service_pb2.RegisterRequest(
-                call=ocpi_service_pb2.OcpiCall(
-                    tenant=home.name.partition("/")[2], authorization=[encoded(guest.sender.token)]
-                ),
+                call=ocpi_service_pb2.OcpiCall(tenant=tenant, authorization=[encoded(sender.token)]),
                 version="2.2.1",
                 credentials=credentials_to_pb(announced),
             ),
@@ -158,6 +159,14 @@ async def test_an_exchange_is_finished_without_its_caller(stack: Stack, home: Ho
         await asyncio.wait([waiting])
         assert waiting.cancelled()
         await asyncio.sleep(0.3)
+    return gate
+
+
+async def test_an_exchange_is_finished_without_its_caller(stack: Stack, home: Home, guest: Guest) -> None:
+    """F2: what was begun is not torn apart."""
+    theirs = new_token()
+    gate = await _hang_up(stack, guest.sender, theirs)
+
     gate.open()
 
     async def registered() -> bool:
@@ -166,6 +175,22 @@ async def test_an_exchange_is_finished_without_its_caller(stack: Stack, home: Ho
     assert await _soon(registered)
     assert (await home.held(guest.name)).token == theirs
     assert [one.outcome for one in await _exchanges(stack, guest.name)] == [Outcome.EXCHANGE_OUTCOME_SUCCEEDED]
+
+
+async def test_a_stop_waits_for_an_exchange_without_its_caller(
+    event_loop_for_all: None, database: Database, tmp_path: Path
+) -> None:
+    """The peer was called with our knowledge of its token: the end must be on record, whichever it is."""
+    party = new_party()
+    async with platform_running() as platform:
+        async with stacks.running(tmp_path, database) as stack:
+            home = await stack.home()
+            invitation = await home.invite(party)
+            gate = await _hang_up(stack, stack.sender(invitation, platform, party), new_token())
+            asyncio.get_running_loop().call_later(0.5, gate.open)
+
+        assert database.execute("SELECT state FROM peer") == [("REGISTERED",)]
+        assert database.execute("SELECT outcome FROM exchange") == [("SUCCEEDED",)]
 
 
 async def test_the_budget_for_callbacks_ends_an_exchange(
@@ -184,6 +209,32 @@ async def test_the_budget_for_callbacks_ends_an_exchange(
     assert reply.outcome == (200, 3001)
     assert asyncio.get_running_loop().time() - started < 5
     assert [one.outcome for one in await _exchanges(stack, guest.name)] == [Outcome.EXCHANGE_OUTCOME_REFUSED]
+
+
+# Who may ask
+
+
+async def test_what_the_broker_offers_is_told_to_callers_only(stack: Stack) -> None:
+    """Reflection is a stream, which is guarded apart."""
+    ask = reflection_pb2.ServerReflectionRequest(list_services="*")
+    async with grpc.aio.insecure_channel(stack.target) as channel:
+        call = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(iter([ask]))
+        with pytest.raises(grpc.RpcError) as caught:
+            [answer async for answer in call]
+
+    assert caught.value.code() == grpc.StatusCode.UNAUTHENTICATED
+    assert reason(caught.value) == "CALLER_UNAUTHENTICATED"
+
+
+async def test_a_tenant_is_known_to_every_broker_at_once(own_stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not only after the next poll: whoever created it may reach any broker with the next call."""
+    monkeypatch.setattr(readmodel, "_POLL_SECONDS", 3600)
+    async with _second_broker(own_stack) as admin:
+        home = await own_stack.home()
+
+        answer = await admin.peers.ListPeers(peer_service_pb2.ListPeersRequest(parent=home.name))
+
+        assert not answer.peers
 
 
 # The lease of a broker that died
@@ -244,10 +295,25 @@ async def test_an_invitation_with_nothing_but_failures_is_taken_back(
     assert replies == [(200, 3001)] * 3 + [(401, 2000)]
     assert (await guest.sender.versions()).outcome == (401, 2000)
     assert (await home.peer(guest.name)).warnings
-    uid = _row(stack.database, guest.name)
-    audited = stack.database.execute(f"SELECT detail FROM audit WHERE action = 'invitation.withdrawn'"
-                                     f" AND resource = '{uid}'")  # fmt: skip
+    audited = stack.database.execute(
+        f"SELECT detail FROM audit WHERE action = 'invitation.withdrawn' AND resource = '{guest.name}'"
+    )
     assert [json.loads(row[0]) for row in audited] == [{"failures": 3}]
+
+
+async def test_a_failure_of_ours_does_not_use_up_an_invitation(guest: Guest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """F7: a full house is nothing that the peer did wrong."""
+    monkeypatch.setattr(ledger, "_MAX_FAILURES", 1)
+    await guest.sender.discover()
+    with monkeypatch.context() as full:
+        full.setattr(limits.ExchangeSlots, "slot", _full)
+        assert (await guest.sender.post()).status == 429
+
+    assert (await guest.sender.post()).outcome == (200, 1000)
+
+
+def _full(*_: Any) -> None:
+    raise TooManyExchangesError("too many registrations are running; try again in a moment")
 
 
 async def test_a_registered_peer_keeps_its_token_however_often_it_fails(
@@ -321,6 +387,8 @@ def _disclosed(database: Database) -> list[tuple[str, str, int]]:
 ALTERED = {
     "not at all": None,
     "a word": "UPDATE audit SET actor = 'nobody' WHERE action = 'peer.invited'",
+    "a hash": "UPDATE audit SET hash = (SELECT hash FROM copy_of_audit ORDER BY revision DESC LIMIT 1)"
+    " WHERE action = 'peer.invited'",
     "a row less": "DELETE FROM audit WHERE action = 'peer.invited'",
     "the last row less": "DELETE FROM audit WHERE revision = (SELECT max(revision) FROM audit)",
 }
@@ -411,7 +479,7 @@ async def test_memory_answers_for_a_limited_time_only(
     event_loop_for_all: None, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """F10: with the database away peers are served as before, until a block or a DELETE may have been missed."""
-    monkeypatch.setitem(ReadModel.__init__.__kwdefaults__, "max_staleness", 0.8)
+    monkeypatch.setitem(readmodel.ReadModel.__init__.__kwdefaults__, "max_staleness", 0.8)
     async with stacks.running(tmp_path, database) as stack:
         home = await stack.home()
         async with stack.guest(home) as guest:
@@ -440,7 +508,47 @@ async def test_memory_answers_for_a_limited_time_only(
 
 
 async def _away(*_: Any) -> None:
+    await asyncio.sleep(0.05)
     raise StoreUnavailableError("the database is away")
+
+
+async def test_nobody_takes_the_failed_look_of_another_for_an_answer(
+    own_stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Calls at the same time share a look into the database. If it fails, it fails for all: a 401 is for ever."""
+    home = await own_stack.home()
+    unknown = tokens.mint(tokens.SecretKind.ISSUED_TOKEN)
+    monkeypatch.setattr(Store, "read", _away)
+
+    answers = await asyncio.gather(*(home.verify(unknown) for _ in range(10)), return_exceptions=True)
+
+    assert [reason(answer) for answer in answers if isinstance(answer, grpc.RpcError)] == ["STORE_UNAVAILABLE"] * 10
+
+
+async def test_what_was_counted_is_not_lost_to_a_stop_while_the_database_is_busy(
+    event_loop_for_all: None, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stop comes while a write waits for its next attempt."""
+    monkeypatch.setattr(disclosures, "_INTERVAL_SECONDS", 0.05)
+    monkeypatch.setattr(transactions.random, "uniform", lambda *_: 0.5)
+    log, busy = transactions.Transaction.log, asyncio.Event()
+
+    def log_unless_busy(transaction: transactions.Transaction) -> int | None:
+        if busy.is_set():
+            raise LOCKED
+        return log(transaction)
+
+    monkeypatch.setattr(transactions.Transaction, "log", log_unless_busy)
+    async with stacks.running(tmp_path, database) as stack:
+        home = await stack.home()
+        async with stack.guest(home) as guest:
+            await guest.sender.register()
+            busy.set()
+            await home.held(guest.name)
+            await asyncio.sleep(0.3)
+            busy.clear()
+
+    assert _disclosed(database) == [("callers/admin", guest.name, 1)]
 
 
 async def test_what_was_counted_outlasts_a_database_that_is_away(
@@ -493,10 +601,10 @@ def _failing(times: int, error: Exception) -> tuple[list[int], Callable[[Any], s
 
 @pytest.mark.parametrize("error", [LOCKED, SERIALISATION, DEADLOCK], ids=["locked", "serialisation", "deadlock"])
 async def test_a_race_that_the_database_lost_for_us_is_run_again(store: Store, error: Exception) -> None:
-    for perform in (store.read, store.jot, store.change):
+    for perform in (store.read, store.jot, partial(store.change, "test")):
         runs, work = _failing(2, error)
 
-        assert await perform(work) == "done" if perform != store.change else await store.change("test", work) == "done"
+        assert await perform(work) == "done"
         assert len(runs) == 3
 
 

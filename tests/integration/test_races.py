@@ -1,11 +1,13 @@
 """Several requests of one peer, or of several, at the same time (F5): the database decides, once."""
 
 import asyncio
+import time
 from collections import Counter
 
 import httpx
 import pytest
 
+from broker.store.transactions import Transaction
 from ocpi_broker.v1 import peer_service_pb2, resources_pb2
 from tests.peer import Gate, Reply, new_party, new_token, platform_running, role
 from tests.stack import Guest, Home, Stack
@@ -56,6 +58,35 @@ async def test_a_post_that_arrived_before_the_success_is_no_retry(home: Home, gu
 
     assert [reply.outcome for reply in replies] == [(200, 1000), (405, 2000)]
     assert await _valid(home, [replies[0].token]) == [replies[0].token]
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+async def test_what_arrives_while_the_first_is_being_committed_is_no_retry(
+    home: Home, guest: Guest, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F5: the commit takes a moment, in which nothing can be seen of it and its time has been taken already."""
+    sender = guest.sender
+    await sender.discover()
+    if method == "PUT":
+        await sender.register()
+    log = Transaction.log
+
+    def slow(self: Transaction) -> int | None:
+        time.sleep(0.4)
+        return log(self)
+
+    monkeypatch.setattr(Transaction, "log", slow)
+    exchange = sender.post if method == "POST" else sender.put
+
+    async def later(delay: float) -> Reply:
+        await asyncio.sleep(delay)
+        return await exchange()
+
+    replies = await asyncio.gather(*(later(0.03 * place) for place in range(6)))
+
+    won = [reply for reply in replies if reply.outcome == (200, 1000)]
+    assert len(won) == 1, [reply.outcome for reply in replies]
+    assert await _valid(home, [won[0].token]) == [won[0].token]
 
 
 async def test_delete_wins_over_a_put_that_is_open(home: Home, registered: Guest) -> None:

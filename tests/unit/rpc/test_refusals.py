@@ -122,6 +122,18 @@ def test_an_invalid_argument_names_every_field():
     ]
 
 
-@pytest.mark.parametrize("message", ["", "roles[0]: ß and \N{ELECTRIC PLUG}", "x" * 4000])
+@pytest.mark.parametrize("message", ["", "roles[0]: ß and \N{ELECTRIC PLUG}", "x" * 500])
 def test_any_sentence_can_be_sent(message):
     assert refused(errors.CredentialsInvalidError(message)).status.message == message
+
+
+def test_a_refusal_fits_into_what_clients_take_as_metadata():
+    """Otherwise they would see RESOURCE_EXHAUSTED instead of it."""
+    call = refused(
+        InvalidArgumentError([(f"terms.parties[{n}].country_code", "must be two letters") for n in range(1000)])
+    )
+
+    assert call.code is StatusCode.INVALID_ARGUMENT
+    assert len(call.message) <= 500
+    assert len(call.status.SerializeToString()) < 4096
+    assert detail(call, 1, BadRequest).field_violations[0].field == "terms.parties[0].country_code"
