@@ -96,13 +96,12 @@ async def _service_key(store: Store, keyring: Keyring, name: str, role: CallerRo
         fingerprint = tokens.fingerprint(keyring.pepper, SecretKind.SERVICE_KEY, key)
     except ValueError:
         raise NotReadyError(f"{path} does not hold a service key; remove it to have a new one made") from None
-    known = await store.read(callers.everything)
-    owner = next((caller for caller in known if caller.lookup_id == fingerprint.lookup_id), None)
-    if owner is not None and owner.revoked_at is not None:
+    owner = await store.read(lambda session: callers.owner(session, fingerprint.lookup_id))
+    if owner is not None and owner[1] is not None:
         raise NotReadyError(f"the key in {path} was revoked; remove the file to have a new one made")
     if owner is not None:
         return
-    taken = any(caller.id == name for caller in known)
+    taken = name in await store.read(callers.ids)
     caller_id = f"{name}-{fingerprint.lookup_id.lower()}" if taken else name
     grants = frozenset({EVERY_TENANT})
     await store.change(_ACTOR, lambda tx: callers.insert(tx, caller_id, role, grants, fingerprint))

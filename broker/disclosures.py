@@ -51,12 +51,18 @@ class Disclosures:
         while not self._finished.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._finished.wait(), _INTERVAL_SECONDS)
-            try:
-                await self.flush()
-            except StoreUnavailableError:
-                _log.warning("disclosures_waiting", peers=len(self._counts))
-            except Exception:  # noqa: BLE001  a defect must not end the loop unseen
-                _log.exception("disclosures_stuck", peers=len(self._counts))
+            await self._try_to_flush()
+        await self._try_to_flush()  # what was given out during the last write
+        if self._counts:
+            _log.error("disclosures_lost", given=self._counts.total())
+
+    async def _try_to_flush(self) -> None:
+        try:
+            await self.flush()
+        except StoreUnavailableError:
+            _log.warning("disclosures_waiting", peers=len(self._counts))
+        except Exception:  # noqa: BLE001  a defect must not end the loop unseen
+            _log.exception("disclosures_stuck", peers=len(self._counts))
 
     def finish(self) -> None:
         """Let follow() write once more and end."""

@@ -93,7 +93,7 @@ class Ledger:
             return transitions.count_failure(tx, identity.token.lookup_id) if counts else 0
 
         try:
-            if await self._store.jot(give_up) == _MAX_FAILURES:
+            if await self._store.jot(give_up) >= _MAX_FAILURES:
                 await self._withdraw(identity)
         except StoreUnavailableError:
             _log.warning("exchange_not_closed", exchange=exchange.uid)
@@ -102,6 +102,8 @@ class Ledger:
         """An invitation with which nothing but failures came is taken back."""
 
         def withdraw(tx: Transaction) -> None:
+            if not transitions.token_is_live(tx, identity.token.lookup_id):
+                return
             transitions.revoke(tx, [identity.token.lookup_id])
             tx.changed("peer", identity.peer.uid)
             tx.audit("invitation.withdrawn", identity.peer.tenant, identity.peer.name, failures=_MAX_FAILURES)

@@ -157,7 +157,7 @@ class ReadModel:
         """The revision first: what is committed meanwhile is then read once more, not missed."""
         revision = changes.newest(session)
         updates = [self._read_guarded(session, "tenant", tenant) for tenant in tenants.ids(session)]
-        updates += [self._put_caller(caller) for caller in callers.everything(session)]
+        updates += [self._read_guarded(session, "caller", caller) for caller in callers.ids(session)]
         try:
             updates += [self._put_peer(peer.uid, peer) for peer in peers.everything(session)]
         except _UNREADABLE:

@@ -58,6 +58,16 @@ def find(session: Session, caller_id: str) -> Caller | None:
     return _caller(row) if row else None
 
 
+def ids(session: Session) -> list[str]:
+    return list(session.exec(select(CallerRow.id)))
+
+
+def owner(session: Session, lookup_id: str) -> tuple[str, int | None] | None:
+    """Id and revocation of the caller that has this key."""
+    query = select(CallerRow.id, CallerRow.revoked_at).where(CallerRow.lookup_id == lookup_id)
+    return session.exec(query).one_or_none()
+
+
 def everything(session: Session) -> list[Caller]:
     return [_caller(row) for row in session.exec(select(CallerRow))]
 

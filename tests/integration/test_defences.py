@@ -31,6 +31,7 @@ from ocpi_broker.v1 import (
     ocpi_service_pb2,
     peer_service_pb2,
     resources_pb2,
+    tenant_service_pb2,
     token_service_pb2,
 )
 from tests import stack as stacks
@@ -643,3 +644,12 @@ async def test_a_party_is_free_again_after_a_delete(stack: Stack, home: Home) ->
         successor = stack.sender(invitation, former.platform, party)
 
         assert (await successor.register()).outcome == (200, 1000)
+
+
+async def test_a_damaged_caller_keeps_nobody_else_out_after_a_start(own_stack: Stack) -> None:
+    home = await own_stack.home()
+    await own_stack.caller(admin_service_pb2.CALLER_ROLE_READER, home.name)
+    own_stack.database.execute("UPDATE caller SET tenants = 'SPOILT' WHERE role = 'reader'")
+
+    async with _second_broker(own_stack) as admin:
+        await admin.tenants.GetTenant(tenant_service_pb2.GetTenantRequest(name=home.name))
