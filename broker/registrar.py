@@ -26,9 +26,9 @@ from broker.core.handshake import (
     Refuse,
     Standing,
 )
-from broker.core.model import Credentials, PartyKey, Registration, Tenant, Token, Version, hub_ids
+from broker.core.model import Credentials, Registration, Tenant, Token, Version, hub_ids
 from broker.core.paths import versions_url
-from broker.core.peer import IssuedToken, Peer, PeerState, Purpose, reject, succeed
+from broker.core.peer import Purpose, reject, succeed
 from broker.errors import (
     BrokerError,
     CredentialsInvalidError,
@@ -38,6 +38,7 @@ from broker.errors import (
     PartyNotAllowedError,
     TokenRejectedError,
 )
+from broker.footing import Footing, announced, overtaken, standing
 from broker.ledger import LEASE_MICROSECONDS, Ledger
 from broker.limits import ExchangeSlots
 from broker.ocpi import DIALECTS
@@ -59,15 +60,6 @@ class Request:
     arrived: int
     request_id: str
     correlation_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Footing:
-    """What an exchange stands on, read anew each time."""
-
-    peer: Peer
-    token: IssuedToken
-    standing: Standing
 
 
 class Registrar:
@@ -197,7 +189,7 @@ class Registrar:
         try:
             with self._slots.slot(request.tenant.id):
                 footing = await self._footing(request, event)
-                event = _overtaken(event, request.identity.peer, footing.peer)
+                event = overtaken(event, request.identity.peer, footing.peer)
                 callbacks = self._callbacks(request, footing, event, deadline, steps)
                 registration = await _converse(callbacks, footing.standing, event)
                 return await self._commit(request, record, footing, callbacks, registration)
@@ -213,23 +205,23 @@ class Registrar:
         peer, token = request.identity.peer, request.identity.token
         elsewhere = {
             key
-            for key in _announced(event)
+            for key in announced(event)
             for role, holder in self._model.holders(peer.tenant, key.country_code, key.party_id).items()
             if role == key.role.value and holder.uid != peer.uid
         }
-        _, effect = handshake.step(_standing(request.tenant, peer, token, elsewhere), event)
+        _, effect = handshake.step(standing(request.tenant, peer, token, elsewhere), event)
         return effect.error if isinstance(effect, Refuse) else None
 
     async def _footing(self, request: Request, event: Posted | Put | Deleted) -> Footing:
         """Read the peer from the database and judge its token again. Raises TokenRejectedError."""
-        uid, announced = request.identity.peer.uid, _announced(event)
-        peer, holders = await self._store.read(lambda session: peers.find_with_holders(session, uid, announced))
+        uid, keys = request.identity.peer.uid, announced(event)
+        peer, holders = await self._store.read(lambda session: peers.find_with_holders(session, uid, keys))
         lookup_id = request.identity.token.lookup_id
         token = next((token for token in peer.issued if token.lookup_id == lookup_id), None) if peer else None
         if peer is None or token is None or reject(peer, token, self._clock()):
             raise TokenRejectedError
         elsewhere = {key for key, holder in holders.items() if holder != uid}
-        return Footing(peer, token, _standing(request.tenant, peer, token, elsewhere))
+        return Footing(peer, token, standing(request.tenant, peer, token, elsewhere))
 
     def _callbacks(
         self, request: Request, footing: Footing, event: Posted | Put, deadline: float, steps: list[Step]
@@ -322,36 +314,3 @@ async def _converse(callbacks: Callbacks, standing: Standing, event: handshake.E
                 event = await callbacks.ask(effect)
             case Dissolve():
                 raise handshake.IllegalTransitionError("a POST or PUT cannot end a registration")
-
-
-def _overtaken(event: Posted | Put, seen: Peer, found: Peer) -> Posted | Put:
-    """An exchange committed since this one was let in makes it a duplicate, whatever the clocks say (F5)."""
-    if found.answered_at == seen.answered_at:
-        return event
-    return replace(event, arrived=min(event.arrived, found.answered_at))
-
-
-def _announced(event: Posted | Put | Deleted) -> frozenset[PartyKey]:
-    if isinstance(event, Deleted) or isinstance(event.body, BrokerError):
-        return frozenset()
-    return event.body.keys
-
-
-def _standing(tenant: Tenant, peer: Peer, token: IssuedToken, elsewhere: set[PartyKey]) -> Standing:
-    return Standing(
-        terms=peer.terms,
-        presented=token.presented,
-        registration=_registration(peer),
-        answered_at=peer.answered_at,
-        newest_version=peer.newest_version,
-        held_elsewhere=frozenset(elsewhere),
-        required=tenant.policy.required_modules,
-    )
-
-
-def _registration(peer: Peer) -> Registration | None:
-    """What the core compares a new exchange with; the held token is not needed for that."""
-    if peer.state is not PeerState.REGISTERED or peer.version is None or peer.versions_url is None:
-        return None
-    theirs = Credentials(Token("-"), peer.versions_url, peer.parties, peer.hub)
-    return Registration(peer.version, theirs, peer.endpoints)
