@@ -653,3 +653,38 @@ async def test_a_damaged_caller_keeps_nobody_else_out_after_a_start(own_stack: S
 
     async with _second_broker(own_stack) as admin:
         await admin.tenants.GetTenant(tenant_service_pb2.GetTenantRequest(name=home.name))
+
+
+async def test_a_peer_that_rotates_for_ever_does_not_fill_the_database(own_stack: Stack) -> None:
+    home = await own_stack.home()
+    async with own_stack.guest(home) as guest:
+        await guest.sender.register()
+
+        for _ in range(25):
+            await guest.sender.rotate()
+
+        uid = _row(own_stack.database, guest.name)
+        states = [row[0] for row in own_stack.database.execute(
+            f"SELECT state FROM issued_token WHERE peer_uid = '{uid}'"
+        )]  # fmt: skip
+        assert states.count("ACTIVE") == 1
+        assert 15 <= states.count("REVOKED") <= 21
+        assert (await home.verify(guest.sender.token)).valid
+
+
+async def test_only_so_many_wait_for_an_exchange_of_the_same_peer(home: Home, guest: Guest) -> None:
+    """Each of them asks the database again and again."""
+    gate = Gate()
+    guest.platform.script["versions"] = gate
+    await guest.sender.discover()
+    first = asyncio.create_task(guest.sender.post())
+    await gate.reached.wait()
+
+    others = [asyncio.create_task(guest.sender.post()) for _ in range(30)]
+    refused, waiting = await asyncio.wait(others, timeout=3)
+
+    assert {task.result().outcome for task in refused} == {(200, 3000)}
+    assert len(waiting) == 24
+    gate.open()
+    assert (await first).outcome == (200, 1000)
+    await asyncio.gather(*others)
