@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# grpcio stays at the release that was measured to be the fastest, see docs/decisions.md.
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --no-annotate --no-header -c requirements/constraints.txt
 PROTOS := $(sort $(wildcard proto/ocpi_broker/v1/*.proto))
 
 .PHONY: setup run demo test lint fmt proto lock bench clean help
@@ -43,6 +46,12 @@ proto: $(READY) ## regenerate proto/gen
 	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=proto/gen --pyi_out=proto/gen \
 		--grpc_python_out=proto/gen --plugin=protoc-gen-mypy_grpc=$(BIN)/protoc-gen-mypy_grpc \
 		--mypy_grpc_out=proto/gen $(PROTOS)
+
+lock: $(READY) ## resolve the dependencies anew; hashes only, no index addresses
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.8
+	$(LOCK) -o requirements/runtime.txt pyproject.toml
+	$(LOCK) -c requirements/runtime.txt --group dev -o requirements/dev.txt pyproject.toml
+	$(LOCK) -o requirements/interop.txt requirements/interop.in
 
 bench: $(READY) ## throughput as ratios to a bare server in the same run
 	$(BIN)/python -m tests.bench
