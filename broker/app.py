@@ -165,7 +165,7 @@ def _add_services(server: grpc.aio.Server, parts: _Parts, registrar: Registrar, 
         TenantServicer(store, mutations, pages, master, public_url=public_url), server
     )
     ocpi_service_pb2_grpc.add_OcpiServiceServicer_to_server(
-        OcpiServicer(model, authenticator, registrar, failures, clock, public_url=public_url), server
+        OcpiServicer(model, authenticator, registrar, failures, clock), server
     )
     admin_service_pb2_grpc.add_AdminServiceServicer_to_server(
         AdminServicer(store, model, mutations, pages, pepper, inspector.look), server

@@ -67,6 +67,8 @@ class Authenticator:
             if match is None or not admits(match[0]):
                 continue
             peer, token = match
+            if peer.quirks.auth_form_in not in (None, form):
+                return Rejection.HEADER_FORM
             return reject(peer, token, self._clock()) or Identity(peer, token, Token(text), form)
         return Rejection.UNKNOWN
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import Any
 
 from broker.clock import Clock
 from broker.core.exchange import Step
@@ -9,7 +10,7 @@ from broker.core.handshake import EndpointsRead, Event, PeerFailed, ReadEndpoint
 from broker.core.model import HeaderForm, Token
 from broker.errors import PeerUnusableError, PeerVersionUnsupportedError
 from broker.ocpi.dialect import Dialect
-from broker.peers import CallbackError, HttpPeers
+from broker.peers import Answer, CallbackError, HttpPeers, Tolerances
 
 BUDGET_SECONDS = 25.0
 """For all callbacks of one exchange, so that our answer leaves before a peer's own limit of 30 s (A33)."""
@@ -23,8 +24,9 @@ _LONGEST_SUMMARY = 500
 class Callbacks:
     """One exchange's questions to the peer.
 
-    form is the header form in which the peer itself wrote, the best guess for what it reads (A1), and afterwards the
-    one that worked. fallback is the token held before: a PUT's new one may not work at the peer yet (UR-06, A11).
+    form is the header form in which the peer itself wrote, the best guess for what it reads (A1), unless a quirk says
+    which; afterwards the one that worked. fallback is the token held before: a PUT's new one may not work at the peer
+    yet (UR-06, A11).
     """
 
     peers: HttpPeers
@@ -32,11 +34,13 @@ class Callbacks:
     clock: Clock
     correlation_id: str
     form: HeaderForm
-    versions_url: str
+    tolerances: Tolerances
     deadline: float
     """In the event loop's time; what passes while waiting for a lease counts too."""
     fallback: Token | None = field(default=None, repr=False)
     steps: list[Step] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    versions_url: str = ""
 
     async def ask(self, question: ReadVersions | ReadEndpoints) -> Event:
         """The peer's answer, or that it failed."""
@@ -66,20 +70,28 @@ class Callbacks:
     async def _ask(self, question: ReadVersions | ReadEndpoints, token: Token) -> Event:
         match question:
             case ReadVersions(url):
-                versions = await self.peers.versions(url, token, self.form, correlation_id=self.correlation_id)
-                self.form = versions.form
+                self.versions_url = url
+                versions = await self.peers.versions(
+                    url, token, self.form, self.tolerances, correlation_id=self.correlation_id
+                )
+                self._learn(versions)
                 return VersionsRead(dict(versions.value))
             case ReadEndpoints(_, url):
                 details = await self.peers.details(
                     url,
                     token,
                     self.form,
+                    self.tolerances,
                     dialect=self.dialect,
                     versions_url=self.versions_url,
                     correlation_id=self.correlation_id,
                 )
-                self.form = details.form
+                self._learn(details)
                 return EndpointsRead(details.value)
+
+    def _learn(self, answer: Answer[Any]) -> None:
+        self.form = answer.form
+        self.warnings += [f"quirk {quirk}: the answer was taken all the same" for quirk in answer.quirks]
 
     def _record(self, question: ReadVersions | ReadEndpoints, event: Event, started: int) -> None:
         now = self.clock()

@@ -5,13 +5,20 @@ is raised is a defect and is never explained to the caller.
 """
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class BrokerError(Exception):
     """A refusal. str() of it may be shown to the caller; it never contains a token."""
 
     reason: ClassVar[str]
+    quirk: str | None = None
+    """The setting of the peer with which this would not have been refused (core.quirks)."""
+
+    def helped_by(self, quirk: str) -> Self:
+        """The same refusal, naming the quirk that would have helped."""
+        self.quirk = quirk
+        return self
 
 
 class CallerUnauthenticatedError(BrokerError):
@@ -105,6 +112,12 @@ class CredentialsInvalidError(BrokerError):
 
 class PartyNotAllowedError(BrokerError):
     reason = "PARTY_NOT_ALLOWED"
+
+
+class PartyNotApprovedError(BrokerError):
+    """Waits for an operator, who may let the peer register these parties (A19)."""
+
+    reason = "PARTY_NOT_APPROVED"
 
 
 class ExchangeInProgressError(BrokerError):

@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass, replace
 
-from broker.core.handshake import Deleted, Posted, Put, Standing
-from broker.core.model import Credentials, PartyKey, Registration, Tenant, Token
+from broker.core.handshake import Posted, Put, Rules, Standing
+from broker.core.model import Credentials, Registration, RolePolicy, Tenant, Token
 from broker.core.peer import IssuedToken, Peer, PeerState
-from broker.errors import BrokerError
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,21 +23,28 @@ def overtaken(event: Posted | Put, seen: Peer, found: Peer) -> Posted | Put:
     return replace(event, arrived=min(event.arrived, found.answered_at))
 
 
-def announced(event: Posted | Put | Deleted) -> frozenset[PartyKey]:
-    if isinstance(event, Deleted) or isinstance(event.body, BrokerError):
-        return frozenset()
-    return event.body.keys
-
-
-def standing(tenant: Tenant, peer: Peer, token: IssuedToken, elsewhere: set[PartyKey]) -> Standing:
+def standing(tenant: Tenant, peer: Peer, token: IssuedToken) -> Standing:
+    """Without the parties that others hold: which to look for follows from this and the event."""
     return Standing(
         terms=peer.terms,
         presented=token.presented,
         registration=_registration(peer),
         answered_at=peer.answered_at,
         newest_version=peer.newest_version,
-        held_elsewhere=frozenset(elsewhere),
-        required=tenant.policy.required_modules,
+        rules=_rules(tenant, peer),
+    )
+
+
+def _rules(tenant: Tenant, peer: Peer) -> Rules:
+    policy = tenant.policy
+    return Rules(
+        ours=frozenset(party.key for party in tenant.parties),
+        required=policy.required_modules,
+        versions=frozenset(tenant.versions) & frozenset(peer.versions or tenant.versions),
+        may_downgrade=policy.may_downgrade or peer.may_downgrade,
+        approval=policy.role_policy is RolePolicy.MANUAL,
+        strict=policy.strict,
+        quirks=peer.quirks,
     )
 
 
@@ -46,5 +52,5 @@ def _registration(peer: Peer) -> Registration | None:
     """What the core compares a new exchange with; the held token is not needed for that."""
     if peer.state is not PeerState.REGISTERED or peer.version is None or peer.versions_url is None:
         return None
-    theirs = Credentials(Token("-"), peer.versions_url, peer.parties, peer.hub)
+    theirs = Credentials(Token("-"), peer.versions_url, peer.parties)
     return Registration(peer.version, theirs, peer.endpoints)

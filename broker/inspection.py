@@ -9,6 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from broker.config import Settings
 from broker.core.paths import DEFAULT_TENANT
 from broker.ocpi import DIALECTS
+from broker.ocpi.shortcomings import shortcomings
 from broker.placeholder import PLACEHOLDER
 from broker.readmodel import ReadModel
 from broker.store import audit, schema
@@ -64,6 +65,7 @@ class Inspector:
                 _audit(broken),
                 self._peers(),
                 self._default_tenant(),
+                *self._shortcomings(),
                 self._sqlite(),
             ),
             start_time=self._started,
@@ -81,6 +83,13 @@ class Inspector:
             finding = 'it still has its placeholder party; run: ocpi-broker tenant update default --party "…"'
             return Check("tenant default", ok=False, finding=finding)
         return Check("tenant default", ok=True, finding="it has parties of its own")
+
+    def _shortcomings(self) -> list[Check]:
+        return [
+            Check(f"tenant {tenant.id}", ok=False, finding=what)
+            for tenant in self._model.tenants()
+            for what in shortcomings(tenant)
+        ]
 
     def _sqlite(self) -> Check:
         if self._store.dialect != "sqlite":

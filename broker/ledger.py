@@ -9,7 +9,8 @@ import structlog
 
 from broker.authenticator import Identity
 from broker.core.exchange import Exchange, Outcome, Step
-from broker.core.peer import Purpose
+from broker.core.model import PartyKey
+from broker.core.peer import Peer, Purpose
 from broker.errors import BrokerError, ExchangeInProgressError, StoreUnavailableError
 from broker.store import exchanges, transitions
 from broker.store.transactions import Store, Transaction
@@ -79,9 +80,19 @@ class Ledger:
 
         def write(tx: Transaction) -> None:
             refused = replace(exchange, outcome=Outcome.REFUSED, reason=error.reason, message=str(error))
-            exchanges.begin(tx, replace(refused, ended_at=tx.now))
+            exchanges.begin(tx, replace(refused, quirk=error.quirk, ended_at=tx.now))
 
         await self._store.jot(write)
+
+    async def put_before_operator(self, peer: Peer, asked: frozenset[PartyKey]) -> None:
+        """Remember what the peer asked for in vain, until an operator approves it or it asks for something else."""
+
+        def write(tx: Transaction) -> None:
+            if transitions.request_parties(tx, peer, asked):
+                tx.audit("peer.approval_requested", peer.tenant, peer.name, parties=sorted(map(str, asked)))
+
+        if tuple(sorted(asked, key=str)) != peer.requested:
+            await self._store.change(peer.name, write)
 
     async def fail(self, exchange: Exchange, identity: Identity, error: BrokerError, steps: Sequence[Step]) -> None:
         """Release the lease and record why; what stood before stands. With the database away it ends by itself."""
@@ -89,7 +100,17 @@ class Ledger:
 
         def give_up(tx: Transaction) -> int:
             transitions.release_lease(tx, exchange.peer_uid, exchange.uid)
-            exchanges.end(tx, exchange.uid, steps, outcome=Outcome.REFUSED, reason=error.reason, message=str(error))
+            exchanges.end(
+                tx,
+                replace(
+                    exchange,
+                    steps=tuple(steps),
+                    outcome=Outcome.REFUSED,
+                    reason=error.reason,
+                    message=str(error),
+                    quirk=error.quirk,
+                ),
+            )
             return transitions.count_failure(tx, identity.token.lookup_id) if counts else 0
 
         try:

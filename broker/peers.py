@@ -7,9 +7,9 @@ goes wrong is said in sentences of ours; nothing that a peer wrote is repeated u
 import asyncio
 import re
 import ssl
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Generic, TypeVar
 from urllib.parse import urljoin
@@ -20,7 +20,9 @@ import structlog
 
 from broker.addresses import PinnedTransport, Resolve, is_tls_failure, lookup
 from broker.core.model import Endpoint, HeaderForm, InterfaceRole, Token, Version, origin
+from broker.core.quirks import NO_QUIRKS, Quirks
 from broker.errors import PeerUnusableError, PeerVersionUnsupportedError
+from broker.ocpi import shapes
 from broker.ocpi.authorization import write_authorization
 from broker.ocpi.dialect import Dialect
 from broker.ocpi.envelope import read_envelope
@@ -31,6 +33,8 @@ T = TypeVar("T")
 
 _OTHER_FORM = {HeaderForm.RAW: HeaderForm.BASE64, HeaderForm.BASE64: HeaderForm.RAW}
 _HARMLESS = re.compile(r"[A-Za-z0-9._:/-]{1,100}")
+
+_MAX_PAGES = 10
 
 # OCPI has a dozen modules. Each entry costs a check that takes time.
 _MAX_ENDPOINTS = 1000
@@ -52,11 +56,26 @@ BUDGETS = Budgets()
 
 
 @dataclass(frozen=True, slots=True)
+class Tolerances:
+    """What is let pass with one peer: its quirks, and whether its tenant is strict (A24, A25)."""
+
+    quirks: Quirks = NO_QUIRKS
+    strict: bool = False
+
+    def admit(self, quirk: str) -> bool:
+        return self.quirks.tolerates(quirk, strict=self.strict)
+
+
+USUAL = Tolerances()
+
+
+@dataclass(frozen=True, slots=True)
 class Answer(Generic[T]):
-    """What a peer answered, and the header form in which it took the token."""
+    """What a peer answered, the header form in which it took the token, and the quirks that were needed to read it."""
 
     value: T
     form: HeaderForm
+    quirks: tuple[str, ...] = ()
 
 
 class CallbackError(PeerUnusableError):
@@ -98,6 +117,14 @@ class _Call:
         return text if _HARMLESS.fullmatch(text) and not self.token.appears_in(text) else "(unreadable)"
 
 
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """The data of an answer, and the URL of more of it (PG-03)."""
+
+    data: object
+    following: str | None = None
+
+
 class HttpPeers:
     """Reads what a peer offers. Each method raises CallbackError, or the refusal that it names, and nothing else."""
 
@@ -116,20 +143,40 @@ class HttpPeers:
         self._request_id = request_id
 
     async def versions(
-        self, url: str, token: Token, form: HeaderForm, *, correlation_id: str
+        self, url: str, token: Token, form: HeaderForm, tolerances: Tolerances = USUAL, *, correlation_id: str
     ) -> Answer[tuple[tuple[Version, str], ...]]:
-        """The versions that a peer lists, with the URLs of their details (VL-02 to VL-08)."""
+        """The versions that a peer lists, with the URLs of their details (VL-02 to VL-08).
+
+        The list has no pages, but a peer that makes some is followed for a few of them (PG-03).
+        """
         call = _Call("versions list", url, self._budgets.versions, token, correlation_id)
         self._admit(call, "url", url)
-        answer = await self._ask(call, form)
+        answer = await self._ask(call, form, tolerances)
+        data, quirk = shapes.of_versions(answer.value.data, url)
+        used = _let_pass(call, quirk, tolerances)
         with _said_by_peer(call):
-            return Answer(read_versions(_as_list(call, answer.value)), answer.form)
+            listed = dict(read_versions(data))
+        async for page in self._further(call, answer, tolerances):
+            with _said_by_peer(call):
+                listed = dict(read_versions(page)) | listed
+        return Answer(tuple(listed.items()), answer.form, used)
+
+    async def _further(self, call: _Call, first: Answer["_Page"], tolerances: Tolerances) -> AsyncIterator[object]:
+        page = first.value
+        for _ in range(_MAX_PAGES - 1):
+            if page.following is None:
+                return
+            following = replace(call, url=page.following)
+            self._admit_beside(following, "Link", following.url, call.url)
+            page = (await self._ask(following, first.form, tolerances)).value
+            yield page.data
 
     async def details(
         self,
         url: str,
         token: Token,
         form: HeaderForm,
+        tolerances: Tolerances = USUAL,
         *,
         dialect: Dialect,
         versions_url: str,
@@ -138,17 +185,31 @@ class HttpPeers:
         """The endpoints of one version. Raises PeerVersionUnsupportedError if they are those of another (VD-12)."""
         call = _Call("version details", url, self._budgets.details, token, correlation_id)
         self._admit_beside(call, "url", url, versions_url)
-        answer = await self._ask(call, form)
-        with _said_by_peer(call):
-            version, endpoints = dialect.read_details(answer.value)
+        answer = await self._ask(call, form, tolerances)
+        try:
+            version, endpoints = dialect.read_details(answer.value.data)
+            used: tuple[str, ...] = ()
+        except ValueError:
+            data, quirk = shapes.of_details(answer.value.data)
+            used = _let_pass(call, quirk, tolerances)
+            with _said_by_peer(call):
+                version, endpoints = dialect.read_details(data)
         if version != dialect.version:
-            theirs = call.repeated(str(version))
-            raise PeerVersionUnsupportedError(f"{call.what}: they are of {theirs}, not of {dialect.version}")
+            used += self._require_version(call, version, dialect, tolerances)
         if len(endpoints) > _MAX_ENDPOINTS:
             raise call.failed(f"endpoints: must have at most {_MAX_ENDPOINTS} entries")
         for endpoint in endpoints:
             self._admit_beside(call, f"endpoint {call.repeated(endpoint.key)}", endpoint.url, versions_url)
-        return Answer(_one_credentials(endpoints), answer.form)
+        return Answer(_one_credentials(endpoints), answer.form, used)
+
+    def _require_version(
+        self, call: _Call, found: Version, dialect: Dialect, tolerances: Tolerances
+    ) -> tuple[str, ...]:
+        """VD-12: details of another version are not those that the list promised."""
+        if tolerances.admit("accept_version_mismatch"):
+            return ("accept_version_mismatch",)
+        what = f"{call.what}: they are of {call.repeated(str(found))}, not of {dialect.version}"
+        raise PeerVersionUnsupportedError(what).helped_by("accept_version_mismatch")
 
     async def aclose(self) -> None:
         await self._transport.aclose()
@@ -170,13 +231,19 @@ class HttpPeers:
                 f"{field} is on {call.repeated(origin(url)[1])}, a site other than that of the versions list"
             )
 
-    async def _ask(self, call: _Call, form: HeaderForm) -> Answer[object]:
-        """One GET; a second one with the other header form if the token was not recognised (F13, RS-12)."""
+    async def _ask(self, call: _Call, form: HeaderForm, tolerances: Tolerances) -> Answer["_Page"]:
+        """One GET; a second one with the other header form if the token was not recognised (F13, RS-12).
+
+        A form that an operator has set is the only one.
+        """
+        fixed = tolerances.quirks.auth_form_out
         try:
-            return Answer(await self._get(call, form), form)
+            return Answer(await self._get(call, fixed or form), fixed or form)
         except CallbackError as error:
             if not error.unauthorized:
                 raise
+            if fixed is not None:
+                raise error.helped_by("auth_form_out") from None
             refusal = error
         other = _OTHER_FORM[form]
         try:
@@ -185,16 +252,17 @@ class HttpPeers:
             # Platforms that cannot decode the other form say 400 or 404 instead of 401: it is still about the token.
             raise (refusal if error.is_client_error else error) from None
 
-    async def _get(self, call: _Call, form: HeaderForm) -> object:
+    async def _get(self, call: _Call, form: HeaderForm) -> "_Page":
         try:
             async with asyncio.timeout(self._budgets.whole):
-                body = await self._body(call, form)
+                body, following = await self._body(call, form)
         except (OSError, httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError) as error:
             raise self._explained(call, error) from None
         with _said_by_peer(call):
-            return read_envelope(body)
+            return _Page(read_envelope(body), following)
 
-    async def _body(self, call: _Call, form: HeaderForm) -> bytes:
+    async def _body(self, call: _Call, form: HeaderForm) -> tuple[bytes, str | None]:
+        """The body, and the URL of the page that follows it."""
         async with aclosing(await self._transport.handle_async_request(self._request(call, form))) as response:
             _vet(call, response)
             body = bytearray()
@@ -202,7 +270,7 @@ class HttpPeers:
                 body += chunk
                 if len(body) > call.limit:
                     raise call.failed(f"the answer has more than {call.limit} bytes")
-            return bytes(body)
+            return bytes(body), _following(call, response)
 
     def _request(self, call: _Call, form: HeaderForm) -> httpx.Request:
         """Without routing headers (RH-01), and with the path byte for byte as the peer wrote it (TR-14)."""
@@ -259,12 +327,21 @@ def _target(url: str) -> bytes:
     return (path if path.startswith("/") else f"/{path}").encode("ascii")
 
 
-def _as_list(call: _Call, data: object) -> object:
-    """Some platforms give the URL of their version details for that of their versions list (A24)."""
-    if isinstance(data, dict) and "version" in data and "endpoints" in data:
-        _log.warning("quirk", quirk="url_is_version_details", host=call.host)
-        return [{"version": data["version"], "url": call.url}]
-    return data
+def _following(call: _Call, response: httpx.Response) -> str | None:
+    try:
+        url = response.links.get("next", {}).get("url")
+        return urljoin(call.url, url) if url else None
+    except ValueError:
+        return None
+
+
+def _let_pass(call: _Call, quirk: str | None, tolerances: Tolerances) -> tuple[str, ...]:
+    """The quirk that was needed, if it is admitted. Raises CallbackError naming it if it is not."""
+    if quirk is None:
+        return ()
+    if tolerances.admit(quirk):
+        return (quirk,)
+    raise call.failed("the answer has a shape that this version does not have").helped_by(quirk)
 
 
 def _one_credentials(endpoints: Sequence[Endpoint]) -> tuple[Endpoint, ...]:

@@ -55,6 +55,9 @@ class ReadModel:
     def tenant(self, tenant: str) -> Tenant | None:
         return self._memory.tenants.get(tenant)
 
+    def tenants(self) -> list[Tenant]:
+        return list(self._memory.tenants.values())
+
     def policy(self, tenant: str) -> Policy:
         found = self._memory.tenants.get(tenant)
         return found.policy if found else Policy()

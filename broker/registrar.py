@@ -16,6 +16,7 @@ from broker.clock import Clock
 from broker.core import handshake
 from broker.core.exchange import Exchange, ExchangeKind, Outcome, Step
 from broker.core.handshake import (
+    MISSING_IDS,
     Deleted,
     Dissolve,
     Establish,
@@ -26,23 +27,23 @@ from broker.core.handshake import (
     Refuse,
     Standing,
 )
-from broker.core.model import Credentials, Registration, Tenant, Token, Version, hub_ids
-from broker.core.paths import versions_url
-from broker.core.peer import Purpose, reject, succeed
+from broker.core.model import Announcement, Credentials, HeaderForm, PartyKey, Registration, Tenant, Token, Version
+from broker.core.paths import Urls
+from broker.core.peer import IssuedToken, Peer, Purpose, reject, succeed
 from broker.errors import (
     BrokerError,
     CredentialsInvalidError,
     ExchangeInProgressError,
     InternalError,
-    NotExpressibleError,
     PartyNotAllowedError,
+    PartyNotApprovedError,
     TokenRejectedError,
 )
-from broker.footing import Footing, announced, overtaken, standing
+from broker.footing import Footing, overtaken, standing
 from broker.ledger import LEASE_MICROSECONDS, Ledger
 from broker.limits import ExchangeSlots
 from broker.ocpi import DIALECTS
-from broker.peers import HttpPeers
+from broker.peers import HttpPeers, Tolerances
 from broker.readmodel import HELD_TOKEN, ReadModel
 from broker.store import exchanges, peers, transitions
 from broker.store.transactions import Store, Transaction
@@ -52,7 +53,9 @@ from broker.urls import UrlPolicy
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A POST, PUT or DELETE by an authenticated peer. arrived is in microseconds since 1970."""
+    """A POST, PUT or DELETE by an authenticated peer. arrived is in microseconds since 1970. without_ids is true if
+    the version has message ids and the request had not both (ID-07).
+    """
 
     tenant: Tenant
     identity: Identity
@@ -60,6 +63,11 @@ class Request:
     arrived: int
     request_id: str
     correlation_id: str
+    without_ids: bool = False
+
+    @property
+    def peer(self) -> Peer:
+        return self.identity.peer
 
 
 class Registrar:
@@ -88,12 +96,12 @@ class Registrar:
         self._slots = slots or ExchangeSlots()
         self._running: set[asyncio.Task[Credentials]] = set()
 
-    async def register(self, request: Request, body: Credentials | BrokerError) -> Credentials:
+    async def register(self, request: Request, body: Announcement | BrokerError) -> Credentials:
         """POST: our credentials with the token issued to the peer. Raises the refusal otherwise."""
         event = Posted(request.version, self._vetted(body, request), request.arrived)
         return await self._exchange(request, ExchangeKind.POST, event)
 
-    async def update(self, request: Request, body: Credentials | BrokerError) -> Credentials:
+    async def update(self, request: Request, body: Announcement | BrokerError) -> Credentials:
         """PUT: our credentials with a new token (UR-05). Raises the refusal otherwise."""
         event = Put(request.version, self._vetted(body, request), request.arrived)
         return await self._exchange(request, ExchangeKind.PUT, event)
@@ -128,33 +136,40 @@ class Registrar:
         """Wait for the exchanges that are running; their callback budget bounds how long."""
         await asyncio.gather(*self._running, return_exceptions=True)
 
-    def own_credentials(self, tenant: Tenant, token: Token) -> Credentials:
-        """What we say of ourselves, with the token for the reader to use (CO-34)."""
-        public_url = tenant.public_url or self._public_url
-        return Credentials(
-            token=token,
-            url=versions_url(public_url, tenant.id),
-            parties=tenant.parties,
-            hub=next(hub_ids(tenant.parties), None),
-        )
+    def urls(self, tenant: Tenant, peer: Peer) -> Urls:
+        """The tenant's URLs as this peer is given them."""
+        return Urls(tenant.public_url or self._public_url, tenant.id, slash=bool(peer.quirks.trailing_slash))
 
-    def _vetted(self, body: Credentials | BrokerError, request: Request) -> Credentials | BrokerError:
+    def own_credentials(self, tenant: Tenant, peer: Peer, token: Token) -> Credentials:
+        """What we say of ourselves to this peer, with the token for it to use (CO-34)."""
+        return Credentials(token, self.urls(tenant, peer).versions, tenant.parties)
+
+    def _vetted(self, body: Announcement | BrokerError, request: Request) -> Announcement | BrokerError:
         """What needs more than the object to judge: the URL policy (F9), and a token that is none of ours (CO-41)."""
         if isinstance(body, BrokerError):
             return body
         try:
+            self._vet(body, request)
+            ours = self.own_credentials(request.tenant, request.peer, body.token)
+            DIALECTS[str(request.version)].write_credentials(ours, request.peer.style)
+        except BrokerError as err:
+            return err
+        if request.without_ids and not request.peer.quirks.missing_ids:
+            return replace(body, warnings=(*body.warnings, MISSING_IDS))
+        return body
+
+    def _vet(self, body: Announcement, request: Request) -> None:
+        """Raises CredentialsInvalidError naming the field."""
+        if self._issued_by_us(body.token):
+            raise CredentialsInvalidError("token: must be generated by you; this one was issued to you or others")
+        if body.url is None:
+            return
+        try:
             self._urls.check(body.url)
         except ValueError as err:
-            return CredentialsInvalidError(f"url: {err}")
+            raise CredentialsInvalidError(f"url: {err}") from None
         if any(token.appears_in(body.url) for token in (body.token, request.identity.text)):
-            return CredentialsInvalidError("url: must not contain a token")
-        if self._issued_by_us(body.token):
-            return CredentialsInvalidError("token: must be generated by you; this one was issued to you or others")
-        try:
-            DIALECTS[str(request.version)].write_credentials(self.own_credentials(request.tenant, body.token))
-        except NotExpressibleError as err:
-            return err
-        return body
+            raise CredentialsInvalidError("url: must not contain a token")
 
     def _issued_by_us(self, token: Token) -> bool:
         lookup_id = tokens.lookup_id(SecretKind.ISSUED_TOKEN, token.reveal())
@@ -162,10 +177,12 @@ class Registrar:
 
     async def _exchange(self, request: Request, kind: ExchangeKind, event: Posted | Put) -> Credentials:
         """Refuse what can be refused at once; else take the lease and begin again from what stands then (F5)."""
-        record = self._record(request, kind)
+        record = replace(self._record(request, kind), warnings=_warnings(event))
         refusal = self._refusal(request, event)
         if refusal is not None:
             await self._ledger.refuse(record, refusal)
+            if isinstance(refusal, PartyNotApprovedError):
+                await self._ledger.put_before_operator(request.peer, self._uncovered(request, event))
             raise refusal
         # From here on the exchange runs to its own end: a caller that goes away must not tear it apart (F2 to F4).
         task = asyncio.create_task(self._leased(request, record, event))
@@ -189,10 +206,11 @@ class Registrar:
         try:
             with self._slots.slot(request.tenant.id):
                 footing = await self._footing(request, event)
-                event = overtaken(event, request.identity.peer, footing.peer)
+                event = overtaken(event, request.peer, footing.peer)
                 callbacks = self._callbacks(request, footing, event, deadline, steps)
                 registration = await _converse(callbacks, footing.standing, event)
-                return await self._commit(request, record, footing, callbacks, registration)
+                record = replace(record, warnings=(*record.warnings, *callbacks.warnings), steps=tuple(steps))
+                return await self._commit(request, record, footing, callbacks.form, registration)
         except BrokerError as err:
             await self._ledger.fail(record, request.identity, err, steps)
             raise
@@ -202,26 +220,39 @@ class Registrar:
 
     def _refusal(self, request: Request, event: Posted | Put | Deleted) -> BrokerError | None:
         """What can be refused from memory; whatever passes is judged again under the lease."""
-        peer, token = request.identity.peer, request.identity.token
+        peer = request.peer
+        before = standing(request.tenant, peer, request.identity.token)
         elsewhere = {
             key
-            for key in announced(event)
+            for key in handshake.announced(before, event)
             for role, holder in self._model.holders(peer.tenant, key.country_code, key.party_id).items()
             if role == key.role.value and holder.uid != peer.uid
         }
-        _, effect = handshake.step(standing(request.tenant, peer, token, elsewhere), event)
+        _, effect = handshake.step(replace(before, held_elsewhere=frozenset(elsewhere)), event)
         return effect.error if isinstance(effect, Refuse) else None
+
+    def _uncovered(self, request: Request, event: Posted | Put) -> frozenset[PartyKey]:
+        before = standing(request.tenant, request.peer, request.identity.token)
+        return frozenset(key for key in handshake.announced(before, event) if not request.peer.terms.covers(key))
 
     async def _footing(self, request: Request, event: Posted | Put | Deleted) -> Footing:
         """Read the peer from the database and judge its token again. Raises TokenRejectedError."""
-        uid, keys = request.identity.peer.uid, announced(event)
-        peer, holders = await self._store.read(lambda session: peers.find_with_holders(session, uid, keys))
-        lookup_id = request.identity.token.lookup_id
-        token = next((token for token in peer.issued if token.lookup_id == lookup_id), None) if peer else None
+        uid, lookup_id = request.peer.uid, request.identity.token.lookup_id
+
+        def shown(peer: Peer) -> IssuedToken | None:
+            return next((token for token in peer.issued if token.lookup_id == lookup_id), None)
+
+        def announced(peer: Peer) -> frozenset[PartyKey]:
+            token = shown(peer)
+            return handshake.announced(standing(request.tenant, peer, token), event) if token else frozenset()
+
+        peer, holders = await self._store.read(lambda session: peers.find_with_holders(session, uid, announced))
+        token = shown(peer) if peer else None
         if peer is None or token is None or reject(peer, token, self._clock()):
             raise TokenRejectedError
-        elsewhere = {key for key, holder in holders.items() if holder != uid}
-        return Footing(peer, token, standing(request.tenant, peer, token, elsewhere))
+        elsewhere = frozenset(key for key, holder in holders.items() if holder != uid)
+        before = replace(standing(request.tenant, peer, token), held_elsewhere=elsewhere)
+        return Footing(peer, token, before)
 
     def _callbacks(
         self, request: Request, footing: Footing, event: Posted | Put, deadline: float, steps: list[Step]
@@ -233,7 +264,7 @@ class Registrar:
             clock=self._clock,
             correlation_id=request.correlation_id,
             form=request.identity.form,
-            versions_url=event.body.url if isinstance(event.body, Credentials) else "",
+            tolerances=Tolerances(footing.peer.quirks, strict=request.tenant.policy.strict),
             fallback=self._model.held_token(footing.peer) if held else None,
             deadline=deadline,
             steps=steps,
@@ -244,7 +275,7 @@ class Registrar:
         request: Request,
         record: Exchange,
         footing: Footing,
-        callbacks: Callbacks,
+        form_out: HeaderForm,
         registration: Registration,
     ) -> Credentials:
         """Everything in one transaction; then, and only then, there is an answer."""
@@ -254,7 +285,8 @@ class Registrar:
         window = policy.post_retry_window if footing.token.purpose is Purpose.INVITATION else policy.put_retry_window
         result = transitions.Established(
             registration=registration,
-            header_form=callbacks.form,
+            form_in=request.identity.form,
+            form_out=form_out,
             held=self._model.data_key(peer.tenant).seal(
                 registration.theirs.token.reveal().encode(), HELD_TOKEN, peer.uid
             ),
@@ -271,7 +303,7 @@ class Registrar:
             lost = transitions.claim_parties(tx, peer, registration.theirs.parties)
             if lost is not None:
                 raise PartyNotAllowedError(f"roles: {lost} belongs to another connection")
-            exchanges.end(tx, record.uid, callbacks.steps, outcome=Outcome.SUCCEEDED)
+            exchanges.end(tx, replace(record, outcome=Outcome.SUCCEEDED))
             tx.audit(
                 "peer.registered" if record.kind is ExchangeKind.POST else "peer.updated",
                 peer.tenant,
@@ -285,12 +317,12 @@ class Registrar:
             )
 
         await self._store.change(peer.name, commit)
-        return self.own_credentials(request.tenant, fresh)
+        return self.own_credentials(request.tenant, peer, fresh)
 
     def _record(self, request: Request, kind: ExchangeKind) -> Exchange:
         return Exchange(
             uid=str(uuid4()),
-            peer_uid=request.identity.peer.uid,
+            peer_uid=request.peer.uid,
             kind=kind,
             version=str(request.version),
             correlation_id=request.correlation_id,
@@ -298,6 +330,10 @@ class Registrar:
             started_at=request.arrived,
             deadline_at=request.arrived + LEASE_MICROSECONDS,
         )
+
+
+def _warnings(event: Posted | Put) -> tuple[str, ...]:
+    return event.body.warnings if isinstance(event.body, Announcement) else ()
 
 
 async def _converse(callbacks: Callbacks, standing: Standing, event: handshake.Event) -> Registration:

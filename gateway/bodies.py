@@ -8,7 +8,7 @@ import asyncio
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
-from broker.core.model import Credentials
+from broker.core.model import Announcement
 from broker.ocpi.dialect import Dialect, Malformed
 from broker.ocpi.envelope import NotJsonError, loads
 from ocpi_broker.v1.ocpi_service_pb2 import UnreadableBody
@@ -36,7 +36,7 @@ async def read_body(scope: Scope, receive: Receive, limit: int, seconds: float =
         raise _unreadable(Reason.REASON_BODY_NOT_JSON, "the body did not arrive in time") from None
 
 
-def read_credentials(dialect: Dialect, body: bytes) -> Credentials:
+def read_credentials(dialect: Dialect, body: bytes) -> Announcement:
     """Raises BodyError for what is not JSON (SC-01) or breaks a rule of the version (CO-39)."""
     try:
         parsed = loads(body)

@@ -2,11 +2,12 @@
 
 import asyncio
 
-from broker.contract.parties import credentials_from_pb, credentials_to_pb
-from broker.core.model import Credentials as Model
+from broker.contract.parties import announcement_to_pb, credentials_from_pb, style_from_pb
+from broker.core.model import Announcement
 from gateway.bodies import BodyError, read_body, read_credentials
 from gateway.resource import Asked, recognised
 from gateway.upstream import EXCHANGE_TIMEOUT, READ_TIMEOUT, Upstream
+from ocpi_broker.v1.ocpi_service_pb2 import Credentials as Message
 from ocpi_broker.v1.ocpi_service_pb2 import (
     GetCredentialsRequest,
     RegisterRequest,
@@ -26,25 +27,26 @@ class Credentials:
     async def get(self, asked: Asked) -> object:
         request = GetCredentialsRequest(call=asked.call, version=asked.version)
         reply = await self._broker.GetCredentials(request, metadata=asked.metadata, timeout=READ_TIMEOUT)
-        return asked.dialect.write_credentials(credentials_from_pb(reply.credentials))
+        return _written(asked, reply.credentials)
 
     async def register(self, asked: Asked) -> object:
         request = RegisterRequest(call=asked.call, version=asked.version)
         await self._put_body(asked, request)
         reply = await self._broker.Register(request, metadata=asked.metadata, timeout=EXCHANGE_TIMEOUT)
-        return asked.dialect.write_credentials(credentials_from_pb(reply.credentials))
+        return _written(asked, reply.credentials)
 
     async def update(self, asked: Asked) -> object:
         request = UpdateRequest(call=asked.call, version=asked.version)
         await self._put_body(asked, request)
         reply = await self._broker.Update(request, metadata=asked.metadata, timeout=EXCHANGE_TIMEOUT)
-        return asked.dialect.write_credentials(credentials_from_pb(reply.credentials))
+        return _written(asked, reply.credentials)
 
-    async def unregister(self, asked: Asked) -> None:
+    async def unregister(self, asked: Asked) -> object:
         request = UnregisterRequest(call=asked.call, version=asked.version)
         await self._broker.Unregister(request, metadata=asked.metadata, timeout=READ_TIMEOUT)
+        return asked.dialect.unregistered
 
-    async def _read(self, asked: Asked, body: bytes) -> Model:
+    async def _read(self, asked: Asked, body: bytes) -> Announcement:
         """A large body takes long to read: not before its sender is known, and not in the event loop."""
         if len(body) <= SMALL:
             return read_credentials(asked.dialect, body)
@@ -59,4 +61,8 @@ class Credentials:
         except BodyError as error:
             request.unreadable.CopyFrom(error.unreadable)
         else:
-            request.credentials.CopyFrom(credentials_to_pb(announced))
+            request.announcement.CopyFrom(announcement_to_pb(announced))
+
+
+def _written(asked: Asked, ours: Message) -> object:
+    return asked.dialect.write_credentials(credentials_from_pb(ours), style_from_pb(ours.style))

@@ -16,8 +16,11 @@ _HARMLESS = re.compile(rb"[!-~](?:[ -~]{0,126}[!-~])?")
 
 @dataclass(frozen=True, slots=True)
 class MessageIds:
+    """sent is false if at least one of them is ours because the request had none."""
+
     request_id: str
     correlation_id: str
+    sent: bool = True
 
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:
@@ -34,4 +37,5 @@ def read_message_ids(headers: Headers, new_id: Callable[[], UUID]) -> MessageIds
     return MessageIds(
         request_id.decode("ascii") if request_id else str(new_id()),
         correlation_id.decode("ascii") if correlation_id else str(new_id()),
+        sent=request_id is not None and correlation_id is not None,
     )

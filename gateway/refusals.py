@@ -15,6 +15,7 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
+from broker.errors import NotExpressibleError
 from broker.ocpi.envelope import StatusCode, failure
 from gateway.answers import Answer, broken
 
@@ -75,6 +76,7 @@ REFUSALS: Mapping[str, Refusal] = MappingProxyType(
         "BODY_TOO_LARGE": Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, StatusCode.CLIENT_ERROR),
         "CREDENTIALS_INVALID": _INVALID,
         "PARTY_NOT_ALLOWED": _INVALID,
+        "PARTY_NOT_APPROVED": _INVALID,
         "EXCHANGE_IN_PROGRESS": _TRY_AGAIN,
         "PEER_UNUSABLE": Refusal(HTTPStatus.OK, StatusCode.PEER_UNUSABLE),
         "PEER_VERSION_UNSUPPORTED": Refusal(HTTPStatus.OK, StatusCode.UNSUPPORTED_VERSION),
@@ -106,6 +108,11 @@ def refused(error: grpc.aio.AioRpcError, now: datetime) -> Answer:
         return _answer(REFUSALS[reason], error.details() or "", reason, now)
     refusal = _WITHOUT_REASON.get(error.code())
     return broken(now) if refusal is None else _answer(refusal, "", error.code().name, now)
+
+
+def not_expressible(error: NotExpressibleError, now: datetime) -> Answer:
+    """The version asked for cannot say what the broker has answered."""
+    return _answer(REFUSALS[error.reason], str(error), error.reason, now)
 
 
 def token_rejected(now: datetime) -> Answer:

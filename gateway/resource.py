@@ -12,6 +12,7 @@ from grpc.aio import AioRpcError
 from starlette.types import Receive, Scope, Send
 
 from broker.core.model import Version
+from broker.errors import NotExpressibleError
 from broker.ocpi import DIALECTS
 from broker.ocpi.dialect import Dialect
 from broker.ocpi.envelope import success
@@ -44,7 +45,8 @@ class Asked:
 
 
 Handler = Callable[[Asked], Awaitable[object]]
-"""Asks the broker. Returns the data of the envelope, None for none; raises AioRpcError if it is refused."""
+"""Asks the broker. Returns the data of the envelope, ABSENT for none. Raises AioRpcError if it is refused, or
+NotExpressibleError."""
 
 
 class Resource:
@@ -68,11 +70,13 @@ class Resource:
         if version and version not in DIALECTS:
             return answers.version_not_spoken(self._clock())
         metadata = self._upstream.metadata(visit.current(scope).ids)
-        asked = Asked(read_call(scope, tenant), version, metadata, scope, receive)
+        asked = Asked(read_call(scope, tenant, version), version, metadata, scope, receive)
         try:
             return await self._ask(asked)
         except AioRpcError as error:
             return refusals.refused(error, self._clock())
+        except NotExpressibleError as error:
+            return refusals.not_expressible(error, self._clock())
 
     async def _ask(self, asked: Asked) -> Answer:
         handler = self._handlers.get(asked.scope["method"])
@@ -107,8 +111,9 @@ def is_version(text: str) -> bool:
     return True
 
 
-def read_call(scope: Scope, tenant: str) -> OcpiCall:
+def read_call(scope: Scope, tenant: str, version: str) -> OcpiCall:
     """All Authorization headers, undecoded: what they are worth is the broker's to say (AU-12)."""
     values = [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"]
     client = scope.get("client")
-    return OcpiCall(tenant=tenant, authorization=values, source=client[0] if client else "")
+    without_ids = bool(version) and DIALECTS[version].has_message_ids and not visit.current(scope).ids.sent
+    return OcpiCall(tenant=tenant, authorization=values, source=client[0] if client else "", without_ids=without_ids)

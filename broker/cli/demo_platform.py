@@ -21,6 +21,7 @@ from broker.core import model
 from broker.core.model import Endpoint, HeaderForm, InterfaceRole, Token
 from broker.ocpi import envelope, v2_2_1, versions
 from broker.ocpi.authorization import candidates, write_authorization
+from broker.ocpi.dialect import PLAIN
 from gateway.server import bind, serving
 
 NAME = "Kabelwerk"
@@ -63,9 +64,9 @@ class DemoPlatform:
         url = next(endpoint.url for endpoint in endpoints if endpoint.module == "credentials")
         own = self._credentials()
         self._tell(f"   In the body of the next: token {masked(self.token)}, url {own.url}, role {PARTY.key}")
-        answer = await self._call("POST", url, invitation, _DIALECT.write_credentials(own))
+        answer = await self._call("POST", url, invitation, _DIALECT.write_credentials(own, PLAIN))
         theirs = _DIALECT.read_credentials(answer)
-        parties = ", ".join(f"{party.key} ({party.details.name})" for party in theirs.parties)
+        parties = ", ".join(f"{party.country_code}/{party.party_id} ({party.details.name})" for party in theirs.parties)
         self._tell(f"       answer: token {masked(theirs.token)}, url {theirs.url}, role {parties}")
         return theirs.token
 
@@ -99,7 +100,7 @@ class DemoPlatform:
         return self._answer(request, _DIALECT.write_details(_DIALECT.version, endpoints))
 
     async def _answer_credentials(self, request: Request) -> Response:
-        return self._answer(request, _DIALECT.write_credentials(self._credentials()))
+        return self._answer(request, _DIALECT.write_credentials(self._credentials(), PLAIN))
 
     def _credentials(self) -> model.Credentials:
         return model.Credentials(self.token, f"{self.root}/ocpi/versions", (PARTY,))

@@ -27,6 +27,7 @@ def tenant(message: resources.Tenant) -> Document:
         "endpoints": [{"version": listed.version, **_endpoint(listed.endpoint)} for listed in message.endpoints],
         "policy": _policy(message.policy),
         "versions_url": message.versions_url or None,
+        "warnings": list(message.warnings),
         "etag": message.etag,
         "create_time": _time(message, "create_time"),
         "update_time": _time(message, "update_time"),
@@ -46,10 +47,16 @@ def peer(message: resources.Peer) -> Document:
         "business_names": _business_names(message.parties),
         "endpoints": [_endpoint(endpoint) for endpoint in message.endpoints],
         "terms": {
-            "parties": _parties(message.terms.parties),
+            "parties": [*_parties(message.terms.parties), *message.terms.patterns],
             "any_party": message.terms.any_party,
             "versions_url": message.terms.versions_url or None,
         },
+        "requested_parties": _parties(message.requested_parties),
+        "quirks": dict(sorted(message.quirks.items())),
+        "auth_form_in": _form(message.auth_form_in),
+        "auth_form_out": _form(message.auth_form_out),
+        "offered_versions": list(message.versions) or None,
+        "may_downgrade": message.may_downgrade,
         "warnings": list(message.warnings),
         "invitation_expire_time": _time(message, "invitation_expire_time"),
         "register_time": _time(message, "register_time"),
@@ -79,6 +86,8 @@ def exchange(message: resources.Exchange) -> Document:
         "outcome": word(resources.ExchangeOutcome, message.outcome, "EXCHANGE_OUTCOME_"),
         "reason": word(Reason, message.reason, "REASON_"),
         "message": message.message or None,
+        "quirk": message.quirk or None,
+        "warnings": list(message.warnings),
         "correlation_id": message.correlation_id or None,
         "request_id": message.request_id or None,
         "start_time": _time(message, "start_time"),
@@ -173,7 +182,15 @@ def _policy(message: resources.TenantPolicy) -> Document:
         "post_retry_window": notation.period_text(message.post_retry_window),
         "put_retry_window": notation.period_text(message.put_retry_window),
         "required_modules": [notation.requirement_text(module) for module in message.required_modules],
+        "role_policy": (word(resources.RolePolicy, message.role_policy, "ROLE_POLICY_") or "PATTERN").lower(),
+        "downgrade": "allowed" if message.may_downgrade else "locked",
+        "strict": message.strict,
     }
+
+
+def _form(value: int) -> str | None:
+    name = word(resources.HeaderForm, value, "HEADER_FORM_")
+    return name.lower() if name else None
 
 
 def _time(message: Message, name: str) -> str | None:

@@ -4,17 +4,19 @@ Every reader takes the text of one argument; its ValueError shows the form that 
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from google.protobuf.duration_pb2 import Duration
 
 from broker.cli.names import word
 from broker.core import model
 from broker.core.caller import CallerRole
+from broker.core.quirks import Quirks
 from ocpi_broker.v1.resources_pb2 import (
     BusinessDetails,
     Endpoint,
     InterfaceRole,
+    InvitationTerms,
     Party,
     RequiredModule,
     Role,
@@ -27,6 +29,26 @@ _SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _PARTY = re.compile(r"([A-Za-z]{2})/([A-Za-z0-9]{3})(?:/([A-Za-z]+))?")
 _ENDPOINT = re.compile(r"([^/=]+)/([^/=]+)(?:/([A-Za-z]+))?=(.+)")
 _REQUIREMENT = re.compile(r"(?:([A-Za-z]+):)?([^/:]+)(?:/([A-Za-z]+))?")
+
+
+def quirk(text: str) -> tuple[str, str]:
+    """NAME=VALUE, or NAME alone for what can only be on or off."""
+    name, equals, value = text.partition("=")
+    settings = {name: value if equals else "true"}
+    Quirks.read(settings)
+    return name, settings[name]
+
+
+def role_policy(text: str) -> str:
+    """exact, pattern or manual, as the contract names it."""
+    return _prefixed("ROLE_POLICY_", text, model.RolePolicy.__members__)
+
+
+def may_downgrade(text: str) -> bool:
+    """Locked or allowed."""
+    if text not in ("locked", "allowed"):
+        raise ValueError("must be locked or allowed")
+    return text == "allowed"
 
 
 def period(text: str) -> Duration:
@@ -57,6 +79,18 @@ def party(text: str) -> Party:
     if not key.role:
         raise ValueError(f"must end in a role, for example {text}/CPO")
     return Party(country_code=key.country_code, party_id=key.party_id, role=key.role)
+
+
+def expected_party(text: str) -> Party | str:
+    """A party that may register, DE/KWL/CPO, or a pattern of parties, DE/*/CPO."""
+    return str(model.PartyPattern.parse(text)) if model.ANY in text else party(text)
+
+
+def terms(expected: Sequence[Party | str], *, any_party: bool, versions_url: str | None) -> InvitationTerms:
+    """Who may register, from parties and patterns."""
+    parties = [one for one in expected if isinstance(one, Party)]
+    patterns = [one for one in expected if isinstance(one, str)]
+    return InvitationTerms(parties=parties, patterns=patterns, any_party=any_party, versions_url=versions_url or "")
 
 
 def named_party(text: str) -> Party:

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, TypeAlias, TypeVar
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 import typer
 from google.protobuf.duration_pb2 import Duration
@@ -54,6 +54,24 @@ Expiry: TypeAlias = Annotated[
         metavar="30m|12h|14d",
         parser=reader(notation.period),
         help="How long the token may wait to be used. Without it, as the tenant's policy says.",
+    ),
+]
+ExpectedParties: TypeAlias = Annotated[
+    list[Any] | None,
+    typer.Option(
+        "--party",
+        metavar="CC/PID/ROLE",
+        parser=reader(notation.expected_party),
+        help="A party that may register, for example DE/KWL/EMSP, or a pattern such as 'DE/*/CPO'. May be repeated.",
+    ),
+]
+AnyParty: TypeAlias = Annotated[
+    bool, typer.Option("--any-party", help="Let any party register that no other peer of the tenant holds.")
+]
+ExpectedUrl: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--versions-url", metavar="URL", help="The peer's version list, if known: no other host may register."
     ),
 ]
 DatabaseUrl: TypeAlias = Annotated[

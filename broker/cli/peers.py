@@ -4,10 +4,21 @@ from typing import Annotated
 
 import typer
 
-from broker.cli import documents, notation
+from broker.cli import documents, notation, peer_settings
 from broker.cli.connection import connected
 from broker.cli.names import peer_name, tenant_name
-from broker.cli.options import DEFAULT_TENANT, DataDir, Expiry, Json, OfTenant, PeerId, reader, request_id
+from broker.cli.options import (
+    DEFAULT_TENANT,
+    AnyParty,
+    DataDir,
+    ExpectedParties,
+    ExpectedUrl,
+    Expiry,
+    Json,
+    OfTenant,
+    PeerId,
+    request_id,
+)
 from broker.cli.output import Document, answer, answer_list, fields, note
 from ocpi_broker.v1.peer_service_pb2 import (
     BlockPeerRequest,
@@ -19,9 +30,11 @@ from ocpi_broker.v1.peer_service_pb2 import (
     UnblockPeerRequest,
     UnregisterPeerRequest,
 )
-from ocpi_broker.v1.resources_pb2 import InvitationTerms, Party, Peer
+from ocpi_broker.v1.resources_pb2 import Peer
 
 app = typer.Typer(no_args_is_help=True, help="The remote platforms that a tenant knows.")
+app.command()(peer_settings.update)
+app.command()(peer_settings.approve)
 
 
 @app.command()
@@ -30,25 +43,10 @@ def invite(
         str | None, typer.Argument(metavar="NAME", help="Id of the new peer. Without it, made from its first party.")
     ] = None,
     tenant: OfTenant = DEFAULT_TENANT,
-    party: Annotated[
-        list[Party] | None,
-        typer.Option(
-            "--party",
-            metavar="CC/PID/ROLE",
-            parser=reader(notation.party),
-            help="A party that may register with this invitation, for example DE/KWL/EMSP. May be repeated.",
-        ),
-    ] = None,
-    any_party: Annotated[
-        bool, typer.Option("--any-party", help="Let any party register that no other peer of the tenant holds.")
-    ] = False,
+    party: ExpectedParties = None,
+    any_party: AnyParty = False,
     expires: Expiry = None,
-    versions_url: Annotated[
-        str | None,
-        typer.Option(
-            "--versions-url", metavar="URL", help="The peer's version list, if known: no other host may register."
-        ),
-    ] = None,
+    versions_url: ExpectedUrl = None,
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
@@ -56,7 +54,7 @@ def invite(
     request = InvitePeerRequest(
         parent=tenant_name(tenant),
         peer_id=name or "",
-        terms=InvitationTerms(parties=party, any_party=any_party, versions_url=versions_url or ""),
+        terms=notation.terms(party or [], any_party=any_party, versions_url=versions_url),
         expiry=expires,
         request_id=request_id(),
     )

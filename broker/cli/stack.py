@@ -18,7 +18,7 @@ from broker.cli.connection import read_value
 from broker.cli.database import refused
 from broker.cli.failures import CommandError, in_words
 from broker.config import Settings, TlsFiles, embedded_database
-from broker.core.paths import DEFAULT_TENANT, versions_url
+from broker.core.paths import DEFAULT_TENANT, Urls
 from broker.errors import BrokerError
 from broker.keys import KeyFileError
 from broker.urls import UrlPolicy
@@ -102,7 +102,7 @@ async def embedded(settings: Settings, listener: socket.socket) -> AsyncIterator
     async with _broker(settings, migrate=True) as grpc:
         own = gateway_settings(address_of(listener), grpc, settings.gateway_key_file)
         async with gateway_server.running(own, listener) as http:
-            yield Stack(grpc, http, versions_url(settings.public_url, DEFAULT_TENANT))
+            yield Stack(grpc, http, Urls(settings.public_url, DEFAULT_TENANT).versions)
 
 
 @asynccontextmanager

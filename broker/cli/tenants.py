@@ -1,6 +1,5 @@
 """ocpi-broker tenant …: the OCPI platforms that this deployment operates."""
 
-from collections.abc import Iterable
 from typing import Annotated, Any, TypeAlias
 
 import typer
@@ -86,6 +85,31 @@ PutRetryWindow: TypeAlias = Annotated[
 ]
 
 
+Roles: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--role-policy",
+        metavar="exact|pattern|manual",
+        parser=reader(notation.role_policy),
+        help="Invitations must name each party, may name patterns, or what they do not cover waits for "
+        "`peer approve`; pattern unless set.",
+    ),
+]
+Downgrade: TypeAlias = Annotated[
+    Any,
+    typer.Option(
+        "--downgrade",
+        metavar="locked|allowed",
+        parser=reader(notation.may_downgrade),
+        help="Whether PUT may lead below the newest version that a peer has used; locked unless set.",
+    ),
+]
+Strict: TypeAlias = Annotated[
+    bool | None,
+    typer.Option("--strict/--no-strict", help="Refuse what is otherwise let pass with a warning; for certification."),
+]
+
+
 @app.command()
 def create(
     tenant: TenantId,
@@ -97,12 +121,25 @@ def create(
     invitation_expiry: InvitationExpiry = None,
     post_retry_window: PostRetryWindow = None,
     put_retry_window: PutRetryWindow = None,
+    role_policy: Roles = None,
+    downgrade: Downgrade = None,
+    strict: Strict = None,
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
     """Create a tenant with its parties and the OCPI versions that it offers."""
     wanted = Tenant(parties=party, versions=version, public_url=public_url or "", endpoints=endpoint)
-    _amend(wanted.policy, require, invitation_expiry, post_retry_window, put_retry_window)
+    wanted.policy.MergeFrom(
+        TenantPolicy(
+            required_modules=require,
+            invitation_expiry=invitation_expiry,
+            post_retry_window=post_retry_window,
+            put_retry_window=put_retry_window,
+            role_policy=role_policy,
+            may_downgrade=downgrade,
+            strict=bool(strict),
+        )
+    )
     with connected(data_dir) as broker:
         request = CreateTenantRequest(tenant_id=tenant, tenant=wanted, request_id=request_id())
         created = broker.ask(broker.tenants.CreateTenant, request).tenant
@@ -120,6 +157,9 @@ def update(
     invitation_expiry: InvitationExpiry = None,
     post_retry_window: PostRetryWindow = None,
     put_retry_window: PutRetryWindow = None,
+    role_policy: Roles = None,
+    downgrade: Downgrade = None,
+    strict: Strict = None,
     no_endpoints: Annotated[bool, typer.Option("--no-endpoints", help="List no module beside credentials.")] = False,
     no_requirements: Annotated[bool, typer.Option("--no-requirements", help="Require no module of peers.")] = False,
     data_dir: DataDir = None,
@@ -133,15 +173,25 @@ def update(
         "endpoints": [] if no_endpoints else endpoint,
     }
     changes = {field: value for field, value in given.items() if value is not None}
-    required = [] if no_requirements else require
+    rules: dict[str, Any] = {
+        "required_modules": [] if no_requirements else require,
+        "invitation_expiry": invitation_expiry,
+        "post_retry_window": post_retry_window,
+        "put_retry_window": put_retry_window,
+        "role_policy": role_policy,
+        "may_downgrade": downgrade,
+        "strict": strict,
+    }
+    amended = {field: value for field, value in rules.items() if value is not None}
     with connected(data_dir) as broker:
         now = broker.ask(broker.tenants.GetTenant, GetTenantRequest(name=tenant_name(tenant))).tenant
         wanted = Tenant(name=now.name, **changes)
-        # The policy is replaced as a whole: what is not given comes from what stands, if it still stands.
-        wanted.policy.CopyFrom(now.policy)
-        if _amend(wanted.policy, required, invitation_expiry, post_retry_window, put_retry_window):
-            changes["policy"] = wanted.policy
+        if amended:
+            # The policy is replaced as a whole: what is not given comes from what stands, if it still stands.
+            stands = {field.name: value for field, value in now.policy.ListFields()}
+            wanted.policy.CopyFrom(TenantPolicy(**(stands | amended)))
             wanted.etag = now.etag
+            changes["policy"] = wanted.policy
         if not changes:
             raise CommandError("nothing to change: give at least one option", 2)
         request = UpdateTenantRequest(tenant=wanted, update_mask=FieldMask(paths=changes), request_id=request_id())
@@ -173,25 +223,3 @@ def delete(tenant: TenantId, data_dir: DataDir = None, as_json: Json = False) ->
         request = DeleteTenantRequest(name=tenant_name(tenant), request_id=request_id())
         broker.ask(broker.tenants.DeleteTenant, request)
     answer({"tenant": tenant, "deleted": True}, as_json=as_json)
-
-
-def _amend(
-    policy: TenantPolicy,
-    required: Iterable[RequiredModule] | None,
-    invitation_expiry: Duration | None,
-    post_retry_window: Duration | None,
-    put_retry_window: Duration | None,
-) -> bool:
-    """Write into the policy what is given. Whether anything was."""
-    if required is not None:
-        del policy.required_modules[:]
-        policy.required_modules.extend(required)
-    periods = [
-        (policy.invitation_expiry, invitation_expiry),
-        (policy.post_retry_window, post_retry_window),
-        (policy.put_retry_window, put_retry_window),
-    ]
-    for field, value in periods:
-        if value is not None:
-            field.CopyFrom(value)
-    return required is not None or any(value is not None for _, value in periods)

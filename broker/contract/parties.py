@@ -8,6 +8,8 @@ from broker.contract.values import Violations, each, enum_name, invalid
 from broker.core.model import (
     MAX_NAME,
     MAX_URL,
+    AnnouncedParty,
+    Announcement,
     BusinessDetails,
     Credentials,
     Endpoint,
@@ -16,12 +18,12 @@ from broker.core.model import (
     Party,
     PartyKey,
     Role,
+    Style,
     Token,
     Version,
     country_code,
     party_id,
 )
-from broker.errors import InvalidArgumentError
 from ocpi_broker.v1 import (
     ocpi_service_pb2,
     resources_pb2,
@@ -153,29 +155,65 @@ def versioned_from_pb(message: resources_pb2.VersionedEndpoint) -> tuple[Version
 
 
 def credentials_from_pb(message: ocpi_service_pb2.Credentials) -> Credentials:
-    """Built straight away; only a message that is wrong is gone through field by field."""
     try:
-        parties = tuple(map(_straight, message.parties))
-        return Credentials(Token(message.token), message.url, parties, message.hub_party_id or None)
-    except (ValueError, KeyError, InvalidArgumentError) as err:
-        found = Violations()
-        parties_from_pb(message.parties, "parties", found)
-        found.check()
+        return Credentials(Token(message.token), message.url, tuple(map(party_from_pb, message.parties)))
+    except ValueError as err:
         raise invalid("credentials", str(err)) from None
 
 
-def _straight(message: resources_pb2.Party) -> Party:
-    key = PartyKey(message.country_code, message.party_id, _ROLES[message.role])
-    return Party(key, details_from_pb(message.business_details))
+def style_from_pb(message: ocpi_service_pb2.Style) -> Style:
+    return Style(message.draft, message.explicit_nulls)
+
+
+def announcement_from_pb(message: ocpi_service_pb2.Announcement) -> Announcement:
+    """Thousands of parties may be in it: the first that is wrong ends it. Raises InvalidArgumentError."""
+    try:
+        parties = tuple(map(_announced, message.parties))
+        token = Token(message.token)
+    except (ValueError, KeyError) as err:
+        raise invalid("announcement", str(err)) from None
+    if not parties:
+        raise invalid("announcement.parties", "must not be empty")
+    return Announcement(token, message.url or None, parties, message.draft, tuple(message.warnings))
+
+
+def _announced(message: ocpi_service_pb2.AnnouncedParty) -> AnnouncedParty:
+    return AnnouncedParty(
+        message.path,
+        details_from_pb(message.business_details),
+        country_code(message.country_code) if message.country_code else None,
+        party_id(message.party_id) if message.party_id else None,
+        _ROLES[message.role] if message.role else None,
+    )
 
 
 _ROLES: Final = {resources_pb2.Role.Value(f"ROLE_{role.value}"): role for role in Role}
 
 
-def credentials_to_pb(credentials: Credentials) -> ocpi_service_pb2.Credentials:
+def credentials_to_pb(credentials: Credentials, style: Style) -> ocpi_service_pb2.Credentials:
     return ocpi_service_pb2.Credentials(
         token=credentials.token.reveal(),
         url=credentials.url,
         parties=map(party_to_pb, credentials.parties),
-        hub_party_id=credentials.hub or "",
+        style=ocpi_service_pb2.Style(draft=style.draft, explicit_nulls=style.explicit_nulls),
+    )
+
+
+def announcement_to_pb(announcement: Announcement) -> ocpi_service_pb2.Announcement:
+    return ocpi_service_pb2.Announcement(
+        token=announcement.token.reveal(),
+        url=announcement.url or "",
+        parties=map(_announced_to_pb, announcement.parties),
+        draft=announcement.draft,
+        warnings=announcement.warnings,
+    )
+
+
+def _announced_to_pb(party: AnnouncedParty) -> ocpi_service_pb2.AnnouncedParty:
+    return ocpi_service_pb2.AnnouncedParty(
+        path=party.path,
+        country_code=party.country_code or "",
+        party_id=party.party_id or "",
+        role=role_to_pb(party.role),
+        business_details=details_to_pb(party.details),
     )

@@ -1,15 +1,15 @@
 """Peers and their exchanges."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from broker.contract.parties import endpoint_to_pb, key_from_pb, key_to_pb, party_to_pb
 from broker.contract.values import Violations, duration, each, etag, timestamp
 from broker.core.exchange import Exchange
-from broker.core.model import (
-    Terms,
-)
+from broker.core.model import HeaderForm, PartyPattern, Terms
 from broker.core.peer import Peer, PeerState, Rejection
 from broker.core.peer import warnings as peer_warnings
+from broker.core.quirks import Quirks
 from ocpi_broker.v1 import (
     resources_pb2,
 )
@@ -17,14 +17,21 @@ from ocpi_broker.v1 import (
 MAX_TERMS: Final = 1000
 
 
-def terms_from_pb(message: resources_pb2.InvitationTerms, found: Violations) -> Terms:
-    if len(message.parties) > MAX_TERMS:
-        found.add("terms.parties", f"must have at most {MAX_TERMS} entries; use any_party for more")
+def terms_from_pb(message: resources_pb2.InvitationTerms, field: str, found: Violations) -> Terms:
+    if len(message.parties) + len(message.patterns) > MAX_TERMS:
+        found.add(f"{field}.parties", f"must have at most {MAX_TERMS} entries; use any_party for more")
         return Terms()
-    keys = each(message.parties, "terms.parties", key_from_pb, found)
-    if not keys and not message.any_party:
-        found.add("terms.parties", "name the parties that may register, or set any_party")
-    return Terms(frozenset(keys), message.any_party, message.versions_url or None)
+    keys = each(message.parties, f"{field}.parties", key_from_pb, found)
+    patterns = each(message.patterns, f"{field}.patterns", PartyPattern.parse, found)
+    if not keys and not patterns and not message.any_party:
+        found.add(f"{field}.parties", "name the parties that may register, or set any_party")
+    return Terms(frozenset(keys), message.any_party, message.versions_url or None, frozenset(patterns))
+
+
+def quirks_from_pb(message: Mapping[str, str], found: Violations) -> Quirks:
+    with found.of("peer.quirks"):
+        return Quirks.read(message)
+    return Quirks()
 
 
 def peer_to_pb(peer: Peer, now: int) -> resources_pb2.Peer:
@@ -43,11 +50,18 @@ def peer_to_pb(peer: Peer, now: int) -> resources_pb2.Peer:
             parties=[key_to_pb(key) for key in sorted(peer.terms.parties, key=str)],
             any_party=peer.terms.any_party,
             versions_url=peer.terms.versions_url or "",
+            patterns=sorted(map(str, peer.terms.patterns)),
         ),
         etag=etag(peer.revision),
         create_time=timestamp(peer.created_at),
         update_time=timestamp(peer.updated_at),
         warnings=peer_warnings(peer, now),
+        quirks=peer.quirks.write(),
+        versions=map(str, peer.versions),
+        may_downgrade=peer.may_downgrade,
+        requested_parties=map(key_to_pb, peer.requested),
+        auth_form_in=_form_to_pb(peer.form_in),
+        auth_form_out=_form_to_pb(peer.quirks.auth_form_out or peer.form_out),
     )
     if peer.state is PeerState.INVITED and invitation is not None and invitation.not_after is not None:
         message.invitation_expire_time.CopyFrom(timestamp(invitation.not_after))
@@ -68,6 +82,8 @@ def exchange_to_pb(exchange: Exchange) -> resources_pb2.Exchange:
         message=exchange.message or "",
         correlation_id=exchange.correlation_id,
         request_id=exchange.request_id,
+        warnings=exchange.warnings,
+        quirk=exchange.quirk or "",
         start_time=timestamp(exchange.started_at),
         steps=[
             resources_pb2.ExchangeStep(
@@ -79,6 +95,10 @@ def exchange_to_pb(exchange: Exchange) -> resources_pb2.Exchange:
     if exchange.ended_at is not None:
         message.end_time.CopyFrom(timestamp(exchange.ended_at))
     return message
+
+
+def _form_to_pb(form: HeaderForm | None) -> str:
+    return f"HEADER_FORM_{form.name if form else 'UNSPECIFIED'}"
 
 
 def rejection_to_pb(rejection: Rejection) -> str:

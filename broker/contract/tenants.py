@@ -12,11 +12,12 @@ from broker.contract.parties import (
     role_to_pb,
     versioned_from_pb,
 )
-from broker.contract.values import Violations, each, seconds_from_pb
+from broker.contract.values import Violations, each, enum_name, seconds_from_pb
 from broker.core.model import (
     Endpoint,
     Policy,
     RequiredModule,
+    RolePolicy,
     Version,
 )
 from ocpi_broker.v1 import (
@@ -24,12 +25,14 @@ from ocpi_broker.v1 import (
 )
 
 
-def versions_from_pb(values: Iterable[str], supported: Iterable[str], found: Violations) -> tuple[Version, ...]:
+def versions_from_pb(
+    values: Iterable[str], supported: Iterable[str], field: str, found: Violations
+) -> tuple[Version, ...]:
     known = set(supported)
     versions = []
     for index, value in enumerate(values):
         if value not in known:
-            found.add(f"tenant.versions[{index}]", f"must be one of {', '.join(sorted(known))}")
+            found.add(f"{field}[{index}]", f"must be one of {', '.join(sorted(known))}")
         else:
             versions.append(Version(value))
     return tuple(sorted(set(versions)))
@@ -48,6 +51,9 @@ def policy_from_pb(message: resources_pb2.TenantPolicy, found: Violations) -> Po
         post_retry_window=_seconds(message, "post_retry_window", default.post_retry_window, found),
         put_retry_window=_seconds(message, "put_retry_window", default.put_retry_window, found),
         required_modules=each(message.required_modules, "tenant.policy.required_modules", _required_from_pb, found),
+        role_policy=_role_policy_from_pb(message.role_policy, found),
+        may_downgrade=message.may_downgrade,
+        strict=message.strict,
     )
 
 
@@ -64,7 +70,18 @@ def policy_to_pb(policy: Policy) -> resources_pb2.TenantPolicy:
             )
             for rule in policy.required_modules
         ],
+        role_policy=f"ROLE_POLICY_{policy.role_policy.value}",
+        may_downgrade=policy.may_downgrade,
+        strict=policy.strict,
     )
+
+
+def _role_policy_from_pb(value: int, found: Violations) -> RolePolicy:
+    if value == resources_pb2.ROLE_POLICY_UNSPECIFIED:
+        return RolePolicy.PATTERN
+    with found.of("tenant.policy.role_policy"):
+        return RolePolicy(enum_name(resources_pb2.RolePolicy, value, "ROLE_POLICY_"))
+    return RolePolicy.PATTERN
 
 
 def _required_from_pb(message: resources_pb2.RequiredModule) -> RequiredModule:

@@ -1,6 +1,6 @@
 """What every conversion needs: collecting violations, times, page sizes."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, TypeVar
 
@@ -58,6 +58,14 @@ def page_size(value: int) -> int:
     if value < 0:
         raise invalid("page_size", "must not be negative")
     return min(value or 50, 1000)
+
+
+def masked(mask: Sequence[str], fields: Sequence[str]) -> Sequence[str]:
+    """The fields to replace; all of them without a mask, or with "*" in it."""
+    unknown = [path for path in mask if path not in (*fields, "*")]
+    if unknown:
+        raise invalid("update_mask", f"{unknown[0]} is not one of {', '.join(fields)}")
+    return fields if not mask or "*" in mask else list(mask)
 
 
 def duration(microseconds: int) -> Duration:

@@ -43,4 +43,8 @@ class Exchange:
     reason: str | None = None
     message: str | None = None
     steps: tuple[Step, ...] = ()
+    warnings: tuple[str, ...] = ()
+    """What was not right with the peer and was let pass, in words that name the JSON path or the quirk."""
+    quirk: str | None = None
+    """The setting of the peer with which it would not have been refused (core.quirks)."""
     ended_at: int | None = None

@@ -11,8 +11,11 @@ token we issue in the answer is TOKEN_C. After a PUT from the other side B and C
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import Final
 
+from broker.core.announcements import Known, completed, renamed
 from broker.core.model import (
+    Announcement,
     Credentials,
     Endpoint,
     PartyKey,
@@ -24,6 +27,7 @@ from broker.core.model import (
     origin,
 )
 from broker.core.negotiation import missing_modules
+from broker.core.quirks import NO_QUIRKS, Quirks
 from broker.errors import (
     AlreadyRegisteredError,
     BrokerError,
@@ -31,9 +35,13 @@ from broker.errors import (
     ExchangeInProgressError,
     NotRegisteredError,
     PartyNotAllowedError,
+    PartyNotApprovedError,
     PeerEndpointsMissingError,
     PeerVersionUnsupportedError,
 )
+
+MISSING_IDS = "X-Request-ID, X-Correlation-ID: are required from OCPI 2.2 on"
+"""The warning about a request without message ids (ID-01, ID-03, ID-07)."""
 
 
 class Presented(Enum):
@@ -45,6 +53,25 @@ class Presented(Enum):
     CURRENT = "current"
     REPLACED = "replaced"
     """Rotated away by a PUT, kept until the new one is first used (F4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the tenant and its operators have decided, for this peer."""
+
+    ours: frozenset[PartyKey] = frozenset()
+    """The tenant's own parties, which no peer may have."""
+    required: tuple[RequiredModule, ...] = ()
+    versions: frozenset[Version] | None = None
+    """What the peer may switch to; None stands for every version (F22)."""
+    may_downgrade: bool = False
+    approval: bool = False
+    """Parties beyond the invitation wait for an operator instead of being refused (A19)."""
+    strict: bool = False
+    quirks: Quirks = NO_QUIRKS
+
+
+NO_RULES: Final = Rules()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +87,7 @@ class Standing:
     """Newest version ever registered: no silent way back below it (A34)."""
     held_elsewhere: frozenset[PartyKey] = frozenset()
     """Parties that other registered peers of the tenant hold (PR-02)."""
-    required: tuple[RequiredModule, ...] = ()
+    rules: Rules = NO_RULES
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +97,7 @@ class Verifying:
     before: Standing
     version: Version
     theirs: Credentials
+    draft: bool = False
     details_url: str | None = None
     """None while the version list is being read, then where the details are."""
 
@@ -94,7 +122,7 @@ class Posted:
     """POST credentials arrived at this time (microseconds); an unreadable body is the refusal it would cause."""
 
     version: Version
-    body: Credentials | BrokerError
+    body: Announcement | BrokerError
     arrived: int
 
 
@@ -103,7 +131,7 @@ class Put:
     """PUT credentials, likewise."""
 
     version: Version
-    body: Credentials | BrokerError
+    body: Announcement | BrokerError
     arrived: int
 
 
@@ -199,15 +227,56 @@ def step(state: State, event: Event) -> tuple[State, Effect]:
 
 def _begin(state: Standing, event: Posted | Put, refusal: BrokerError | None) -> tuple[State, Effect]:
     """State decides before the body is looked at, the body before the peer is called (decision table, rows 5 to 13)."""
-    theirs = event.body
     if refusal is not None:
         return state, Refuse(refusal)
-    if isinstance(theirs, BrokerError):
-        return state, Refuse(theirs)
-    refusal = _refuse_origin(state, theirs) or _refuse_parties(state, theirs) or _refuse_version(state, event.version)
+    body = event.body
+    if isinstance(body, BrokerError):
+        return state, Refuse(body)
+    try:
+        theirs = _understood(state, body)
+    except BrokerError as error:
+        return state, Refuse(error)
+    refusal = (
+        _refuse_origin(state, theirs)
+        or _refuse_parties(state, _paths(body, theirs))
+        or _refuse_version(state, event.version)
+    )
     if refusal is not None:
         return state, Refuse(refusal)
-    return Verifying(state, event.version, theirs), ReadVersions(theirs.url, theirs.token)
+    return Verifying(state, event.version, theirs, body.draft), ReadVersions(theirs.url, theirs.token)
+
+
+def announced(state: Standing, event: Event) -> frozenset[PartyKey]:
+    """The parties that an exchange would register; none if its body cannot be understood."""
+    if not isinstance(event, Posted | Put) or isinstance(event.body, BrokerError):
+        return frozenset()
+    try:
+        return _understood(state, event.body).keys
+    except BrokerError:
+        return frozenset()
+
+
+def _understood(state: Standing, body: Announcement) -> Credentials:
+    """What the peer means by what it wrote. Raises the refusal (row 11)."""
+    rules = state.rules
+    if rules.strict and body.warnings:
+        refusal = CredentialsInvalidError(body.warnings[0])
+        raise refusal.helped_by("missing_ids") if body.warnings[0] == MISSING_IDS else refusal
+    if len(body.token.reveal()) > rules.quirks.longest_token:
+        complaint = CredentialsInvalidError(f"token: must have at most {rules.quirks.longest_token} characters")
+        raise complaint.helped_by("token_max_len")
+    known = Known(state.terms, state.registration, rules.ours)
+    theirs = completed(body, known)
+    if theirs.keys <= rules.ours:
+        return _echoed(theirs, known, rules.quirks)
+    return theirs
+
+
+def _echoed(theirs: Credentials, known: Known, quirks: Quirks) -> Credentials:
+    """The peer has sent our own parties back, taking them for what is asked of it (A17, CO-34)."""
+    if quirks.echoes_our_roles:
+        return renamed(theirs, known)
+    raise PartyNotAllowedError("roles: are ours; name your own parties").helped_by("echoes_our_roles")
 
 
 def _refuse_post(state: Standing, event: Posted) -> BrokerError | None:
@@ -224,12 +293,14 @@ def _repeats(state: Standing, event: Posted) -> bool:
 
     A POST that arrived before that answer is a duplicate instead, and must not revoke the token just given (F5).
     """
-    if state.registration is None or event.arrived <= state.answered_at:
+    if state.registration is None or event.arrived <= state.answered_at or isinstance(event.body, BrokerError):
         return False
-    if isinstance(event.body, BrokerError):
+    try:
+        body = _understood(state, event.body)
+    except BrokerError:
         return False
     committed = state.registration.theirs
-    return origin(event.body.url) == origin(committed.url) and event.body.keys == committed.keys
+    return origin(body.url) == origin(committed.url) and body.keys == committed.keys
 
 
 def _refuse_put(state: Standing, event: Put) -> BrokerError | None:
@@ -250,16 +321,34 @@ def _refuse_origin(state: Standing, theirs: Credentials) -> BrokerError | None:
     return CredentialsInvalidError("url: is not on the host that was agreed for this connection")
 
 
-def _refuse_parties(state: Standing, theirs: Credentials) -> BrokerError | None:
+def _paths(body: Announcement, theirs: Credentials) -> dict[PartyKey, str]:
+    """Where each party stands in the body; those that the invitation put there stand where the first is."""
+    written = [party.path for party in body.parties]
+    keys = [party.key for party in theirs.parties]
+    written += written[:1] * (len(keys) - len(written))
+    return dict(zip(keys, written, strict=False))
+
+
+def _refuse_parties(state: Standing, paths: Mapping[PartyKey, str]) -> BrokerError | None:
     """RR-17, UR-14, PR-02; a repeat with a replaced token may not add parties (F4)."""
-    for index, party in enumerate(theirs.parties):
-        if not state.terms.covers(party.key):
-            return PartyNotAllowedError(f"roles[{index}]: {party.key} is not covered by the invitation")
-        if party.key in state.held_elsewhere:
-            return PartyNotAllowedError(f"roles[{index}]: {party.key} belongs to another connection")
-        if state.presented is Presented.REPLACED and party.key not in _registered_keys(state):
-            return PartyNotAllowedError(f"roles[{index}]: {party.key} cannot be added with a replaced token")
-    return None
+    for key, path in paths.items():
+        if key in state.rules.ours:
+            return PartyNotAllowedError(f"{path}: {key} is one of our own parties")
+        if key in state.held_elsewhere:
+            return PartyNotAllowedError(f"{path}: {key} belongs to another connection")
+        if state.presented is Presented.REPLACED and key not in _registered_keys(state):
+            return PartyNotAllowedError(f"{path}: {key} cannot be added with a replaced token")
+    return _refuse_uncovered(state, paths)
+
+
+def _refuse_uncovered(state: Standing, paths: Mapping[PartyKey, str]) -> BrokerError | None:
+    stranger = next((key for key in paths if not state.terms.covers(key)), None)
+    if stranger is None:
+        return None
+    where = f"{paths[stranger]}: {stranger}"
+    if state.rules.approval:
+        return PartyNotApprovedError(f"{where} waits for approval by an operator here; try again after it")
+    return PartyNotAllowedError(f"{where} is not covered by the invitation")
 
 
 def _registered_keys(state: Standing) -> Iterable[PartyKey]:
@@ -267,8 +356,13 @@ def _registered_keys(state: Standing) -> Iterable[PartyKey]:
 
 
 def _refuse_version(state: Standing, version: Version) -> BrokerError | None:
-    """A34: no downgrade without the operator."""
-    if state.newest_version is not None and version < state.newest_version:
+    """F22, A34: the version in use goes on; any other must be open to this peer, and no downgrade goes unseen."""
+    rules = state.rules
+    if state.registration is not None and state.registration.version == version:
+        return None
+    if rules.versions is not None and version not in rules.versions:
+        return PeerVersionUnsupportedError(f"OCPI {version} is not open to this connection")
+    if state.newest_version is not None and version < state.newest_version and not rules.may_downgrade:
         return PeerVersionUnsupportedError(
             f"this connection has used OCPI {state.newest_version}; going back to {version} must be unlocked first"
         )
@@ -290,9 +384,9 @@ def _choose(state: Verifying, event: VersionsRead) -> tuple[State, Effect]:
 
 
 def _conclude(state: Verifying, event: EndpointsRead) -> tuple[State, Effect]:
-    missing = missing_modules(state.before.required, state.theirs.keys, event.endpoints)
+    missing = missing_modules(state.before.rules.required, state.theirs.keys, event.endpoints)
     if missing:
         listed = ", ".join(missing)
         return state.before, Refuse(PeerEndpointsMissingError(f"your version details lack: {listed}"))
-    registration = Registration(state.version, state.theirs, event.endpoints)
+    registration = Registration(state.version, state.theirs, event.endpoints, state.draft)
     return Established(registration), Establish(registration)

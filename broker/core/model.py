@@ -7,15 +7,17 @@ generated and we show to it.
 
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import total_ordering
 from urllib.parse import SplitResult, urlsplit
 
-MAX_TOKEN = 64
+MAX_TOKEN = 255
+"""The longest text that can be a token at all; how long a peer's may be is for the handshake to say (CO-41)."""
 MAX_URL = 255
 MAX_NAME = 100
+ANY = "*"
+_PARTS = 3
 _TELLING = 8
 
 _COUNTRY = re.compile(r"[A-Z]{2}")
@@ -160,13 +162,12 @@ class Endpoint:
 class Credentials:
     """A credentials object, of whichever version: it describes the platform that sends it (CO-34).
 
-    hub is the country code and party id of a platform's hub functionality (CO-10). parties have distinct keys.
+    parties have distinct keys. A hub is a party in the role HUB, however its version says so (CO-10, CO-36).
     """
 
     token: Token
     url: str
     parties: tuple[Party, ...]
-    hub: str | None = None
 
     def __post_init__(self) -> None:
         if not self.parties:
@@ -183,15 +184,89 @@ class Credentials:
 
 
 @dataclass(frozen=True, slots=True)
+class AnnouncedParty:
+    """A party as a peer wrote it, at this JSON path. None is what its version has no field for (CO-06 to CO-08)."""
+
+    path: str
+    details: BusinessDetails
+    country_code: str | None = None
+    party_id: str | None = None
+    role: Role | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """A credentials object as it came. What it leaves out follows from the invitation (core.announcements).
+
+    draft is the shape that 2.0 had before its release. warnings say, with JSON paths, what was not right but does not
+    matter enough to refuse it (CO-40).
+    """
+
+    token: Token
+    url: str | None
+    parties: tuple[AnnouncedParty, ...]
+    draft: bool = False
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How a peer has to be written to, beyond what its version says."""
+
+    draft: bool = False
+    """In the shape that 2.0 had before its release, where a logo is a URL."""
+    explicit_nulls: bool = False
+    """Optional fields without a value are written as null instead of being left out (EN-10)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartyPattern:
+    """Parties that an invitation allows without naming each: None stands for any (RR-17)."""
+
+    country_code: str | None = None
+    party_id: str | None = None
+    role: Role | None = None
+
+    def __post_init__(self) -> None:
+        if self.country_code is not None:
+            object.__setattr__(self, "country_code", country_code(self.country_code))
+        if self.party_id is not None:
+            object.__setattr__(self, "party_id", party_id(self.party_id))
+
+    @classmethod
+    def parse(cls, text: str) -> "PartyPattern":
+        """From the form DE/*/CPO. Raises ValueError."""
+        parts = [None if part == ANY else part for part in text.split("/")]
+        if len(parts) != _PARTS:
+            raise ValueError("must have the form CC/PID/ROLE, each of which may be *")
+        country, party, role = parts
+        if role is not None and role.upper() not in Role.__members__:
+            raise ValueError(f"the role must be {ANY} or one of {', '.join(Role.__members__)}")
+        return cls(country, party, Role(role.upper()) if role else None)
+
+    def covers(self, key: PartyKey) -> bool:
+        return self.covers_ids(key.country_code, key.party_id) and self.role in (None, key.role)
+
+    def covers_ids(self, country: str, party: str) -> bool:
+        return self.country_code in (None, country) and self.party_id in (None, party)
+
+    def __str__(self) -> str:
+        return f"{self.country_code or ANY}/{self.party_id or ANY}/{self.role.value if self.role else ANY}"
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
-    """What an invitation allows (RR-17): these parties or any, and the host of the version list if it is known."""
+    """What an invitation allows (RR-17): these parties, all of a pattern or any; and the host of the version list if
+    it is known.
+    """
 
     parties: frozenset[PartyKey] = frozenset()
     any_party: bool = False
     versions_url: str | None = None
+    patterns: frozenset[PartyPattern] = frozenset()
 
     def covers(self, key: PartyKey) -> bool:
-        return self.any_party or key in self.parties
+        return self.any_party or key in self.parties or any(pattern.covers(key) for pattern in self.patterns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +278,17 @@ class RequiredModule:
     peer_role: Role | None = None
 
 
+class RolePolicy(Enum):
+    """How a tenant decides which parties a peer may register (A19)."""
+
+    EXACT = "EXACT"
+    """Every invitation names each party."""
+    PATTERN = "PATTERN"
+    """Invitations may also name patterns, or any party."""
+    MANUAL = "MANUAL"
+    """What the invitation does not cover waits for an operator's approval."""
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """A tenant's rules (docs/operations.md). Times in seconds; a window of zero is strict."""
@@ -211,6 +297,11 @@ class Policy:
     post_retry_window: int = 15 * 60
     put_retry_window: int = 24 * 3600
     required_modules: tuple[RequiredModule, ...] = ()
+    role_policy: RolePolicy = RolePolicy.PATTERN
+    may_downgrade: bool = False
+    """Whether PUT may lead below the newest version that a connection has used (A34)."""
+    strict: bool = False
+    """For certification: what is otherwise noted as a warning refuses the exchange (CO-40)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +323,7 @@ class Registration:
     version: Version
     theirs: Credentials
     endpoints: tuple[Endpoint, ...]
+    draft: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,11 +366,6 @@ def party_id(value: str) -> str:
     if not value.isascii() or not _PARTY_ID.fullmatch(upper):
         raise ValueError("must be three letters or digits")
     return upper
-
-
-def hub_ids(parties: Iterable[Party]) -> Iterator[str]:
-    """Country code and party id of each party in the role HUB, as hub_party_id writes them (CO-10)."""
-    return (party.key.country_code + party.key.party_id for party in parties if party.key.role is Role.HUB)
 
 
 def origin(url: str) -> tuple[str, str, int | None]:

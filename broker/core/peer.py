@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from broker.core.handshake import Presented
-from broker.core.model import Endpoint, HeaderForm, Party, Sealed, Terms, Version
+from broker.core.model import Endpoint, HeaderForm, Party, PartyKey, Sealed, Style, Terms, Version
+from broker.core.quirks import NO_QUIRKS, Quirks
 
 
 class PeerState(Enum):
@@ -40,6 +41,7 @@ class Rejection(Enum):
     EXPIRED = "EXPIRED"
     REVOKED = "REVOKED"
     BLOCKED = "BLOCKED"
+    HEADER_FORM = "HEADER_FORM"
     REGISTRATION_ONLY = "REGISTRATION_ONLY"
 
 
@@ -101,8 +103,17 @@ class Peer:
     version: Version | None = None
     newest_version: Version | None = None
     versions_url: str | None = None
-    hub: str | None = None
-    header_form: HeaderForm | None = None
+    draft: bool = False
+    form_in: HeaderForm | None = None
+    """The form in which the peer showed its token last."""
+    form_out: HeaderForm | None = None
+    """The form in which it took ours last."""
+    quirks: Quirks = NO_QUIRKS
+    versions: tuple[Version, ...] = ()
+    """Those of the tenant's versions that are offered to it; empty stands for all."""
+    may_downgrade: bool = False
+    requested: tuple[PartyKey, ...] = ()
+    """Parties that it asked for in vain and that wait for approval."""
     answered_at: int = 0
     registered_at: int | None = None
     parties: tuple[Party, ...] = ()
@@ -113,6 +124,10 @@ class Peer:
     @property
     def name(self) -> str:
         return f"tenants/{self.tenant}/peers/{self.id}"
+
+    @property
+    def style(self) -> Style:
+        return Style(self.draft, bool(self.quirks.explicit_nulls))
 
     @property
     def unconfirmed(self) -> bool:
@@ -170,4 +185,6 @@ def warnings(peer: Peer, now: int) -> list[str]:
     usable = invitation is not None and reject(peer, invitation, now) in (None, Rejection.BLOCKED)
     if peer.state is PeerState.INVITED and not usable:
         found.append("the invitation can no longer be used: reset the peer to issue a new one")
+    if peer.requested:
+        found.append("the peer waits for approval of parties beyond its invitation: see requested_parties")
     return found

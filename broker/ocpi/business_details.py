@@ -1,67 +1,132 @@
-"""Who a party is: decoration, so what is wrong with it is dropped or cut and never fails a handshake (CO-40).
+"""Who a party is: decoration, so what is wrong with it is dropped or cut, noted, and never fails a handshake (CO-40).
 
 Only the name is required (CO-15). Characters that no display or database takes become blanks (TY-01).
 """
 
 import re
+from dataclasses import dataclass
+from typing import Final
+from unicodedata import normalize
 
-from broker.core.model import MAX_NAME, BusinessDetails, Image
+from broker.core.model import MAX_NAME, BusinessDetails, Image, Style
 from broker.ocpi.dialect import Json, Malformed
-from broker.ocpi.fields import as_object, as_text, as_url, below
+from broker.ocpi.fields import Notes, as_object, as_text, as_url, below
 
-_CATEGORIES = frozenset({"CHARGER", "ENTRANCE", "LOCATION", "NETWORK", "OPERATOR", "OTHER", "OWNER"})
+CATEGORIES: Final = frozenset({"CHARGER", "ENTRANCE", "LOCATION", "NETWORK", "OPERATOR", "OTHER", "OWNER"})
+
 _MAX_PIXELS = 99999
 _FILE_TYPE = re.compile(r"[!-~]{1,4}")
+_CATEGORY = re.compile(r"[!-~]{1,64}")
 _NUMBER = re.compile(r"[0-9]{1,5}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+_EXTENSION = re.compile(r"\.([A-Za-z0-9]{1,4})$")
 
 
-def read_business_details(value: object, path: str) -> BusinessDetails:
-    body = as_object(value, path)
-    name = _CONTROL.sub(" ", as_text(body.get("name"), below(path, "name")))
-    return BusinessDetails(name[:MAX_NAME], _url_if_valid(body.get("website")), _image_if_valid(body.get("logo")))
+@dataclass(frozen=True, slots=True)
+class Decoration:
+    """What versions differ in: which characters a name has, which categories an image (TY-01, CO-19), and whether a
+    logo may be a bare URL, as before the release of 2.0.
+    """
+
+    ascii_only: bool = False
+    open_categories: bool = False
+    logo_as_url: bool = False
+
+    def read(self, value: object, path: str, notes: Notes) -> BusinessDetails:
+        body = as_object(value, path)
+        name = self._name(as_text(body.get("name"), below(path, "name")), below(path, "name"), notes)
+        website = _url_if_valid(body.get("website"), below(path, "website"), notes)
+        return BusinessDetails(name, website, self._logo(body.get("logo"), below(path, "logo"), notes))
+
+    def write(self, details: BusinessDetails, style: Style) -> Json:
+        logo: object = details.logo and self._write_image(details.logo, style)
+        if style.draft and details.logo is not None:
+            logo = details.logo.url
+        name = _in_ascii(details.name) if self.ascii_only else details.name
+        return {"name": name} | optional({"website": details.website, "logo": logo}, style)
+
+    def _name(self, name: str, path: str, notes: Notes) -> str:
+        clean = _CONTROL.sub(" ", name)
+        if clean != name:
+            notes.add(path, "has control characters, which became blanks")
+        if len(clean) > MAX_NAME:
+            notes.add(path, f"has more than {MAX_NAME} characters and was cut")
+        if self.ascii_only and not clean.isascii():
+            notes.add(path, "has characters beyond ASCII, which this version does not know")
+        return clean[:MAX_NAME]
+
+    def _logo(self, value: object, path: str, notes: Notes) -> Image | None:
+        if value is None:
+            return None
+        try:
+            if self.logo_as_url and isinstance(value, str):
+                return _image_at(as_url(value, path))
+            return self._image(as_object(value, path), path, notes)
+        except Malformed as error:
+            notes.add(error.path, f"{error.message}; the logo was dropped")
+            return None
+
+    def _image(self, body: Json, path: str, notes: Notes) -> Image:
+        file_type = as_text(body.get("type"), below(path, "type"))
+        if not _FILE_TYPE.fullmatch(file_type):
+            raise Malformed(below(path, "type"), "must be one to four printable characters")
+        return Image(
+            as_url(body.get("url"), below(path, "url")),
+            self._category(as_text(body.get("category"), below(path, "category")), below(path, "category")),
+            file_type,
+            _url_if_valid(body.get("thumbnail"), below(path, "thumbnail"), notes),
+            _pixels_if_valid(body.get("width"), below(path, "width"), notes),
+            _pixels_if_valid(body.get("height"), below(path, "height"), notes),
+        )
+
+    def _category(self, category: str, path: str) -> str:
+        if category in CATEGORIES or (self.open_categories and _CATEGORY.fullmatch(category)):
+            return category
+        raise Malformed(path, f"must be one of {', '.join(sorted(CATEGORIES))}")
+
+    def _write_image(self, image: Image, style: Style) -> Json:
+        category = image.category if self.open_categories or image.category in CATEGORIES else "OTHER"
+        rest = {"thumbnail": image.thumbnail, "width": image.width, "height": image.height}
+        return {"url": image.url, "category": category, "type": image.type} | optional(rest, style)
 
 
-def write_business_details(details: BusinessDetails) -> Json:
-    body: Json = {"name": details.name}
-    if details.website is not None:
-        body["website"] = details.website
-    if details.logo is not None:
-        body["logo"] = _write_image(details.logo)
-    return body
+def optional(fields: Json, style: Style) -> Json:
+    """Fields that need no value: left out without one, or null for peers that want to see every field (EN-10)."""
+    return {name: value for name, value in fields.items() if value is not None or style.explicit_nulls}
 
 
-def _url_if_valid(value: object) -> str | None:
+def _url_if_valid(value: object, path: str, notes: Notes) -> str | None:
+    if value is None:
+        return None
     try:
-        return as_url(value, "")
-    except Malformed:
+        return as_url(value, path)
+    except Malformed as error:
+        notes.add(path, f"{error.message}; it was dropped")
         return None
 
 
-def _image_if_valid(value: object) -> Image | None:
-    if not isinstance(value, dict):
-        return None
-    url, category, file_type = _url_if_valid(value.get("url")), value.get("category"), value.get("type")
-    if url is None or not isinstance(category, str) or category not in _CATEGORIES:
-        return None
-    if not isinstance(file_type, str) or not _FILE_TYPE.fullmatch(file_type):
-        return None
-    thumbnail = _url_if_valid(value.get("thumbnail"))
-    return Image(
-        url, category, file_type, thumbnail, _pixels_if_valid(value.get("width")), _pixels_if_valid(value.get("height"))
-    )
-
-
-def _pixels_if_valid(value: object) -> int | None:
+def _pixels_if_valid(value: object, path: str, notes: Notes) -> int | None:
     """int(5) (TY-12); numbers as strings are tolerated (F23)."""
     if isinstance(value, str) and _NUMBER.fullmatch(value):
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int):
-        return None
-    return value if 0 < value <= _MAX_PIXELS else None
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_PIXELS):
+        return value or None
+    notes.add(path, "must be a whole number of at most five digits; it was dropped")
+    return None
 
 
-def _write_image(image: Image) -> Json:
-    body: Json = {"url": image.url, "category": image.category, "type": image.type}
-    optional = {"thumbnail": image.thumbnail, "width": image.width, "height": image.height}
-    return body | {name: value for name, value in optional.items() if value is not None}
+def _image_at(url: str) -> Image:
+    """A logo of which only the URL is known: its type is the file's extension."""
+    extension = _EXTENSION.search(url.split("?", 1)[0])
+    return Image(url, "OPERATOR", extension[1].lower() if extension else "img")
+
+
+def _in_ascii(name: str) -> str:
+    """Names of 2.0 and 2.1.1 are ASCII (TY-01): letters lose their accents, what is no letter there becomes "?"."""
+    if name.isascii():
+        return name
+    return "".join(char for char in normalize("NFKD", name) if not _is_accent(char)).encode("ascii", "replace").decode()
+
+
+def _is_accent(char: str) -> bool:
+    return "\u0300" <= char <= "\u036f"

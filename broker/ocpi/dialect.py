@@ -1,12 +1,17 @@
-"""What differs between OCPI versions: each version is one Dialect, written as its difference from the one before."""
+"""What differs between OCPI versions: each version is one Dialect, written as its difference from another one."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from broker.core.model import Credentials, Endpoint, HeaderForm, Version
+from broker.core.model import Announcement, Credentials, Endpoint, HeaderForm, Style, Version
 
 Json = dict[str, Any]
+
+ABSENT: Final = object()
+"""Stands for data that is left out of the envelope, which is not the same as null (EN-06, UN-03)."""
+
+PLAIN: Final = Style()
 
 
 class Malformed(ValueError):  # noqa: N818  the sentence reads "raises Malformed"
@@ -23,12 +28,15 @@ class Dialect:
     """How one version is spoken.
 
     read_* take parsed JSON and raise Malformed. write_* raise NotExpressibleError for what the version cannot say.
-    header is the form in which we show a token unless the peer has shown another one (A1).
+    header is the form in which we show a token unless the peer has shown another one (A1). unregistered is the data of
+    a successful DELETE. has_message_ids says whether the version has X-Request-ID and X-Correlation-ID (ID-01).
     """
 
     version: Version
     header: HeaderForm
-    read_credentials: Callable[[object], Credentials]
-    write_credentials: Callable[[Credentials], Json]
+    read_credentials: Callable[[object], Announcement]
+    write_credentials: Callable[[Credentials, Style], Json]
     read_details: Callable[[object], tuple[Version, tuple[Endpoint, ...]]]
     write_details: Callable[[Version, Sequence[Endpoint]], Json]
+    unregistered: object = ABSENT
+    has_message_ids: bool = True

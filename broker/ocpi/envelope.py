@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any, NoReturn
 
-from broker.ocpi.dialect import Json, Malformed
+from broker.ocpi.dialect import ABSENT, Json, Malformed
 
 MAX_DEPTH = 32
 
@@ -41,9 +41,9 @@ class EnvelopeError(ValueError):
         self.code = code
 
 
-def success(data: object | None, now: datetime) -> Json:
-    """None leaves data out (EN-06)."""
-    body: Json = {} if data is None else {"data": data}
+def success(data: object, now: datetime) -> Json:
+    """ABSENT leaves data out (EN-06)."""
+    body: Json = {} if data is ABSENT else {"data": data}
     return body | {
         "status_code": int(StatusCode.SUCCESS),
         "status_message": "Success",

@@ -1,18 +1,47 @@
 """Fields of JSON objects that others sent: each is read as one type, or Malformed names its path (CO-39, A31)."""
 
+from collections.abc import Callable
+from typing import TypeVar
 from urllib.parse import urlsplit
 
-from broker.core.model import MAX_URL
+from broker.core.model import MAX_URL, Token, Version, country_code, party_id
+from broker.ocpi.countries import COUNTRIES
 from broker.ocpi.dialect import Json, Malformed
+
+T = TypeVar("T")
+
+_MOST_NOTES = 20
+
+
+class Notes:
+    """What is not right in an object but does not matter enough to refuse it (CO-40); the first few of it."""
+
+    def __init__(self) -> None:
+        self._found: list[str] = []
+        self._more = 0
+
+    def add(self, path: str, what: str) -> None:
+        """Path and rule, never the value found there."""
+        if len(self._found) < _MOST_NOTES:
+            self._found.append(f"{path}: {what}")
+        else:
+            self._more += 1
+
+    def taken(self) -> tuple[str, ...]:
+        return (*self._found, f"and {self._more} more") if self._more else tuple(self._found)
 
 
 def as_object(value: object, path: str) -> Json:
+    if value is None and path:
+        raise Malformed(path, "is required")
     if not isinstance(value, dict):
         raise Malformed(path, "must be an object")
     return value
 
 
 def as_list(value: object, path: str) -> list[object]:
+    if value is None and path:
+        raise Malformed(path, "is required")
     if not isinstance(value, list):
         raise Malformed(path, "must be a list")
     return value
@@ -39,9 +68,38 @@ def as_url(value: object, path: str) -> str:
     return url
 
 
+def as_token(value: object, path: str) -> Token:
+    """Of any length that there is at all; how long this peer's may be is not OCPI's to say alone (CO-41)."""
+    return _as(Token, value, path)
+
+
+def as_version(value: object, path: str) -> Version:
+    return _as(Version, value, path)
+
+
+def as_country_code(value: object, path: str, notes: Notes) -> str:
+    """Two letters in upper case; those of no country are noted (CO-14, CO-43)."""
+    code = _as(country_code, value, path)
+    if code not in COUNTRIES:
+        notes.add(path, "is no country of ISO 3166-1")
+    return code
+
+
+def as_party_id(value: object, path: str) -> str:
+    return _as(party_id, value, path)
+
+
 def below(path: str, name: str) -> str:
     """The path of a field of the object at path."""
     return f"{path}.{name}" if path else name
+
+
+def _as(read: Callable[[str], T], value: object, path: str) -> T:
+    text = as_text(value, path)
+    try:
+        return read(text)
+    except ValueError as error:
+        raise Malformed(path, str(error)) from None
 
 
 def _is_absolute(url: str) -> bool:

@@ -8,12 +8,9 @@ from broker.ocpi.fields import as_list, as_text, as_url
 
 
 def read_versions(data: object) -> tuple[tuple[Version, str], ...]:
-    """Versions and the URLs of their details; of duplicates the first (VL-02 to VL-05, VL-08, A26).
-
-    Also reads {"versions": […]} and a single entry where a list is due (A25). Raises Malformed for anything else.
-    """
+    """Versions and the URLs of their details; of duplicates the first (VL-02 to VL-05, VL-08, A26)."""
     unique: dict[Version, str] = {}
-    for entry in _entries(data):
+    for entry in as_list(data, ""):
         known = _entry_if_valid(entry)
         if known is not None:
             unique.setdefault(*known)
@@ -22,15 +19,6 @@ def read_versions(data: object) -> tuple[tuple[Version, str], ...]:
 
 def write_versions(versions: Iterable[tuple[Version, str]]) -> list[Json]:
     return [{"version": version.text, "url": url} for version, url in versions]
-
-
-def _entries(data: object) -> list[object]:
-    if isinstance(data, dict):
-        if "versions" in data:
-            return as_list(data["versions"], "versions")
-        if "version" in data and "url" in data:
-            return [data]
-    return as_list(data, "")
 
 
 def _entry_if_valid(value: object) -> tuple[Version, str] | None:

@@ -1,17 +1,17 @@
 """OcpiService: what external peers cause through the gateway. The order of checks is the decision table's."""
 
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from grpc.aio import ServicerContext
 
 from broker.authenticator import Authenticator, Identity
 from broker.clock import Clock
-from broker.contract.parties import credentials_from_pb, credentials_to_pb, endpoint_to_pb
+from broker.contract.parties import announcement_from_pb, credentials_to_pb, endpoint_to_pb
 from broker.contract.values import invalid
-from broker.core import paths
-from broker.core.model import Credentials, Endpoint, InterfaceRole, Tenant, Version
+from broker.core.model import Announcement, Endpoint, InterfaceRole, Style, Tenant, Version
 from broker.core.negotiation import CREDENTIALS
-from broker.core.peer import Rejection
+from broker.core.peer import Peer, Rejection
 from broker.errors import (
     BodyNotJsonError,
     BodyTooLargeError,
@@ -48,34 +48,27 @@ class OcpiServicer(rpc.OcpiServiceServicer):
         registrar: Registrar,
         failures: FailureLimit,
         clock: Clock,
-        *,
-        public_url: str,
     ) -> None:
         self._model = model
         self._authenticator = authenticator
         self._registrar = registrar
         self._failures = failures
         self._clock = clock
-        self._public_url = public_url
 
     async def ListVersions(self, request: pb.ListVersionsRequest, _context: Context) -> pb.ListVersionsResponse:
-        _, tenant = await self._recognise(request.call)
-        public_url = tenant.public_url or self._public_url
+        identity, tenant = await self._recognise(request.call)
+        urls = self._registrar.urls(tenant, identity.peer)
+        listed = [version for version in tenant.versions if version in (identity.peer.versions or tenant.versions)]
         return pb.ListVersionsResponse(
-            versions=[
-                pb.ListVersionsResponse.Version(
-                    version=str(version), url=paths.details_url(public_url, tenant.id, version)
-                )
-                for version in tenant.versions
-            ]
+            versions=[pb.ListVersionsResponse.Version(version=str(one), url=urls.details(one)) for one in listed]
         )
 
     async def GetVersionDetails(
         self, request: pb.GetVersionDetailsRequest, _context: Context
     ) -> pb.GetVersionDetailsResponse:
-        _, tenant = await self._recognise(request.call)
-        version = _offered(tenant, request.version)
-        credentials_url = paths.credentials_url(tenant.public_url or self._public_url, tenant.id, version)
+        identity, tenant = await self._recognise(request.call)
+        version = _readable(tenant, identity.peer, request.version)
+        credentials_url = self._registrar.urls(tenant, identity.peer).credentials(version)
         endpoints = [Endpoint(CREDENTIALS, InterfaceRole.SENDER, credentials_url)]
         endpoints += [endpoint for listed_in, endpoint in tenant.endpoints if listed_in == version]
         return pb.GetVersionDetailsResponse(version=str(version), endpoints=map(endpoint_to_pb, endpoints))
@@ -83,19 +76,19 @@ class OcpiServicer(rpc.OcpiServiceServicer):
     async def GetCredentials(self, request: pb.GetCredentialsRequest, _context: Context) -> pb.GetCredentialsResponse:
         """Ours, echoing the presented token; never a new one (GT-01, GT-02)."""
         identity, tenant = await self._recognise(request.call)
-        _offered(tenant, request.version)
-        ours = self._registrar.own_credentials(tenant, identity.text)
-        return pb.GetCredentialsResponse(credentials=credentials_to_pb(ours))
+        _readable(tenant, identity.peer, request.version)
+        ours = self._registrar.own_credentials(tenant, identity.peer, identity.text)
+        return pb.GetCredentialsResponse(credentials=credentials_to_pb(ours, identity.peer.style))
 
     async def Register(self, request: pb.RegisterRequest, _context: Context) -> pb.RegisterResponse:
-        exchange = await self._request(request.call, request.version)
-        ours = await self._registrar.register(exchange, _body(request))
-        return pb.RegisterResponse(credentials=credentials_to_pb(ours))
+        exchange, body = await self._request(request.call, request.version), _body(request)
+        ours = await self._registrar.register(exchange, body)
+        return pb.RegisterResponse(credentials=credentials_to_pb(ours, _style(exchange, body)))
 
     async def Update(self, request: pb.UpdateRequest, _context: Context) -> pb.UpdateResponse:
-        exchange = await self._request(request.call, request.version)
-        ours = await self._registrar.update(exchange, _body(request))
-        return pb.UpdateResponse(credentials=credentials_to_pb(ours))
+        exchange, body = await self._request(request.call, request.version), _body(request)
+        ours = await self._registrar.update(exchange, body)
+        return pb.UpdateResponse(credentials=credentials_to_pb(ours, _style(exchange, body)))
 
     async def Unregister(self, request: pb.UnregisterRequest, _context: Context) -> pb.UnregisterResponse:
         await self._registrar.unregister(await self._request(request.call, request.version))
@@ -109,7 +102,15 @@ class OcpiServicer(rpc.OcpiServiceServicer):
         await self._model.catch_up()
         identity, tenant = await self._recognise(call)
         ids = calls.current()
-        return Request(tenant, identity, _offered(tenant, version), arrived, ids.request_id, ids.correlation_id)
+        return Request(
+            tenant=tenant,
+            identity=identity,
+            version=_offered(tenant, identity.peer, version),
+            arrived=arrived,
+            request_id=ids.request_id,
+            correlation_id=ids.correlation_id,
+            without_ids=call.without_ids,
+        )
 
     async def _recognise(self, call: pb.OcpiCall) -> tuple[Identity, Tenant]:
         """The peer and the tenant addressed; the tenant comes from the token, the path only cross-checks it (F21)."""
@@ -124,19 +125,34 @@ class OcpiServicer(rpc.OcpiServiceServicer):
         return found, tenant
 
 
-def _offered(tenant: Tenant, version: str) -> Version:
-    for offered in tenant.versions:
+def _offered(tenant: Tenant, peer: Peer, version: str) -> Version:
+    """What the tenant offers, and what the peer uses although it is not offered any more (F22)."""
+    for offered in (*tenant.versions, *([peer.version] if peer.version else [])):
         if str(offered) == version:
             return offered
     raise VersionNotOfferedError("this OCPI version is not offered here")
 
 
-def _body(request: pb.RegisterRequest | pb.UpdateRequest) -> Credentials | BrokerError:
+def _readable(tenant: Tenant, peer: Peer, version: str) -> Version:
+    """The same, without what an operator has closed to this peer."""
+    offered = _offered(tenant, peer, version)
+    if peer.versions and offered not in (*peer.versions, peer.version):
+        raise VersionNotOfferedError("this OCPI version is not offered here")
+    return offered
+
+
+def _style(exchange: Request, body: Announcement | BrokerError) -> Style:
+    """How to answer: in the shape that the peer has just used."""
+    draft = isinstance(body, Announcement) and body.draft
+    return replace(exchange.peer.style, draft=draft)
+
+
+def _body(request: pb.RegisterRequest | pb.UpdateRequest) -> Announcement | BrokerError:
     """What the peer announced, or the refusal that its body would cause."""
     match request.WhichOneof("body"):
-        case "credentials":
+        case "announcement":
             try:
-                return credentials_from_pb(request.credentials)
+                return announcement_from_pb(request.announcement)
             except InvalidArgumentError as err:
                 return CredentialsInvalidError(str(err))
         case "unreadable":

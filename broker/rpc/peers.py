@@ -1,7 +1,8 @@
 """PeerService: what operators do with the peers of a tenant."""
 
 import secrets
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 from uuid import uuid4
 
@@ -10,12 +11,14 @@ from grpc.aio import ServicerContext
 from broker import tokens
 from broker.clock import Clock
 from broker.contract.names import peer_of, resource_id, tenant_of
-from broker.contract.peers import exchange_to_pb, peer_to_pb, terms_from_pb
-from broker.contract.values import Violations, etag, page_size, seconds_from_pb, timestamp
-from broker.core import paths
-from broker.core.model import HeaderForm, Terms, Token
+from broker.contract.peers import exchange_to_pb, peer_to_pb, quirks_from_pb, terms_from_pb
+from broker.contract.tenants import versions_from_pb
+from broker.contract.values import Violations, etag, masked, page_size, seconds_from_pb, timestamp
+from broker.core.model import HeaderForm, RolePolicy, Terms, Token
+from broker.core.paths import Urls
 from broker.core.peer import Peer, Purpose
 from broker.errors import AlreadyExistsError, EtagMismatchError, NotFoundError, WrongStateError
+from broker.ocpi import DIALECTS
 from broker.ocpi.authorization import write_authorization
 from broker.readmodel import ReadModel
 from broker.rpc.mutations import Mutations
@@ -29,6 +32,9 @@ from ocpi_broker.v1 import peer_service_pb2_grpc as rpc
 from ocpi_broker.v1 import resources_pb2
 
 Context: TypeAlias = "ServicerContext[Any, Any]"
+
+
+_SETTINGS = ("terms", "quirks", "versions", "may_downgrade", "requested_parties")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +112,22 @@ class PeerServicer(rpc.PeerServiceServicer):
         more = self._pages.write(what, page[-1].id) if len(found) > size else ""
         return pb.ListPeersResponse(peers=map(self._message, page), next_page_token=more)
 
+    async def UpdatePeer(self, request: pb.UpdatePeerRequest, _context: Context) -> pb.UpdatePeerResponse:
+        tenant, _ = peer_of(request.peer.name, "peer.name")
+        found = Violations()
+        fields = masked(request.update_mask.paths, _SETTINGS)
+        changes = self._changes(request.peer, tenant, fields, found)
+        found.check()
+
+        def update(tx: Transaction) -> pb.UpdatePeerResponse:
+            peer = self._locked(tx, request.peer.name, request.peer.etag)
+            changed = replace(peer, **changes)
+            transitions.adjust(tx, peer, changed)
+            tx.audit("peer.updated_by_operator", tenant, peer.name, **_decided(changed, fields))
+            return pb.UpdatePeerResponse(peer=self._reread(tx, peer))
+
+        return await self._mutations.perform(request, request.request_id, pb.UpdatePeerResponse, update)
+
     async def UnregisterPeer(self, request: pb.UnregisterPeerRequest, _context: Context) -> pb.UnregisterPeerResponse:
         def unregister(tx: Transaction) -> pb.UnregisterPeerResponse:
             peer = self._locked(tx, request.name, request.etag)
@@ -149,16 +171,42 @@ class PeerServicer(rpc.PeerServiceServicer):
         more = self._pages.write(what, [page[-1].started_at, page[-1].uid]) if len(found) > size else ""
         return pb.ListExchangesResponse(exchanges=map(exchange_to_pb, page), next_page_token=more)
 
+    def _changes(
+        self, message: resources_pb2.Peer, tenant: str, fields: Sequence[str], found: Violations
+    ) -> dict[str, Any]:
+        """The new values of these fields."""
+        changes: dict[str, Any] = {}
+        if "terms" in fields:
+            changes["terms"] = self._terms(message.terms, tenant, "peer.terms", found)
+        if "quirks" in fields:
+            changes["quirks"] = quirks_from_pb(message.quirks, found)
+        if "versions" in fields:
+            changes["versions"] = versions_from_pb(message.versions, DIALECTS, "peer.versions", found)
+        if "may_downgrade" in fields:
+            changes["may_downgrade"] = message.may_downgrade
+        if "requested_parties" in fields:
+            changes["requested"] = ()
+            if message.requested_parties:
+                found.add("peer.requested_parties", "can only be emptied; what is approved belongs into terms")
+        return changes
+
+    def _terms(self, message: resources_pb2.InvitationTerms, tenant: str, field: str, found: Violations) -> Terms:
+        terms = terms_from_pb(message, field, found)
+        exact = self._model.policy(tenant).role_policy is RolePolicy.EXACT
+        if exact and (terms.any_party or terms.patterns):
+            found.add(field, "must name each party: the tenant's role policy is exact")
+        if terms.versions_url is not None:
+            with found.of(f"{field}.versions_url"):
+                self._urls.check(terms.versions_url)
+        return terms
+
     def _wanted(self, request: pb.InvitePeerRequest, tenant: str) -> tuple[Terms, int]:
         """The terms and the lifetime in seconds. Raises InvalidArgumentError with everything that is wrong."""
         found = Violations()
         if request.peer_id:
             with found.of("peer_id"):
                 resource_id(request.peer_id)
-        terms = terms_from_pb(request.terms, found)
-        if terms.versions_url is not None:
-            with found.of("terms.versions_url"):
-                self._urls.check(terms.versions_url)
+        terms = self._terms(request.terms, tenant, "terms", found)
         lifetime = 0
         with found.of("expiry"):
             lifetime = self._lifetime(request, tenant)
@@ -194,11 +242,12 @@ class PeerServicer(rpc.PeerServiceServicer):
     def _shown_once(self, invitation: _Invitation) -> dict[str, Any]:
         tenant = self._model.tenant(invitation.peer.tenant)
         public_url = (tenant.public_url if tenant else None) or self._public_url
+        urls = Urls(public_url, invitation.peer.tenant, slash=bool(invitation.peer.quirks.trailing_slash))
         return {
             "peer": self._message(invitation.peer),
             "token": invitation.token.reveal(),
             "authorization": write_authorization(invitation.token, HeaderForm.BASE64),
-            "versions_url": paths.versions_url(public_url, invitation.peer.tenant),
+            "versions_url": urls.versions,
             "expire_time": timestamp(invitation.expires),
         }
 
@@ -216,6 +265,22 @@ class PeerServicer(rpc.PeerServiceServicer):
 
     def _message(self, peer: Peer) -> resources_pb2.Peer:
         return peer_to_pb(peer, self._clock())
+
+
+def _decided(peer: Peer, fields: Iterable[str]) -> dict[str, Any]:
+    """For the audit log."""
+    values: dict[str, Any] = {
+        "terms": {
+            "parties": sorted(map(str, peer.terms.parties | peer.terms.patterns)),
+            "any_party": peer.terms.any_party,
+            "versions_url": peer.terms.versions_url,
+        },
+        "quirks": peer.quirks.write(),
+        "versions": [str(version) for version in peer.versions],
+        "may_downgrade": peer.may_downgrade,
+        "requested_parties": [],
+    }
+    return {name: value for name, value in values.items() if name in fields}
 
 
 def _read(tx: Transaction, tenant: str, peer_id: str) -> Peer:

@@ -44,6 +44,10 @@ def _peer_name(request: Any) -> str:
     return peer_of(request.name, "name")[0]
 
 
+def _updated_peer(request: Any) -> str:
+    return peer_of(request.peer.name, "peer.name")[0]
+
+
 def _peer_parent(request: Any) -> str:
     return peer_of(request.parent, "parent")[0]
 
@@ -81,6 +85,7 @@ RULES: Final[Mapping[str, Rule]] = {
     f"{_PREFIX}PeerService/InvitePeer": _rule(OPERATOR, ADMIN, tenant=_parent),
     f"{_PREFIX}PeerService/GetPeer": _rule(OPERATOR, ADMIN, tenant=_peer_name),
     f"{_PREFIX}PeerService/ListPeers": _rule(OPERATOR, ADMIN, tenant=_parent),
+    f"{_PREFIX}PeerService/UpdatePeer": _rule(OPERATOR, ADMIN, tenant=_updated_peer),
     f"{_PREFIX}PeerService/UnregisterPeer": _rule(OPERATOR, ADMIN, tenant=_peer_name),
     f"{_PREFIX}PeerService/ResetPeer": _rule(OPERATOR, ADMIN, tenant=_peer_name),
     f"{_PREFIX}PeerService/BlockPeer": _rule(OPERATOR, ADMIN, tenant=_peer_name),

@@ -1,6 +1,7 @@
 """TenantService: the platforms that this deployment operates."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
@@ -10,10 +11,10 @@ from broker import sealing
 from broker.contract.names import tenant_id, tenant_of
 from broker.contract.parties import endpoint_to_pb, parties_from_pb, party_to_pb
 from broker.contract.tenants import policy_from_pb, policy_to_pb, versioned_endpoints_from_pb, versions_from_pb
-from broker.contract.values import Violations, etag, invalid, page_size, timestamp
-from broker.core import paths
+from broker.contract.values import Violations, etag, masked, page_size, timestamp
 from broker.core.caller import EVERY_TENANT
 from broker.core.model import MAX_URL, Tenant, Version
+from broker.core.paths import DEFAULT_TENANT, Urls
 from broker.errors import (
     AlreadyExistsError,
     ConflictError,
@@ -24,6 +25,7 @@ from broker.errors import (
 )
 from broker.keys import EncryptionKey
 from broker.ocpi import DIALECTS
+from broker.ocpi.shortcomings import shortcomings
 from broker.rpc import calls
 from broker.rpc.mutations import Mutations
 from broker.rpc.pages import Pages
@@ -90,7 +92,7 @@ class TenantServicer(rpc.TenantServiceServicer):
 
     async def UpdateTenant(self, request: pb.UpdateTenantRequest, _context: Context) -> pb.UpdateTenantResponse:
         name = tenant_of(request.tenant.name, "tenant.name")
-        fields = _masked(request.update_mask.paths)
+        fields = masked(request.update_mask.paths, _FIELDS)
 
         def update(tx: Transaction) -> pb.UpdateTenantResponse:
             record = self._current(tx, name, request.tenant.etag)
@@ -103,7 +105,7 @@ class TenantServicer(rpc.TenantServiceServicer):
 
     async def DeleteTenant(self, request: pb.DeleteTenantRequest, _context: Context) -> pb.DeleteTenantResponse:
         name = tenant_of(request.name, "name")
-        if name == paths.DEFAULT_TENANT:
+        if name == DEFAULT_TENANT:
             raise PermissionDeniedError("the default tenant stays")
 
         def delete(tx: Transaction) -> pb.DeleteTenantResponse:
@@ -135,27 +137,19 @@ class TenantServicer(rpc.TenantServiceServicer):
                 for version, endpoint in tenant.endpoints
             ],
             policy=policy_to_pb(tenant.policy),
-            versions_url=paths.versions_url(tenant.public_url or self._public_url, tenant.id),
+            versions_url=Urls(tenant.public_url or self._public_url, tenant.id).versions,
             etag=etag(record.revision),
             create_time=timestamp(record.created_at),
             update_time=timestamp(record.updated_at),
+            warnings=shortcomings(tenant),
         )
 
 
-def _masked(mask: Any) -> list[str]:
-    """The fields to replace; all of them without a mask."""
-    wanted = list(mask) or ["*"]
-    unknown = [path for path in wanted if path not in (*_FIELDS, "*")]
-    if unknown:
-        raise invalid("update_mask", f"{unknown[0]} is not one of {', '.join(_FIELDS)}")
-    return list(_FIELDS) if "*" in wanted else wanted
-
-
-def _merged(tenant: Tenant, message: resources_pb2.Tenant, fields: list[str], found: Violations) -> Tenant:
+def _merged(tenant: Tenant, message: resources_pb2.Tenant, fields: Sequence[str], found: Violations) -> Tenant:
     """The tenant with these fields of the message. Raises InvalidArgumentError with everything that is wrong."""
     changed: dict[str, Any] = {}
     if "versions" in fields:
-        changed["versions"] = versions_from_pb(message.versions, DIALECTS, found)
+        changed["versions"] = versions_from_pb(message.versions, DIALECTS, "tenant.versions", found)
         if not message.versions:
             found.add("tenant.versions", "at least one version is needed")
     if "parties" in fields:

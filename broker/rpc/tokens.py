@@ -111,7 +111,7 @@ class TokenServicer(rpc.TokenServiceServicer):
         self._disclosures.note(calls.current().caller, peer)
         answer = pb.GetPeerTokenResponse.FromString(self._tokens.of(peer))
         answer.token = token.reveal()
-        answer.authorization = write_authorization(token, peer.header_form or HeaderForm.BASE64)
+        answer.authorization = write_authorization(token, _form(peer))
         answer.endpoint_url = endpoint.url if endpoint else ""
         answer.revision = self._model.revision
         return answer
@@ -150,6 +150,11 @@ class TokenServicer(rpc.TokenServiceServicer):
         if peer.state is not PeerState.REGISTERED:
             raise WrongStateError(f"the peer is {peer.state.value}: there is no token for it")
         return peer
+
+
+def _form(peer: Peer) -> HeaderForm:
+    """As an operator has set it, or as the peer took it in the last exchange."""
+    return peer.quirks.auth_form_out or peer.form_out or HeaderForm.BASE64
 
 
 def _token_of(peer: Peer) -> pb.GetPeerTokenResponse:

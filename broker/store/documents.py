@@ -12,12 +12,15 @@ from broker.core.model import (
     InterfaceRole,
     Party,
     PartyKey,
+    PartyPattern,
     Policy,
     RequiredModule,
     Role,
+    RolePolicy,
     Terms,
     Version,
 )
+from broker.core.quirks import Quirks
 
 
 def write_details(details: BusinessDetails) -> str:
@@ -62,14 +65,37 @@ def read_versions(text: str) -> tuple[Version, ...]:
     return tuple(Version(item) for item in json.loads(text))
 
 
+def write_keys(keys: Iterable[PartyKey]) -> str:
+    return _dump(sorted(map(str, keys)))
+
+
+def read_keys(text: str) -> tuple[PartyKey, ...]:
+    return tuple(map(read_key, json.loads(text)))
+
+
+def write_quirks(quirks: Quirks) -> str:
+    return _dump(quirks.write())
+
+
+def read_quirks(text: str) -> Quirks:
+    return Quirks.read(json.loads(text))
+
+
 def write_terms(terms: Terms) -> str:
-    parties = sorted(str(key) for key in terms.parties)
-    return _dump({"parties": parties, "any_party": terms.any_party, "versions_url": terms.versions_url})
+    return _dump(
+        {
+            "parties": sorted(map(str, terms.parties)),
+            "any_party": terms.any_party,
+            "versions_url": terms.versions_url,
+            "patterns": sorted(map(str, terms.patterns)),
+        }
+    )
 
 
 def read_terms(text: str) -> Terms:
     fields = json.loads(text)
-    return Terms(frozenset(map(read_key, fields["parties"])), fields["any_party"], fields["versions_url"])
+    patterns = frozenset(map(PartyPattern.parse, fields.get("patterns", ())))
+    return Terms(frozenset(map(read_key, fields["parties"])), fields["any_party"], fields["versions_url"], patterns)
 
 
 def write_policy(policy: Policy) -> str:
@@ -80,6 +106,9 @@ def write_policy(policy: Policy) -> str:
             "post_retry_window": policy.post_retry_window,
             "put_retry_window": policy.put_retry_window,
             "required_modules": required,
+            "role_policy": policy.role_policy.value,
+            "may_downgrade": policy.may_downgrade,
+            "strict": policy.strict,
         }
     )
 
@@ -90,7 +119,8 @@ def read_policy(text: str) -> Policy:
         RequiredModule(module, interface_role(role), Role(peer_role) if peer_role else None)
         for module, role, peer_role in fields.pop("required_modules")
     )
-    return Policy(**fields, required_modules=required)
+    role_policy = RolePolicy(fields.pop("role_policy", Policy().role_policy.value))
+    return Policy(**fields, required_modules=required, role_policy=role_policy)
 
 
 def interface_role(text: str | None) -> InterfaceRole | None:

@@ -1,7 +1,7 @@
 """Records of exchanges."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import delete, insert, tuple_, update
 from sqlmodel import Session, col, select
@@ -28,6 +28,8 @@ def begin(tx: Transaction, exchange: Exchange) -> None:
             correlation_id=exchange.correlation_id,
             request_id=exchange.request_id,
             steps=_write_steps(exchange.steps),
+            warnings=_write(exchange.warnings),
+            quirk=exchange.quirk,
             started_at=exchange.started_at,
             deadline_at=exchange.deadline_at,
             ended_at=exchange.ended_at,
@@ -36,20 +38,20 @@ def begin(tx: Transaction, exchange: Exchange) -> None:
     _drop_old(tx, exchange.peer_uid)
 
 
-def end(
-    tx: Transaction,
-    uid: str,
-    steps: Iterable[Step],
-    *,
-    outcome: Outcome,
-    reason: str | None = None,
-    message: str | None = None,
-) -> None:
+def end(tx: Transaction, exchange: Exchange) -> None:
     """Close a running exchange. One that is closed stays as it is: its commit may have landed unseen."""
     tx.session.exec(
         update(ExchangeRow)
-        .where(col(ExchangeRow.uid) == uid, col(ExchangeRow.outcome) == Outcome.RUNNING.value)
-        .values(outcome=outcome.value, reason=reason, message=message, steps=_write_steps(steps), ended_at=tx.now)
+        .where(col(ExchangeRow.uid) == exchange.uid, col(ExchangeRow.outcome) == Outcome.RUNNING.value)
+        .values(
+            outcome=exchange.outcome.value,
+            reason=exchange.reason,
+            message=exchange.message,
+            steps=_write_steps(exchange.steps),
+            warnings=_write(exchange.warnings),
+            quirk=exchange.quirk,
+            ended_at=tx.now,
+        )
     )
 
 
@@ -95,9 +97,15 @@ def _exchange(row: ExchangeRow, now: int) -> Exchange:
         reason=row.reason,
         message=row.message,
         steps=tuple(Step(*step) for step in json.loads(row.steps)),
+        warnings=tuple(json.loads(row.warnings)),
+        quirk=row.quirk,
         ended_at=row.ended_at,
     )
 
 
 def _write_steps(steps: Iterable[Step]) -> str:
-    return json.dumps([[step.summary, step.ended_at, step.duration] for step in steps], ensure_ascii=False)
+    return _write([[step.summary, step.ended_at, step.duration] for step in steps])
+
+
+def _write(value: Sequence[object]) -> str:
+    return json.dumps(value, ensure_ascii=False)

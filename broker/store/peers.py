@@ -1,6 +1,6 @@
 """Peers as they are stored, read whole."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from sqlalchemy import ColumnElement, tuple_
 from sqlmodel import Session, col, select
@@ -29,11 +29,11 @@ def find_by_uid(session: Session, uid: str) -> Peer | None:
 
 
 def find_with_holders(
-    session: Session, uid: str, announced: Iterable[PartyKey]
+    session: Session, uid: str, announced: Callable[[Peer], Iterable[PartyKey]]
 ) -> tuple[Peer | None, dict[PartyKey, str]]:
-    """A peer, and which peers of its tenant hold which of these parties."""
+    """A peer, and which peers of its tenant hold which of the parties that it announces."""
     peer = find_by_uid(session, uid)
-    return peer, holders(session, peer.tenant, announced) if peer else {}
+    return peer, holders(session, peer.tenant, announced(peer)) if peer else {}
 
 
 def everything(session: Session) -> list[Peer]:
@@ -138,8 +138,13 @@ def _peer(
         version=Version(row.version) if row.version else None,
         newest_version=Version(row.newest_version) if row.newest_version else None,
         versions_url=row.versions_url,
-        hub=row.hub,
-        header_form=HeaderForm(row.header_form) if row.header_form else None,
+        draft=row.draft,
+        form_in=HeaderForm(row.form_in) if row.form_in else None,
+        form_out=HeaderForm(row.form_out) if row.form_out else None,
+        quirks=documents.read_quirks(row.quirks),
+        versions=documents.read_versions(row.versions),
+        may_downgrade=row.may_downgrade,
+        requested=documents.read_keys(row.requested),
         answered_at=row.answered_at,
         registered_at=row.registered_at,
         parties=parties,

@@ -4,7 +4,7 @@ Times are microseconds since 1970 (UTC). Lists and nested values that are never 
 a readable secret: issued tokens and service keys are keyed hashes, held tokens and receipts are sealed.
 """
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, LargeBinary, MetaData, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, Index, LargeBinary, MetaData, Text, UniqueConstraint, false, text
 from sqlmodel import Field, SQLModel
 
 SQLModel.metadata.naming_convention = {
@@ -75,8 +75,13 @@ class PeerRow(SQLModel, table=True):
     version: str | None = None
     newest_version: str | None = None
     versions_url: str | None = None
-    hub: str | None = None
-    header_form: str | None = None
+    draft: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    form_in: str | None = None
+    form_out: str | None = None
+    quirks: str = Field(default="{}", sa_type=Text, sa_column_kwargs={"server_default": "{}"})
+    versions: str = Field(default="[]", sa_type=Text, sa_column_kwargs={"server_default": "[]"})
+    may_downgrade: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    requested: str = Field(default="[]", sa_type=Text, sa_column_kwargs={"server_default": "[]"})
     answered_at: int = Field(default=0, sa_type=BigInteger)
     registered_at: int | None = Field(default=None, sa_type=BigInteger)
     lease: str | None = None
@@ -172,6 +177,8 @@ class ExchangeRow(SQLModel, table=True):
     correlation_id: str
     request_id: str
     steps: str = Field(default="[]", sa_type=Text)
+    warnings: str = Field(default="[]", sa_type=Text, sa_column_kwargs={"server_default": "[]"})
+    quirk: str | None = None
     started_at: int = Field(sa_type=BigInteger)
     deadline_at: int = Field(sa_type=BigInteger)
     ended_at: int | None = Field(default=None, sa_type=BigInteger)

@@ -25,7 +25,8 @@ class Established:
     """What one successful exchange commits (RR-16, PR-07)."""
 
     registration: Registration
-    header_form: HeaderForm
+    form_in: HeaderForm
+    form_out: HeaderForm
     held: Sealed
     issued: Fingerprint
     succession: Succession
@@ -129,8 +130,10 @@ def take_over(tx: Transaction, peer: Peer, exchange: str, result: Established) -
             version=str(registration.version),
             newest_version=str(newest),
             versions_url=registration.theirs.url,
-            hub=registration.theirs.hub,
-            header_form=result.header_form.value,
+            draft=registration.draft,
+            form_in=result.form_in.value,
+            form_out=result.form_out.value,
+            requested=documents.write_keys(()),
             answered_at=tx.now,
             registered_at=peer.registered_at or tx.now,
             lease=None,
@@ -224,6 +227,38 @@ def block(tx: Transaction, peer: Peer, *, blocked: bool) -> None:
         .values(blocked=blocked, lease=None, revision=col(PeerRow.revision) + 1, updated_at=tx.now)
     )
     tx.changed("peer", peer.uid)
+
+
+def adjust(tx: Transaction, peer: Peer, changed: Peer) -> None:
+    """What operators decide about a peer; a running exchange fails, since it was judged by what stood before."""
+    tx.session.exec(
+        update(PeerRow)
+        .where(col(PeerRow.uid) == peer.uid)
+        .values(
+            terms=documents.write_terms(changed.terms),
+            quirks=documents.write_quirks(changed.quirks),
+            versions=documents.write_versions(changed.versions),
+            may_downgrade=changed.may_downgrade,
+            requested=documents.write_keys(changed.requested),
+            lease=None,
+            revision=col(PeerRow.revision) + 1,
+            updated_at=tx.now,
+        )
+    )
+    tx.changed("peer", peer.uid)
+
+
+def request_parties(tx: Transaction, peer: Peer, asked: frozenset[PartyKey]) -> bool:
+    """Remember parties that wait for approval. Whether that is news."""
+    requested = documents.write_keys(asked)
+    row = tx.session.exec(
+        update(PeerRow)
+        .where(col(PeerRow.uid) == peer.uid, col(PeerRow.requested) != requested)
+        .values(requested=requested, revision=col(PeerRow.revision) + 1, updated_at=tx.now)
+    )
+    if row.rowcount == 1:
+        tx.changed("peer", peer.uid)
+    return bool(row.rowcount == 1)
 
 
 def confirm(tx: Transaction, peer: Peer, lookup_id: str) -> bool:

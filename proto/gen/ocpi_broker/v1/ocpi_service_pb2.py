@@ -26,7 +26,7 @@ from ocpi_broker.v1 import reasons_pb2 as ocpi__broker_dot_v1_dot_reasons__pb2
 from ocpi_broker.v1 import resources_pb2 as ocpi__broker_dot_v1_dot_resources__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!ocpi_broker/v1/ocpi_service.proto\x12\x0eocpi_broker.v1\x1a\x1cocpi_broker/v1/reasons.proto\x1a\x1eocpi_broker/v1/resources.proto\"F\n\x08OcpiCall\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x1a\n\rauthorization\x18\x02 \x03(\tB\x03\x80\x01\x01\x12\x0e\n\x06source\x18\x03 \x01(\t\"=\n\x13ListVersionsRequest\x12&\n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x18.ocpi_broker.v1.OcpiCall\"\x7f\n\x14ListVersionsResponse\x12>\n\x08versions\x18\x01 \x03(\x0b\x32,.ocpi_broker.v1.ListVersionsResponse.Version\x1a\'\n\x07Version\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0b\n\x03url\x18\x02 \x01(\t\"S\n\x18GetVersionDetailsRequest\x12&\n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x18.ocpi_broker.v1.OcpiCall\x12\x0f\n\x07version\x18\x02 \x01(\t\"Y\n\x19GetVersionDetailsResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12+\n\tendpoints\x18\x02 \x03(\x0b\x32\x18.ocpi_broker.v1.Endpoint\"l\n\x0b\x43redentials\x12\x12\n\x05token\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x0b\n\x03url\x18\x02 \x01(\t\x12&\n\x07parties\x18\x03 \x03(\x0b\x32\x15.ocpi_broker.v1.Party\x12\x14\n\x0chub_party_id\x18\x04 \x01(\t\"I\n\x0eUnreadableBody\x12&\n\x06reason\x18\x01 \x01(\x0e\x32\x16.ocpi_broker.v1.Reason\x12\x0f\n\x07message\x18\x02 \x01(\t\"P\n\x15GetCredentialsRequest\x12&\n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x18.ocpi_broker.v1.OcpiCall\x12\x0f\n\x07version\x18\x02 \x01(\t\"J\n\x16GetCredentialsResponse\x12\x30\n\x0b\x63redentials\x18\x01 \x01(\x0b\x32\x1b.ocpi_broker.v1.Credentials\"\xbc\x01\n\x0fRegisterRequest\x12&\n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x18.ocpi_broker.v1.OcpiCall\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x32\n\x0b\x63redentials\x18\x03 \x01(\x0b\x32\x1b.ocpi_broker.v1.CredentialsH\x00\x12\x34\n\nunreadable\x18\x04 \x01(\x0b\x32\x1e.ocpi_broker.v1.UnreadableBodyH\x00\x42\x06\n\x04\x62ody\"D\n\x10RegisterResponse\x12\x30\n\x0b\x63redentials\x18\x01 \x01(\x0b\x32\x1b.ocpi_broker.v1.Credentials\"\xba\x01\n\rUpdateRequest\x12&\n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x18.ocpi_broker.v1.OcpiCall\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x32\n\x0b\x63redentials\x18\x03 \x01(\x0b\x32\x1b.ocpi_broker.v1.CredentialsH\x00\x12\x34\n\nunreadable\x18\x04 \x01(\x0b\x32\x1e.ocpi_broker.v1.UnreadableBodyH\x00\x42\x06\n\x04\x62ody\"B\n\x0eUpdateResponse\x12\x30\n\x0b\x63redentials\x18\x01 \x01(\x0b\x32\x1b.ocpi_broker.v1.Credentials\"L\n\x11UnregisterRequest\x12&\n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x18.ocpi_broker.v1.OcpiCall\x12\x0f\n\x07version\x18\x02 \x01(\t\"\x14\n\x12UnregisterResponse2\xa0\x04\n\x0bOcpiService\x12Y\n\x0cListVersions\x12#.ocpi_broker.v1.ListVersionsRequest\x1a$.ocpi_broker.v1.ListVersionsResponse\x12h\n\x11GetVersionDetails\x12(.ocpi_broker.v1.GetVersionDetailsRequest\x1a).ocpi_broker.v1.GetVersionDetailsResponse\x12_\n\x0eGetCredentials\x12%.ocpi_broker.v1.GetCredentialsRequest\x1a&.ocpi_broker.v1.GetCredentialsResponse\x12M\n\x08Register\x12\x1f.ocpi_broker.v1.RegisterRequest\x1a .ocpi_broker.v1.RegisterResponse\x12G\n\x06Update\x12\x1d.ocpi_broker.v1.UpdateRequest\x1a\x1e.ocpi_broker.v1.UpdateResponse\x12S\n\nUnregister\x12!.ocpi_broker.v1.UnregisterRequest\x1a\".ocpi_broker.v1.UnregisterResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!ocpi_broker/v1/ocpi_service.proto\x12\x0eocpi_broker.v1\x1a\x1cocpi_broker/v1/reasons.proto\x1a\x1eocpi_broker/v1/resources.proto\"[\n\x08OcpiCall\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x1a\n\rauthorization\x18\x02 \x03(\tB\x03\x80\x01\x01\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x13\n\x0bwithout_ids\x18\x04 \x01(\x08\".\n\x05Style\x12\r\n\x05\x64raft\x18\x01 \x01(\x08\x12\x16\n\x0e\x65xplicit_nulls\x18\x02 \x01(\x08\"=\n\x13ListVersionsRequest\x12&\n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x18.ocpi_broker.v1.OcpiCall\"\x7f\n\x14ListVersionsResponse\x12>\n\x08versions\x18\x01 \x03(\x0b\x32,.ocpi_broker.v1.ListVersionsResponse.Version\x1a\'\n\x07Version\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0b\n\x03url\x18\x02 \x01(\t\"S\n\x18GetVersionDetailsRequest\x12&\n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x18.ocpi_broker.v1.OcpiCall\x12\x0f\n\x07version\x18\x02 \x01(\t\"Y\n\x19GetVersionDetailsResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12+\n\tendpoints\x18\x02 \x03(\x0b\x32\x18.ocpi_broker.v1.Endpoint\"|\n\x0b\x43redentials\x12\x12\n\x05token\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x0b\n\x03url\x18\x02 \x01(\t\x12&\n\x07parties\x18\x03 \x03(\x0b\x32\x15.ocpi_broker.v1.Party\x12$\n\x05style\x18\x04 \x01(\x0b\x32\x15.ocpi_broker.v1.Style\"\x81\x01\n\x0c\x41nnouncement\x12\x12\n\x05token\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x0b\n\x03url\x18\x02 \x01(\t\x12/\n\x07parties\x18\x03 \x03(\x0b\x32\x1e.ocpi_broker.v1.AnnouncedParty\x12\r\n\x05\x64raft\x18\x04 \x01(\x08\x12\x10\n\x08warnings\x18\x05 \x03(\t\"\xa5\x01\n\x0e\x41nnouncedParty\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x14\n\x0c\x63ountry_code\x18\x02 \x01(\t\x12\x10\n\x08party_id\x18\x03 \x01(\t\x12\"\n\x04role\x18\x04 \x01(\x0e\x32\x14.ocpi_broker.v1.Role\x12\x39\n\x10\x62usiness_details\x18\x05 \x01(\x0b\x32\x1f.ocpi_broker.v1.BusinessDetails\"I\n\x0eUnreadableBody\x12&\n\x06reason\x18\x01 \x01(\x0e\x32\x16.ocpi_broker.v1.Reason\x12\x0f\n\x07message\x18\x02 \x01(\t\"P\n\x15GetCredentialsRequest\x12&\n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x18.ocpi_broker.v1.OcpiCall\x12\x0f\n\x07version\x18\x02 \x01(\t\"J\n\x16GetCredentialsResponse\x12\x30\n\x0b\x63redentials\x18\x01 \x01(\x0b\x32\x1b.ocpi_broker.v1.Credentials\"\xbe\x01\n\x0fRegisterRequest\x12&\n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x18.ocpi_broker.v1.OcpiCall\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x34\n\x0c\x61nnouncement\x18\x03 \x01(\x0b\x32\x1c.ocpi_broker.v1.AnnouncementH\x00\x12\x34\n\nunreadable\x18\x04 \x01(\x0b\x32\x1e.ocpi_broker.v1.UnreadableBodyH\x00\x42\x06\n\x04\x62ody\"D\n\x10RegisterResponse\x12\x30\n\x0b\x63redentials\x18\x01 \x01(\x0b\x32\x1b.ocpi_broker.v1.Credentials\"\xbc\x01\n\rUpdateRequest\x12&\n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x18.ocpi_broker.v1.OcpiCall\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x34\n\x0c\x61nnouncement\x18\x03 \x01(\x0b\x32\x1c.ocpi_broker.v1.AnnouncementH\x00\x12\x34\n\nunreadable\x18\x04 \x01(\x0b\x32\x1e.ocpi_broker.v1.UnreadableBodyH\x00\x42\x06\n\x04\x62ody\"B\n\x0eUpdateResponse\x12\x30\n\x0b\x63redentials\x18\x01 \x01(\x0b\x32\x1b.ocpi_broker.v1.Credentials\"L\n\x11UnregisterRequest\x12&\n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x18.ocpi_broker.v1.OcpiCall\x12\x0f\n\x07version\x18\x02 \x01(\t\"\x14\n\x12UnregisterResponse2\xa0\x04\n\x0bOcpiService\x12Y\n\x0cListVersions\x12#.ocpi_broker.v1.ListVersionsRequest\x1a$.ocpi_broker.v1.ListVersionsResponse\x12h\n\x11GetVersionDetails\x12(.ocpi_broker.v1.GetVersionDetailsRequest\x1a).ocpi_broker.v1.GetVersionDetailsResponse\x12_\n\x0eGetCredentials\x12%.ocpi_broker.v1.GetCredentialsRequest\x1a&.ocpi_broker.v1.GetCredentialsResponse\x12M\n\x08Register\x12\x1f.ocpi_broker.v1.RegisterRequest\x1a .ocpi_broker.v1.RegisterResponse\x12G\n\x06Update\x12\x1d.ocpi_broker.v1.UpdateRequest\x1a\x1e.ocpi_broker.v1.UpdateResponse\x12S\n\nUnregister\x12!.ocpi_broker.v1.UnregisterRequest\x1a\".ocpi_broker.v1.UnregisterResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,38 +37,46 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_OCPICALL'].fields_by_name['authorization']._serialized_options = b'\200\001\001'
   _globals['_CREDENTIALS'].fields_by_name['token']._loaded_options = None
   _globals['_CREDENTIALS'].fields_by_name['token']._serialized_options = b'\200\001\001'
+  _globals['_ANNOUNCEMENT'].fields_by_name['token']._loaded_options = None
+  _globals['_ANNOUNCEMENT'].fields_by_name['token']._serialized_options = b'\200\001\001'
   _globals['_OCPICALL']._serialized_start=115
-  _globals['_OCPICALL']._serialized_end=185
-  _globals['_LISTVERSIONSREQUEST']._serialized_start=187
-  _globals['_LISTVERSIONSREQUEST']._serialized_end=248
-  _globals['_LISTVERSIONSRESPONSE']._serialized_start=250
-  _globals['_LISTVERSIONSRESPONSE']._serialized_end=377
-  _globals['_LISTVERSIONSRESPONSE_VERSION']._serialized_start=338
-  _globals['_LISTVERSIONSRESPONSE_VERSION']._serialized_end=377
-  _globals['_GETVERSIONDETAILSREQUEST']._serialized_start=379
-  _globals['_GETVERSIONDETAILSREQUEST']._serialized_end=462
-  _globals['_GETVERSIONDETAILSRESPONSE']._serialized_start=464
-  _globals['_GETVERSIONDETAILSRESPONSE']._serialized_end=553
-  _globals['_CREDENTIALS']._serialized_start=555
-  _globals['_CREDENTIALS']._serialized_end=663
-  _globals['_UNREADABLEBODY']._serialized_start=665
-  _globals['_UNREADABLEBODY']._serialized_end=738
-  _globals['_GETCREDENTIALSREQUEST']._serialized_start=740
-  _globals['_GETCREDENTIALSREQUEST']._serialized_end=820
-  _globals['_GETCREDENTIALSRESPONSE']._serialized_start=822
-  _globals['_GETCREDENTIALSRESPONSE']._serialized_end=896
-  _globals['_REGISTERREQUEST']._serialized_start=899
-  _globals['_REGISTERREQUEST']._serialized_end=1087
-  _globals['_REGISTERRESPONSE']._serialized_start=1089
-  _globals['_REGISTERRESPONSE']._serialized_end=1157
-  _globals['_UPDATEREQUEST']._serialized_start=1160
-  _globals['_UPDATEREQUEST']._serialized_end=1346
-  _globals['_UPDATERESPONSE']._serialized_start=1348
-  _globals['_UPDATERESPONSE']._serialized_end=1414
-  _globals['_UNREGISTERREQUEST']._serialized_start=1416
-  _globals['_UNREGISTERREQUEST']._serialized_end=1492
-  _globals['_UNREGISTERRESPONSE']._serialized_start=1494
-  _globals['_UNREGISTERRESPONSE']._serialized_end=1514
-  _globals['_OCPISERVICE']._serialized_start=1517
-  _globals['_OCPISERVICE']._serialized_end=2061
+  _globals['_OCPICALL']._serialized_end=206
+  _globals['_STYLE']._serialized_start=208
+  _globals['_STYLE']._serialized_end=254
+  _globals['_LISTVERSIONSREQUEST']._serialized_start=256
+  _globals['_LISTVERSIONSREQUEST']._serialized_end=317
+  _globals['_LISTVERSIONSRESPONSE']._serialized_start=319
+  _globals['_LISTVERSIONSRESPONSE']._serialized_end=446
+  _globals['_LISTVERSIONSRESPONSE_VERSION']._serialized_start=407
+  _globals['_LISTVERSIONSRESPONSE_VERSION']._serialized_end=446
+  _globals['_GETVERSIONDETAILSREQUEST']._serialized_start=448
+  _globals['_GETVERSIONDETAILSREQUEST']._serialized_end=531
+  _globals['_GETVERSIONDETAILSRESPONSE']._serialized_start=533
+  _globals['_GETVERSIONDETAILSRESPONSE']._serialized_end=622
+  _globals['_CREDENTIALS']._serialized_start=624
+  _globals['_CREDENTIALS']._serialized_end=748
+  _globals['_ANNOUNCEMENT']._serialized_start=751
+  _globals['_ANNOUNCEMENT']._serialized_end=880
+  _globals['_ANNOUNCEDPARTY']._serialized_start=883
+  _globals['_ANNOUNCEDPARTY']._serialized_end=1048
+  _globals['_UNREADABLEBODY']._serialized_start=1050
+  _globals['_UNREADABLEBODY']._serialized_end=1123
+  _globals['_GETCREDENTIALSREQUEST']._serialized_start=1125
+  _globals['_GETCREDENTIALSREQUEST']._serialized_end=1205
+  _globals['_GETCREDENTIALSRESPONSE']._serialized_start=1207
+  _globals['_GETCREDENTIALSRESPONSE']._serialized_end=1281
+  _globals['_REGISTERREQUEST']._serialized_start=1284
+  _globals['_REGISTERREQUEST']._serialized_end=1474
+  _globals['_REGISTERRESPONSE']._serialized_start=1476
+  _globals['_REGISTERRESPONSE']._serialized_end=1544
+  _globals['_UPDATEREQUEST']._serialized_start=1547
+  _globals['_UPDATEREQUEST']._serialized_end=1735
+  _globals['_UPDATERESPONSE']._serialized_start=1737
+  _globals['_UPDATERESPONSE']._serialized_end=1803
+  _globals['_UNREGISTERREQUEST']._serialized_start=1805
+  _globals['_UNREGISTERREQUEST']._serialized_end=1881
+  _globals['_UNREGISTERRESPONSE']._serialized_start=1883
+  _globals['_UNREGISTERRESPONSE']._serialized_end=1903
+  _globals['_OCPISERVICE']._serialized_start=1906
+  _globals['_OCPISERVICE']._serialized_end=2450
 # @@protoc_insertion_point(module_scope)

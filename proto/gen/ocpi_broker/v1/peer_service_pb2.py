@@ -23,11 +23,12 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from ocpi_broker.v1 import resources_pb2 as ocpi__broker_dot_v1_dot_resources__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!ocpi_broker/v1/peer_service.proto\x12\x0eocpi_broker.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eocpi_broker/v1/resources.proto\"\xa3\x01\n\x11InvitePeerRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x0f\n\x07peer_id\x18\x02 \x01(\t\x12.\n\x05terms\x18\x03 \x01(\x0b\x32\x1f.ocpi_broker.v1.InvitationTerms\x12)\n\x06\x65xpiry\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\nrequest_id\x18\x05 \x01(\t\"\xaf\x01\n\x12InvitePeerResponse\x12\"\n\x04peer\x18\x01 \x01(\x0b\x32\x14.ocpi_broker.v1.Peer\x12\x12\n\x05token\x18\x02 \x01(\tB\x03\x80\x01\x01\x12\x1a\n\rauthorization\x18\x03 \x01(\tB\x03\x80\x01\x01\x12\x14\n\x0cversions_url\x18\x04 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x1e\n\x0eGetPeerRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"5\n\x0fGetPeerResponse\x12\"\n\x04peer\x18\x01 \x01(\x0b\x32\x14.ocpi_broker.v1.Peer\"I\n\x10ListPeersRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"Q\n\x11ListPeersResponse\x12#\n\x05peers\x18\x01 \x03(\x0b\x32\x14.ocpi_broker.v1.Peer\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"G\n\x15UnregisterPeerRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"<\n\x16UnregisterPeerResponse\x12\"\n\x04peer\x18\x01 \x01(\x0b\x32\x14.ocpi_broker.v1.Peer\"m\n\x10ResetPeerRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12)\n\x06\x65xpiry\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"\xae\x01\n\x11ResetPeerResponse\x12\"\n\x04peer\x18\x01 \x01(\x0b\x32\x14.ocpi_broker.v1.Peer\x12\x12\n\x05token\x18\x02 \x01(\tB\x03\x80\x01\x01\x12\x1a\n\rauthorization\x18\x03 \x01(\tB\x03\x80\x01\x01\x12\x14\n\x0cversions_url\x18\x04 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"B\n\x10\x42lockPeerRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"7\n\x11\x42lockPeerResponse\x12\"\n\x04peer\x18\x01 \x01(\x0b\x32\x14.ocpi_broker.v1.Peer\"D\n\x12UnblockPeerRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"9\n\x13UnblockPeerResponse\x12\"\n\x04peer\x18\x01 \x01(\x0b\x32\x14.ocpi_broker.v1.Peer\"M\n\x14ListExchangesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"]\n\x15ListExchangesResponse\x12+\n\texchanges\x18\x01 \x03(\x0b\x32\x18.ocpi_broker.v1.Exchange\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xca\x05\n\x0bPeerService\x12S\n\nInvitePeer\x12!.ocpi_broker.v1.InvitePeerRequest\x1a\".ocpi_broker.v1.InvitePeerResponse\x12O\n\x07GetPeer\x12\x1e.ocpi_broker.v1.GetPeerRequest\x1a\x1f.ocpi_broker.v1.GetPeerResponse\"\x03\x90\x02\x01\x12U\n\tListPeers\x12 .ocpi_broker.v1.ListPeersRequest\x1a!.ocpi_broker.v1.ListPeersResponse\"\x03\x90\x02\x01\x12_\n\x0eUnregisterPeer\x12%.ocpi_broker.v1.UnregisterPeerRequest\x1a&.ocpi_broker.v1.UnregisterPeerResponse\x12P\n\tResetPeer\x12 .ocpi_broker.v1.ResetPeerRequest\x1a!.ocpi_broker.v1.ResetPeerResponse\x12P\n\tBlockPeer\x12 .ocpi_broker.v1.BlockPeerRequest\x1a!.ocpi_broker.v1.BlockPeerResponse\x12V\n\x0bUnblockPeer\x12\".ocpi_broker.v1.UnblockPeerRequest\x1a#.ocpi_broker.v1.UnblockPeerResponse\x12\x61\n\rListExchanges\x12$.ocpi_broker.v1.ListExchangesRequest\x1a%.ocpi_broker.v1.ListExchangesResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!ocpi_broker/v1/peer_service.proto\x12\x0eocpi_broker.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eocpi_broker/v1/resources.proto\"\xa3\x01\n\x11InvitePeerRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x0f\n\x07peer_id\x18\x02 \x01(\t\x12.\n\x05terms\x18\x03 \x01(\x0b\x32\x1f.ocpi_broker.v1.InvitationTerms\x12)\n\x06\x65xpiry\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\nrequest_id\x18\x05 \x01(\t\"\xaf\x01\n\x12InvitePeerResponse\x12\"\n\x04peer\x18\x01 \x01(\x0b\x32\x14.ocpi_broker.v1.Peer\x12\x12\n\x05token\x18\x02 \x01(\tB\x03\x80\x01\x01\x12\x1a\n\rauthorization\x18\x03 \x01(\tB\x03\x80\x01\x01\x12\x14\n\x0cversions_url\x18\x04 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x1e\n\x0eGetPeerRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"5\n\x0fGetPeerResponse\x12\"\n\x04peer\x18\x01 \x01(\x0b\x32\x14.ocpi_broker.v1.Peer\"I\n\x10ListPeersRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"Q\n\x11ListPeersResponse\x12#\n\x05peers\x18\x01 \x03(\x0b\x32\x14.ocpi_broker.v1.Peer\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"|\n\x11UpdatePeerRequest\x12\"\n\x04peer\x18\x01 \x01(\x0b\x32\x14.ocpi_broker.v1.Peer\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"8\n\x12UpdatePeerResponse\x12\"\n\x04peer\x18\x01 \x01(\x0b\x32\x14.ocpi_broker.v1.Peer\"G\n\x15UnregisterPeerRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"<\n\x16UnregisterPeerResponse\x12\"\n\x04peer\x18\x01 \x01(\x0b\x32\x14.ocpi_broker.v1.Peer\"m\n\x10ResetPeerRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12)\n\x06\x65xpiry\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"\xae\x01\n\x11ResetPeerResponse\x12\"\n\x04peer\x18\x01 \x01(\x0b\x32\x14.ocpi_broker.v1.Peer\x12\x12\n\x05token\x18\x02 \x01(\tB\x03\x80\x01\x01\x12\x1a\n\rauthorization\x18\x03 \x01(\tB\x03\x80\x01\x01\x12\x14\n\x0cversions_url\x18\x04 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"B\n\x10\x42lockPeerRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"7\n\x11\x42lockPeerResponse\x12\"\n\x04peer\x18\x01 \x01(\x0b\x32\x14.ocpi_broker.v1.Peer\"D\n\x12UnblockPeerRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"9\n\x13UnblockPeerResponse\x12\"\n\x04peer\x18\x01 \x01(\x0b\x32\x14.ocpi_broker.v1.Peer\"M\n\x14ListExchangesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"]\n\x15ListExchangesResponse\x12+\n\texchanges\x18\x01 \x03(\x0b\x32\x18.ocpi_broker.v1.Exchange\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\x9f\x06\n\x0bPeerService\x12S\n\nInvitePeer\x12!.ocpi_broker.v1.InvitePeerRequest\x1a\".ocpi_broker.v1.InvitePeerResponse\x12O\n\x07GetPeer\x12\x1e.ocpi_broker.v1.GetPeerRequest\x1a\x1f.ocpi_broker.v1.GetPeerResponse\"\x03\x90\x02\x01\x12U\n\tListPeers\x12 .ocpi_broker.v1.ListPeersRequest\x1a!.ocpi_broker.v1.ListPeersResponse\"\x03\x90\x02\x01\x12S\n\nUpdatePeer\x12!.ocpi_broker.v1.UpdatePeerRequest\x1a\".ocpi_broker.v1.UpdatePeerResponse\x12_\n\x0eUnregisterPeer\x12%.ocpi_broker.v1.UnregisterPeerRequest\x1a&.ocpi_broker.v1.UnregisterPeerResponse\x12P\n\tResetPeer\x12 .ocpi_broker.v1.ResetPeerRequest\x1a!.ocpi_broker.v1.ResetPeerResponse\x12P\n\tBlockPeer\x12 .ocpi_broker.v1.BlockPeerRequest\x1a!.ocpi_broker.v1.BlockPeerResponse\x12V\n\x0bUnblockPeer\x12\".ocpi_broker.v1.UnblockPeerRequest\x1a#.ocpi_broker.v1.UnblockPeerResponse\x12\x61\n\rListExchanges\x12$.ocpi_broker.v1.ListExchangesRequest\x1a%.ocpi_broker.v1.ListExchangesResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -48,38 +49,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PEERSERVICE'].methods_by_name['ListPeers']._serialized_options = b'\220\002\001'
   _globals['_PEERSERVICE'].methods_by_name['ListExchanges']._loaded_options = None
   _globals['_PEERSERVICE'].methods_by_name['ListExchanges']._serialized_options = b'\220\002\001'
-  _globals['_INVITEPEERREQUEST']._serialized_start=151
-  _globals['_INVITEPEERREQUEST']._serialized_end=314
-  _globals['_INVITEPEERRESPONSE']._serialized_start=317
-  _globals['_INVITEPEERRESPONSE']._serialized_end=492
-  _globals['_GETPEERREQUEST']._serialized_start=494
-  _globals['_GETPEERREQUEST']._serialized_end=524
-  _globals['_GETPEERRESPONSE']._serialized_start=526
-  _globals['_GETPEERRESPONSE']._serialized_end=579
-  _globals['_LISTPEERSREQUEST']._serialized_start=581
-  _globals['_LISTPEERSREQUEST']._serialized_end=654
-  _globals['_LISTPEERSRESPONSE']._serialized_start=656
-  _globals['_LISTPEERSRESPONSE']._serialized_end=737
-  _globals['_UNREGISTERPEERREQUEST']._serialized_start=739
-  _globals['_UNREGISTERPEERREQUEST']._serialized_end=810
-  _globals['_UNREGISTERPEERRESPONSE']._serialized_start=812
-  _globals['_UNREGISTERPEERRESPONSE']._serialized_end=872
-  _globals['_RESETPEERREQUEST']._serialized_start=874
-  _globals['_RESETPEERREQUEST']._serialized_end=983
-  _globals['_RESETPEERRESPONSE']._serialized_start=986
-  _globals['_RESETPEERRESPONSE']._serialized_end=1160
-  _globals['_BLOCKPEERREQUEST']._serialized_start=1162
-  _globals['_BLOCKPEERREQUEST']._serialized_end=1228
-  _globals['_BLOCKPEERRESPONSE']._serialized_start=1230
-  _globals['_BLOCKPEERRESPONSE']._serialized_end=1285
-  _globals['_UNBLOCKPEERREQUEST']._serialized_start=1287
-  _globals['_UNBLOCKPEERREQUEST']._serialized_end=1355
-  _globals['_UNBLOCKPEERRESPONSE']._serialized_start=1357
-  _globals['_UNBLOCKPEERRESPONSE']._serialized_end=1414
-  _globals['_LISTEXCHANGESREQUEST']._serialized_start=1416
-  _globals['_LISTEXCHANGESREQUEST']._serialized_end=1493
-  _globals['_LISTEXCHANGESRESPONSE']._serialized_start=1495
-  _globals['_LISTEXCHANGESRESPONSE']._serialized_end=1588
-  _globals['_PEERSERVICE']._serialized_start=1591
-  _globals['_PEERSERVICE']._serialized_end=2305
+  _globals['_INVITEPEERREQUEST']._serialized_start=185
+  _globals['_INVITEPEERREQUEST']._serialized_end=348
+  _globals['_INVITEPEERRESPONSE']._serialized_start=351
+  _globals['_INVITEPEERRESPONSE']._serialized_end=526
+  _globals['_GETPEERREQUEST']._serialized_start=528
+  _globals['_GETPEERREQUEST']._serialized_end=558
+  _globals['_GETPEERRESPONSE']._serialized_start=560
+  _globals['_GETPEERRESPONSE']._serialized_end=613
+  _globals['_LISTPEERSREQUEST']._serialized_start=615
+  _globals['_LISTPEERSREQUEST']._serialized_end=688
+  _globals['_LISTPEERSRESPONSE']._serialized_start=690
+  _globals['_LISTPEERSRESPONSE']._serialized_end=771
+  _globals['_UPDATEPEERREQUEST']._serialized_start=773
+  _globals['_UPDATEPEERREQUEST']._serialized_end=897
+  _globals['_UPDATEPEERRESPONSE']._serialized_start=899
+  _globals['_UPDATEPEERRESPONSE']._serialized_end=955
+  _globals['_UNREGISTERPEERREQUEST']._serialized_start=957
+  _globals['_UNREGISTERPEERREQUEST']._serialized_end=1028
+  _globals['_UNREGISTERPEERRESPONSE']._serialized_start=1030
+  _globals['_UNREGISTERPEERRESPONSE']._serialized_end=1090
+  _globals['_RESETPEERREQUEST']._serialized_start=1092
+  _globals['_RESETPEERREQUEST']._serialized_end=1201
+  _globals['_RESETPEERRESPONSE']._serialized_start=1204
+  _globals['_RESETPEERRESPONSE']._serialized_end=1378
+  _globals['_BLOCKPEERREQUEST']._serialized_start=1380
+  _globals['_BLOCKPEERREQUEST']._serialized_end=1446
+  _globals['_BLOCKPEERRESPONSE']._serialized_start=1448
+  _globals['_BLOCKPEERRESPONSE']._serialized_end=1503
+  _globals['_UNBLOCKPEERREQUEST']._serialized_start=1505
+  _globals['_UNBLOCKPEERREQUEST']._serialized_end=1573
+  _globals['_UNBLOCKPEERRESPONSE']._serialized_start=1575
+  _globals['_UNBLOCKPEERRESPONSE']._serialized_end=1632
+  _globals['_LISTEXCHANGESREQUEST']._serialized_start=1634
+  _globals['_LISTEXCHANGESREQUEST']._serialized_end=1711
+  _globals['_LISTEXCHANGESRESPONSE']._serialized_start=1713
+  _globals['_LISTEXCHANGESRESPONSE']._serialized_end=1806
+  _globals['_PEERSERVICE']._serialized_start=1809
+  _globals['_PEERSERVICE']._serialized_end=2608
 # @@protoc_insertion_point(module_scope)

@@ -1,6 +1,7 @@
 import datetime
 
 from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from ocpi_broker.v1 import resources_pb2 as _resources_pb2
 from google.protobuf.internal import containers as _containers
@@ -68,6 +69,22 @@ class ListPeersResponse(_message.Message):
     peers: _containers.RepeatedCompositeFieldContainer[_resources_pb2.Peer]
     next_page_token: str
     def __init__(self, peers: _Optional[_Iterable[_Union[_resources_pb2.Peer, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class UpdatePeerRequest(_message.Message):
+    __slots__ = ("peer", "update_mask", "request_id")
+    PEER_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_MASK_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    peer: _resources_pb2.Peer
+    update_mask: _field_mask_pb2.FieldMask
+    request_id: str
+    def __init__(self, peer: _Optional[_Union[_resources_pb2.Peer, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class UpdatePeerResponse(_message.Message):
+    __slots__ = ("peer",)
+    PEER_FIELD_NUMBER: _ClassVar[int]
+    peer: _resources_pb2.Peer
+    def __init__(self, peer: _Optional[_Union[_resources_pb2.Peer, _Mapping]] = ...) -> None: ...
 
 class UnregisterPeerRequest(_message.Message):
     __slots__ = ("name", "etag", "request_id")

@@ -50,6 +50,11 @@ class PeerServiceStub(object):
                 request_serializer=ocpi__broker_dot_v1_dot_peer__service__pb2.ListPeersRequest.SerializeToString,
                 response_deserializer=ocpi__broker_dot_v1_dot_peer__service__pb2.ListPeersResponse.FromString,
                 _registered_method=True)
+        self.UpdatePeer = channel.unary_unary(
+                '/ocpi_broker.v1.PeerService/UpdatePeer',
+                request_serializer=ocpi__broker_dot_v1_dot_peer__service__pb2.UpdatePeerRequest.SerializeToString,
+                response_deserializer=ocpi__broker_dot_v1_dot_peer__service__pb2.UpdatePeerResponse.FromString,
+                _registered_method=True)
         self.UnregisterPeer = channel.unary_unary(
                 '/ocpi_broker.v1.PeerService/UnregisterPeer',
                 request_serializer=ocpi__broker_dot_v1_dot_peer__service__pb2.UnregisterPeerRequest.SerializeToString,
@@ -98,6 +103,14 @@ class PeerServiceServicer(object):
 
     def ListPeers(self, request, context):
         """The peers of a tenant, by id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdatePeer(self, request, context):
+        """Replaces the settings of a peer named by the mask. A running exchange of the peer fails: it was judged by what stood
+        before.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -155,6 +168,11 @@ def add_PeerServiceServicer_to_server(servicer, server):
                     servicer.ListPeers,
                     request_deserializer=ocpi__broker_dot_v1_dot_peer__service__pb2.ListPeersRequest.FromString,
                     response_serializer=ocpi__broker_dot_v1_dot_peer__service__pb2.ListPeersResponse.SerializeToString,
+            ),
+            'UpdatePeer': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdatePeer,
+                    request_deserializer=ocpi__broker_dot_v1_dot_peer__service__pb2.UpdatePeerRequest.FromString,
+                    response_serializer=ocpi__broker_dot_v1_dot_peer__service__pb2.UpdatePeerResponse.SerializeToString,
             ),
             'UnregisterPeer': grpc.unary_unary_rpc_method_handler(
                     servicer.UnregisterPeer,
@@ -264,6 +282,33 @@ class PeerService(object):
             '/ocpi_broker.v1.PeerService/ListPeers',
             ocpi__broker_dot_v1_dot_peer__service__pb2.ListPeersRequest.SerializeToString,
             ocpi__broker_dot_v1_dot_peer__service__pb2.ListPeersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdatePeer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ocpi_broker.v1.PeerService/UpdatePeer',
+            ocpi__broker_dot_v1_dot_peer__service__pb2.UpdatePeerRequest.SerializeToString,
+            ocpi__broker_dot_v1_dot_peer__service__pb2.UpdatePeerResponse.FromString,
             options,
             channel_credentials,
             insecure,

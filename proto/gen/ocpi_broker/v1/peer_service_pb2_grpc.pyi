@@ -41,6 +41,10 @@ class PeerServiceStub:
     """One peer."""
     ListPeers: _grpc.UnaryUnaryMultiCallable[_peer_service_pb2.ListPeersRequest, _peer_service_pb2.ListPeersResponse]
     """The peers of a tenant, by id."""
+    UpdatePeer: _grpc.UnaryUnaryMultiCallable[_peer_service_pb2.UpdatePeerRequest, _peer_service_pb2.UpdatePeerResponse]
+    """Replaces the settings of a peer named by the mask. A running exchange of the peer fails: it was judged by what stood
+    before.
+    """
     UnregisterPeer: _grpc.UnaryUnaryMultiCallable[_peer_service_pb2.UnregisterPeerRequest, _peer_service_pb2.UnregisterPeerResponse]
     """Ends the registration on our side: both tokens die now (UN-02). A running exchange of the peer fails."""
     ResetPeer: _grpc.UnaryUnaryMultiCallable[_peer_service_pb2.ResetPeerRequest, _peer_service_pb2.ResetPeerResponse]
@@ -65,6 +69,10 @@ class PeerServiceAsyncStub(PeerServiceStub):
     """One peer."""
     ListPeers: _aio.UnaryUnaryMultiCallable[_peer_service_pb2.ListPeersRequest, _peer_service_pb2.ListPeersResponse]  # type: ignore[assignment]
     """The peers of a tenant, by id."""
+    UpdatePeer: _aio.UnaryUnaryMultiCallable[_peer_service_pb2.UpdatePeerRequest, _peer_service_pb2.UpdatePeerResponse]  # type: ignore[assignment]
+    """Replaces the settings of a peer named by the mask. A running exchange of the peer fails: it was judged by what stood
+    before.
+    """
     UnregisterPeer: _aio.UnaryUnaryMultiCallable[_peer_service_pb2.UnregisterPeerRequest, _peer_service_pb2.UnregisterPeerResponse]  # type: ignore[assignment]
     """Ends the registration on our side: both tokens die now (UN-02). A running exchange of the peer fails."""
     ResetPeer: _aio.UnaryUnaryMultiCallable[_peer_service_pb2.ResetPeerRequest, _peer_service_pb2.ResetPeerResponse]  # type: ignore[assignment]
@@ -104,6 +112,16 @@ class PeerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_peer_service_pb2.ListPeersResponse, _abc.Awaitable[_peer_service_pb2.ListPeersResponse]]:
         """The peers of a tenant, by id."""
+
+    @_abc_1.abstractmethod
+    def UpdatePeer(
+        self,
+        request: _peer_service_pb2.UpdatePeerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_peer_service_pb2.UpdatePeerResponse, _abc.Awaitable[_peer_service_pb2.UpdatePeerResponse]]:
+        """Replaces the settings of a peer named by the mask. A running exchange of the peer fails: it was judged by what stood
+        before.
+        """
 
     @_abc_1.abstractmethod
     def UnregisterPeer(

@@ -29,12 +29,25 @@ class InterfaceRole(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     INTERFACE_ROLE_SENDER: _ClassVar[InterfaceRole]
     INTERFACE_ROLE_RECEIVER: _ClassVar[InterfaceRole]
 
+class RolePolicy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ROLE_POLICY_UNSPECIFIED: _ClassVar[RolePolicy]
+    ROLE_POLICY_EXACT: _ClassVar[RolePolicy]
+    ROLE_POLICY_PATTERN: _ClassVar[RolePolicy]
+    ROLE_POLICY_MANUAL: _ClassVar[RolePolicy]
+
 class PeerState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     PEER_STATE_UNSPECIFIED: _ClassVar[PeerState]
     PEER_STATE_INVITED: _ClassVar[PeerState]
     PEER_STATE_REGISTERED: _ClassVar[PeerState]
     PEER_STATE_UNREGISTERED: _ClassVar[PeerState]
+
+class HeaderForm(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    HEADER_FORM_UNSPECIFIED: _ClassVar[HeaderForm]
+    HEADER_FORM_RAW: _ClassVar[HeaderForm]
+    HEADER_FORM_BASE64: _ClassVar[HeaderForm]
 
 class ExchangeKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -61,10 +74,17 @@ ROLE_SCSP: Role
 INTERFACE_ROLE_UNSPECIFIED: InterfaceRole
 INTERFACE_ROLE_SENDER: InterfaceRole
 INTERFACE_ROLE_RECEIVER: InterfaceRole
+ROLE_POLICY_UNSPECIFIED: RolePolicy
+ROLE_POLICY_EXACT: RolePolicy
+ROLE_POLICY_PATTERN: RolePolicy
+ROLE_POLICY_MANUAL: RolePolicy
 PEER_STATE_UNSPECIFIED: PeerState
 PEER_STATE_INVITED: PeerState
 PEER_STATE_REGISTERED: PeerState
 PEER_STATE_UNREGISTERED: PeerState
+HEADER_FORM_UNSPECIFIED: HeaderForm
+HEADER_FORM_RAW: HeaderForm
+HEADER_FORM_BASE64: HeaderForm
 EXCHANGE_KIND_UNSPECIFIED: ExchangeKind
 EXCHANGE_KIND_POST: ExchangeKind
 EXCHANGE_KIND_PUT: ExchangeKind
@@ -124,7 +144,7 @@ class Endpoint(_message.Message):
     def __init__(self, module: _Optional[str] = ..., interface_role: _Optional[_Union[InterfaceRole, str]] = ..., url: _Optional[str] = ...) -> None: ...
 
 class Tenant(_message.Message):
-    __slots__ = ("name", "versions", "parties", "public_url", "endpoints", "policy", "versions_url", "etag", "create_time", "update_time")
+    __slots__ = ("name", "versions", "parties", "public_url", "endpoints", "policy", "versions_url", "etag", "create_time", "update_time", "warnings")
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSIONS_FIELD_NUMBER: _ClassVar[int]
     PARTIES_FIELD_NUMBER: _ClassVar[int]
@@ -135,6 +155,7 @@ class Tenant(_message.Message):
     ETAG_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
     name: str
     versions: _containers.RepeatedScalarFieldContainer[str]
     parties: _containers.RepeatedCompositeFieldContainer[Party]
@@ -145,7 +166,8 @@ class Tenant(_message.Message):
     etag: str
     create_time: _timestamp_pb2.Timestamp
     update_time: _timestamp_pb2.Timestamp
-    def __init__(self, name: _Optional[str] = ..., versions: _Optional[_Iterable[str]] = ..., parties: _Optional[_Iterable[_Union[Party, _Mapping]]] = ..., public_url: _Optional[str] = ..., endpoints: _Optional[_Iterable[_Union[VersionedEndpoint, _Mapping]]] = ..., policy: _Optional[_Union[TenantPolicy, _Mapping]] = ..., versions_url: _Optional[str] = ..., etag: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    warnings: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., versions: _Optional[_Iterable[str]] = ..., parties: _Optional[_Iterable[_Union[Party, _Mapping]]] = ..., public_url: _Optional[str] = ..., endpoints: _Optional[_Iterable[_Union[VersionedEndpoint, _Mapping]]] = ..., policy: _Optional[_Union[TenantPolicy, _Mapping]] = ..., versions_url: _Optional[str] = ..., etag: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class VersionedEndpoint(_message.Message):
     __slots__ = ("version", "endpoint")
@@ -166,19 +188,32 @@ class RequiredModule(_message.Message):
     def __init__(self, peer_role: _Optional[_Union[Role, str]] = ..., module: _Optional[str] = ..., interface_role: _Optional[_Union[InterfaceRole, str]] = ...) -> None: ...
 
 class TenantPolicy(_message.Message):
-    __slots__ = ("invitation_expiry", "post_retry_window", "put_retry_window", "required_modules")
+    __slots__ = ("invitation_expiry", "post_retry_window", "put_retry_window", "required_modules", "role_policy", "may_downgrade", "strict")
     INVITATION_EXPIRY_FIELD_NUMBER: _ClassVar[int]
     POST_RETRY_WINDOW_FIELD_NUMBER: _ClassVar[int]
     PUT_RETRY_WINDOW_FIELD_NUMBER: _ClassVar[int]
     REQUIRED_MODULES_FIELD_NUMBER: _ClassVar[int]
+    ROLE_POLICY_FIELD_NUMBER: _ClassVar[int]
+    MAY_DOWNGRADE_FIELD_NUMBER: _ClassVar[int]
+    STRICT_FIELD_NUMBER: _ClassVar[int]
     invitation_expiry: _duration_pb2.Duration
     post_retry_window: _duration_pb2.Duration
     put_retry_window: _duration_pb2.Duration
     required_modules: _containers.RepeatedCompositeFieldContainer[RequiredModule]
-    def __init__(self, invitation_expiry: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., post_retry_window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., put_retry_window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., required_modules: _Optional[_Iterable[_Union[RequiredModule, _Mapping]]] = ...) -> None: ...
+    role_policy: RolePolicy
+    may_downgrade: bool
+    strict: bool
+    def __init__(self, invitation_expiry: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., post_retry_window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., put_retry_window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., required_modules: _Optional[_Iterable[_Union[RequiredModule, _Mapping]]] = ..., role_policy: _Optional[_Union[RolePolicy, str]] = ..., may_downgrade: bool = ..., strict: bool = ...) -> None: ...
 
 class Peer(_message.Message):
-    __slots__ = ("name", "state", "blocked", "unconfirmed", "version", "versions_url", "parties", "endpoints", "terms", "invitation_expire_time", "register_time", "token_time", "etag", "create_time", "update_time", "warnings")
+    __slots__ = ("name", "state", "blocked", "unconfirmed", "version", "versions_url", "parties", "endpoints", "terms", "invitation_expire_time", "register_time", "token_time", "etag", "create_time", "update_time", "warnings", "quirks", "versions", "may_downgrade", "requested_parties", "auth_form_in", "auth_form_out")
+    class QuirksEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     NAME_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     BLOCKED_FIELD_NUMBER: _ClassVar[int]
@@ -195,6 +230,12 @@ class Peer(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
     WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    QUIRKS_FIELD_NUMBER: _ClassVar[int]
+    VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    MAY_DOWNGRADE_FIELD_NUMBER: _ClassVar[int]
+    REQUESTED_PARTIES_FIELD_NUMBER: _ClassVar[int]
+    AUTH_FORM_IN_FIELD_NUMBER: _ClassVar[int]
+    AUTH_FORM_OUT_FIELD_NUMBER: _ClassVar[int]
     name: str
     state: PeerState
     blocked: bool
@@ -211,17 +252,25 @@ class Peer(_message.Message):
     create_time: _timestamp_pb2.Timestamp
     update_time: _timestamp_pb2.Timestamp
     warnings: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, name: _Optional[str] = ..., state: _Optional[_Union[PeerState, str]] = ..., blocked: bool = ..., unconfirmed: bool = ..., version: _Optional[str] = ..., versions_url: _Optional[str] = ..., parties: _Optional[_Iterable[_Union[Party, _Mapping]]] = ..., endpoints: _Optional[_Iterable[_Union[Endpoint, _Mapping]]] = ..., terms: _Optional[_Union[InvitationTerms, _Mapping]] = ..., invitation_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., register_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., token_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
+    quirks: _containers.ScalarMap[str, str]
+    versions: _containers.RepeatedScalarFieldContainer[str]
+    may_downgrade: bool
+    requested_parties: _containers.RepeatedCompositeFieldContainer[Party]
+    auth_form_in: HeaderForm
+    auth_form_out: HeaderForm
+    def __init__(self, name: _Optional[str] = ..., state: _Optional[_Union[PeerState, str]] = ..., blocked: bool = ..., unconfirmed: bool = ..., version: _Optional[str] = ..., versions_url: _Optional[str] = ..., parties: _Optional[_Iterable[_Union[Party, _Mapping]]] = ..., endpoints: _Optional[_Iterable[_Union[Endpoint, _Mapping]]] = ..., terms: _Optional[_Union[InvitationTerms, _Mapping]] = ..., invitation_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., register_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., token_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., warnings: _Optional[_Iterable[str]] = ..., quirks: _Optional[_Mapping[str, str]] = ..., versions: _Optional[_Iterable[str]] = ..., may_downgrade: bool = ..., requested_parties: _Optional[_Iterable[_Union[Party, _Mapping]]] = ..., auth_form_in: _Optional[_Union[HeaderForm, str]] = ..., auth_form_out: _Optional[_Union[HeaderForm, str]] = ...) -> None: ...
 
 class InvitationTerms(_message.Message):
-    __slots__ = ("parties", "any_party", "versions_url")
+    __slots__ = ("parties", "any_party", "versions_url", "patterns")
     PARTIES_FIELD_NUMBER: _ClassVar[int]
     ANY_PARTY_FIELD_NUMBER: _ClassVar[int]
     VERSIONS_URL_FIELD_NUMBER: _ClassVar[int]
+    PATTERNS_FIELD_NUMBER: _ClassVar[int]
     parties: _containers.RepeatedCompositeFieldContainer[Party]
     any_party: bool
     versions_url: str
-    def __init__(self, parties: _Optional[_Iterable[_Union[Party, _Mapping]]] = ..., any_party: bool = ..., versions_url: _Optional[str] = ...) -> None: ...
+    patterns: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, parties: _Optional[_Iterable[_Union[Party, _Mapping]]] = ..., any_party: bool = ..., versions_url: _Optional[str] = ..., patterns: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ExchangeStep(_message.Message):
     __slots__ = ("summary", "end_time", "duration")
@@ -234,7 +283,7 @@ class ExchangeStep(_message.Message):
     def __init__(self, summary: _Optional[str] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class Exchange(_message.Message):
-    __slots__ = ("uid", "kind", "version", "outcome", "reason", "message", "correlation_id", "request_id", "start_time", "end_time", "steps")
+    __slots__ = ("uid", "kind", "version", "outcome", "reason", "message", "correlation_id", "request_id", "start_time", "end_time", "steps", "warnings", "quirk")
     UID_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -246,6 +295,8 @@ class Exchange(_message.Message):
     START_TIME_FIELD_NUMBER: _ClassVar[int]
     END_TIME_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    QUIRK_FIELD_NUMBER: _ClassVar[int]
     uid: str
     kind: ExchangeKind
     version: str
@@ -257,4 +308,6 @@ class Exchange(_message.Message):
     start_time: _timestamp_pb2.Timestamp
     end_time: _timestamp_pb2.Timestamp
     steps: _containers.RepeatedCompositeFieldContainer[ExchangeStep]
-    def __init__(self, uid: _Optional[str] = ..., kind: _Optional[_Union[ExchangeKind, str]] = ..., version: _Optional[str] = ..., outcome: _Optional[_Union[ExchangeOutcome, str]] = ..., reason: _Optional[_Union[_reasons_pb2.Reason, str]] = ..., message: _Optional[str] = ..., correlation_id: _Optional[str] = ..., request_id: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., steps: _Optional[_Iterable[_Union[ExchangeStep, _Mapping]]] = ...) -> None: ...
+    warnings: _containers.RepeatedScalarFieldContainer[str]
+    quirk: str
+    def __init__(self, uid: _Optional[str] = ..., kind: _Optional[_Union[ExchangeKind, str]] = ..., version: _Optional[str] = ..., outcome: _Optional[_Union[ExchangeOutcome, str]] = ..., reason: _Optional[_Union[_reasons_pb2.Reason, str]] = ..., message: _Optional[str] = ..., correlation_id: _Optional[str] = ..., request_id: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., steps: _Optional[_Iterable[_Union[ExchangeStep, _Mapping]]] = ..., warnings: _Optional[_Iterable[str]] = ..., quirk: _Optional[str] = ...) -> None: ...

@@ -17,6 +17,7 @@ class TokenRejection(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     TOKEN_REJECTION_REVOKED: _ClassVar[TokenRejection]
     TOKEN_REJECTION_BLOCKED: _ClassVar[TokenRejection]
     TOKEN_REJECTION_REGISTRATION_ONLY: _ClassVar[TokenRejection]
+    TOKEN_REJECTION_HEADER_FORM: _ClassVar[TokenRejection]
 TOKEN_REJECTION_UNSPECIFIED: TokenRejection
 TOKEN_REJECTION_MALFORMED: TokenRejection
 TOKEN_REJECTION_UNKNOWN: TokenRejection
@@ -24,6 +25,7 @@ TOKEN_REJECTION_EXPIRED: TokenRejection
 TOKEN_REJECTION_REVOKED: TokenRejection
 TOKEN_REJECTION_BLOCKED: TokenRejection
 TOKEN_REJECTION_REGISTRATION_ONLY: TokenRejection
+TOKEN_REJECTION_HEADER_FORM: TokenRejection
 
 class PartyKey(_message.Message):
     __slots__ = ("country_code", "party_id", "role")

@@ -1,0 +1,119 @@
+"""ocpi-broker peer update and approve: what operators decide about one peer."""
+
+from typing import Annotated, Any
+
+import typer
+from google.protobuf.field_mask_pb2 import FieldMask
+
+from broker.cli import documents, notation
+from broker.cli.connection import Broker, connected
+from broker.cli.failures import CommandError
+from broker.cli.names import peer_name
+from broker.cli.options import (
+    DEFAULT_TENANT,
+    AnyParty,
+    DataDir,
+    ExpectedParties,
+    ExpectedUrl,
+    Json,
+    OfTenant,
+    PeerId,
+    reader,
+    request_id,
+)
+from broker.cli.output import answer
+from ocpi_broker.v1.peer_service_pb2 import GetPeerRequest, UpdatePeerRequest
+from ocpi_broker.v1.resources_pb2 import Party, Peer
+
+
+def update(
+    name: PeerId,
+    tenant: OfTenant = DEFAULT_TENANT,
+    quirk: Annotated[
+        list[Any] | None,
+        typer.Option(
+            "--quirk",
+            metavar="NAME[=VALUE]",
+            parser=reader(notation.quirk),
+            help="Set a quirk, for example trailing_slash or auth_form_out=raw. May be repeated.",
+        ),
+    ] = None,
+    no_quirk: Annotated[
+        list[str] | None, typer.Option("--no-quirk", metavar="NAME", help="Take a quirk back. May be repeated.")
+    ] = None,
+    version: Annotated[
+        list[str] | None,
+        typer.Option("--version", metavar="V", help="Offer this peer only these OCPI versions. May be repeated."),
+    ] = None,
+    all_versions: Annotated[
+        bool, typer.Option("--all-versions", help="Offer it every version of the tenant again.")
+    ] = False,
+    downgrade: Annotated[
+        bool | None,
+        typer.Option(
+            "--allow-downgrade/--lock-downgrade",
+            help="Whether PUT may lead it below the newest version that it has used.",
+        ),
+    ] = None,
+    party: ExpectedParties = None,
+    any_party: AnyParty = False,
+    versions_url: ExpectedUrl = None,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Change the settings of a peer. Quirks are changed one by one; --party, --any-party and --version replace."""
+    with connected(data_dir) as broker:
+        now = _current(broker, tenant, name)
+        wanted, changed = Peer(name=now.name, etag=now.etag), list[str]()
+        if quirk or no_quirk:
+            changed.append("quirks")
+            wanted.quirks.update(_quirks(now, dict(quirk or []), no_quirk or []))
+        if version or all_versions:
+            changed.append("versions")
+            wanted.versions.extend(version or [])
+        if downgrade is not None:
+            changed.append("may_downgrade")
+            wanted.may_downgrade = downgrade
+        if party or any_party or versions_url is not None:
+            changed.append("terms")
+            wanted.terms.CopyFrom(_terms(now, party, any_party=any_party, versions_url=versions_url))
+        if not changed:
+            raise CommandError("nothing to change: give at least one option", 2)
+        _change(broker, wanted, changed, as_json=as_json)
+
+
+def approve(name: PeerId, tenant: OfTenant = DEFAULT_TENANT, data_dir: DataDir = None, as_json: Json = False) -> None:
+    """Let a peer register the parties that it asked for: its next POST or PUT goes through."""
+    with connected(data_dir) as broker:
+        now = _current(broker, tenant, name)
+        if not now.requested_parties:
+            raise CommandError(f"{name} does not wait for approval of any party")
+        wanted = Peer(name=now.name, etag=now.etag, terms=now.terms)
+        wanted.terms.parties.extend(now.requested_parties)
+        _change(broker, wanted, ["terms", "requested_parties"], as_json=as_json)
+
+
+def _current(broker: Broker, tenant: str, name: str) -> Peer:
+    return broker.ask(broker.peers.GetPeer, GetPeerRequest(name=peer_name(tenant, name))).peer
+
+
+def _change(broker: Broker, wanted: Peer, changed: list[str], *, as_json: bool) -> None:
+    request = UpdatePeerRequest(peer=wanted, update_mask=FieldMask(paths=changed), request_id=request_id())
+    answer(documents.peer(broker.ask(broker.peers.UpdatePeer, request).peer), as_json=as_json)
+
+
+def _quirks(now: Peer, given: dict[str, str], taken_back: list[str]) -> dict[str, str]:
+    unset = [name for name in taken_back if name not in now.quirks]
+    if unset:
+        raise CommandError(f"the quirk {unset[0]} is not set", 2)
+    return {name: value for name, value in now.quirks.items() if name not in taken_back} | given
+
+
+def _terms(now: Peer, party: list[Any] | None, *, any_party: bool, versions_url: str | None) -> Any:
+    """What is not given comes from what stands: the parties as a whole, and the URL."""
+    if versions_url is None:
+        versions_url = now.terms.versions_url
+    if party or any_party:
+        return notation.terms(party or [], any_party=any_party, versions_url=versions_url)
+    stands: list[Party | str] = [*now.terms.parties, *now.terms.patterns]
+    return notation.terms(stands, any_party=now.terms.any_party, versions_url=versions_url)

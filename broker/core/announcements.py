@@ -1,0 +1,91 @@
+"""What an announcement leaves out, filled in from what is known of the peer.
+
+OCPI 2.0 and 2.1.1 have no role in the credentials object, and the shape that 2.0 had before its release has neither ids
+nor a URL: there the invitation says who it is (VL-10, docs/concepts.md).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from broker.core.model import AnnouncedParty, Announcement, Credentials, Party, PartyKey, Registration, Role, Terms
+from broker.errors import CredentialsInvalidError
+
+_COUNTERPART = {frozenset({Role.CPO}): Role.EMSP, frozenset({Role.EMSP}): Role.CPO}
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a peer before it says anything. ours are the parties of the tenant it talks to."""
+
+    terms: Terms
+    registration: Registration | None
+    ours: frozenset[PartyKey]
+
+    @property
+    def registered(self) -> frozenset[PartyKey]:
+        return self.registration.theirs.keys if self.registration else frozenset()
+
+    @property
+    def url(self) -> str | None:
+        return self.registration.theirs.url if self.registration else self.terms.versions_url
+
+
+def completed(announced: Announcement, known: Known) -> Credentials:
+    """The credentials that were meant. Raises CredentialsInvalidError naming the field that cannot be filled in."""
+    url = announced.url or known.url
+    if url is None:
+        raise CredentialsInvalidError("url: is required; the invitation does not name the version list either")
+    parties = tuple(Party(_key(party, known), party.details) for party in announced.parties)
+    try:
+        return Credentials(announced.token, url, parties)
+    except ValueError as error:
+        raise CredentialsInvalidError(f"roles: {error}") from None
+
+
+def renamed(credentials: Credentials, known: Known) -> Credentials:
+    """The invitation's parties in the place of ours, which the peer has echoed (A17, quirk echoes_our_roles)."""
+    names = known.registered or known.terms.parties
+    if not names:
+        raise CredentialsInvalidError("roles: are ours, and the invitation does not name the peer's")
+    details = credentials.parties[0].details
+    parties = tuple(Party(key, details) for key in sorted(names, key=str))
+    return Credentials(credentials.token, credentials.url, parties)
+
+
+def _key(party: AnnouncedParty, known: Known) -> PartyKey:
+    if party.country_code is None or party.party_id is None:
+        return _only(known, "party_id: is required; the invitation does not name exactly one party")
+    if party.role is not None:
+        return PartyKey(party.country_code, party.party_id, party.role)
+    return PartyKey(party.country_code, party.party_id, _role(party.country_code, party.party_id, known))
+
+
+def _only(known: Known, complaint: str) -> PartyKey:
+    names = known.registered or known.terms.parties
+    if len(names) != 1:
+        raise CredentialsInvalidError(complaint)
+    return next(iter(names))
+
+
+def _role(country_code: str, party_id: str, known: Known) -> Role:
+    """As registered, else as invited, else what our own side leaves over."""
+    for names in (known.registered, known.terms.parties):
+        roles = {key.role for key in names if (key.country_code, key.party_id) == (country_code, party_id)}
+        if roles:
+            return _one_of(roles)
+    patterns = [pattern for pattern in known.terms.patterns if pattern.covers_ids(country_code, party_id)]
+    return _one_of({pattern.role or counterpart(known.ours) for pattern in patterns} or {counterpart(known.ours)})
+
+
+def _one_of(roles: Iterable[Role]) -> Role:
+    found = sorted(role.value for role in roles)
+    if len(found) > 1:
+        raise CredentialsInvalidError(
+            f"party_id: is known as {' and '.join(found)}; before OCPI 2.2 each role needs an invitation of its own"
+        )
+    return Role(found[0])
+
+
+def counterpart(ours: Iterable[PartyKey]) -> Role:
+    """Whom we talk to where nobody has said it: before 2.2 there are only CPOs and eMSPs."""
+    return _COUNTERPART.get(frozenset(key.role for key in ours), Role.OTHER)
