@@ -114,6 +114,15 @@ class Gate:
         self.opened.set()
 
 
+FLAT = frozenset({"2.0", "2.1.1"})
+"""Versions in which a platform is one party and endpoints have no roles (CO-06, VD-02)."""
+
+
+def form_of(version: str) -> Callable[[str], str]:
+    """How a token stands in the header of a version (AU-03, AU-04)."""
+    return raw if version in FLAT else encoded
+
+
 @dataclass(slots=True)
 class Platform:
     """What the peer serves: its version list and details, to whoever shows one of the tokens in `accepted`."""
@@ -137,17 +146,18 @@ class Platform:
         return f"{self.base}/ocpi/{self.version}/Details/"
 
     def versions(self) -> list[dict[str, str]]:
-        listed = [{"version": "2.1.1", "url": f"{self.base}/ocpi/2.1.1"}, {"version": "9.9", "url": self.base}]
+        listed = [{"version": "2.1", "url": f"{self.base}/ocpi/2.1"}, {"version": "9.9", "url": self.base}]
         return [*listed, {"version": self.version, "url": self.details_url}]
 
     def details(self) -> dict[str, Any]:
         return {
             "version": self.version,
-            "endpoints": [
-                {"identifier": name, "role": kind, "url": f"{self.base}/ocpi/{self.version}/{kind.lower()}/{name}"}
-                for name, kind in self.modules
-            ],
+            "endpoints": [self._endpoint(name, kind) for name, kind in self.modules],
         }
+
+    def _endpoint(self, name: str, kind: str) -> dict[str, str]:
+        role = {} if self.version in FLAT else {"role": kind}
+        return {"identifier": name, **role, "url": f"{self.base}/ocpi/{self.version}/{kind.lower()}/{name}"}
 
     def resources(self) -> list[str]:
         """What was asked for, in order."""
@@ -305,7 +315,7 @@ class Sender:
         assert details.data["version"] == wanted
         found = [entry for entry in details.data["endpoints"] if entry["identifier"] == "credentials"]
         assert len(found) == 1, "VD-06"
-        assert found[0]["role"] == "SENDER", "VD-06"
+        assert found[0].get("role") == (None if wanted in FLAT else "SENDER"), "VD-02, VD-06"
         self.credentials_url = found[0]["url"]
 
     async def register(self) -> Reply:
@@ -324,6 +334,9 @@ class Sender:
         return reply
 
     def credentials(self, token: str, **changes: Any) -> dict[str, Any]:
+        if self.platform.version in FLAT:
+            party = {name: value for name, value in self.roles[0].items() if name != "role"}
+            return {"token": token, "url": self.platform.versions_url, **party, **changes}
         return {"token": token, "url": self.platform.versions_url, "roles": self.roles, **changes}
 
     async def versions(self) -> Reply:

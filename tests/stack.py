@@ -9,7 +9,7 @@ from typing import Any
 
 import grpc
 import httpx
-from google.protobuf import duration_pb2
+from google.protobuf import duration_pb2, field_mask_pb2
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
@@ -110,10 +110,11 @@ def _details(error: grpc.RpcError, kind: Callable[[], Any]) -> Iterable[Any]:
             yield detail
 
 
-def party(text: str, name: str | None = None) -> resources_pb2.Party:
+def party(text: str, name: str | None = None, logo: str = "") -> resources_pb2.Party:
     """A party from the form DE/KWL/CPO."""
     country_code, party_id, kind = text.split("/")
-    details = resources_pb2.BusinessDetails(name=name) if name else None
+    image = resources_pb2.Image(url=logo, category="OPERATOR", type="svg") if logo else None
+    details = resources_pb2.BusinessDetails(name=name, logo=image) if name else None
     return resources_pb2.Party(
         country_code=country_code,
         party_id=party_id,
@@ -215,6 +216,7 @@ class Deployment:
         versions: Sequence[str] = ("2.2.1",),
         parties: Sequence[str] = (OUR_PARTY,),
         policy: resources_pb2.TenantPolicy | None = None,
+        logo: str = "",
     ) -> Home:
         """A new tenant with parties and functional endpoints."""
         name = tenant_id or f"t{uuid.uuid4().hex[:12]}"
@@ -223,7 +225,7 @@ class Deployment:
                 tenant_id=name,
                 tenant=resources_pb2.Tenant(
                     versions=versions,
-                    parties=[party(text, "Lumen Hub") for text in parties],
+                    parties=[party(text, "Lumen Hub", logo) for text in parties],
                     endpoints=[
                         resources_pb2.VersionedEndpoint(
                             version=version,
@@ -239,6 +241,20 @@ class Deployment:
             )
         )
         return Home(self, answer.tenant)
+
+    async def offer(self, home: Home, *versions: str) -> None:
+        """Let a tenant offer these versions and no other."""
+        await self.services.tenants.UpdateTenant(
+            tenant_service_pb2.UpdateTenantRequest(
+                tenant=resources_pb2.Tenant(name=home.name, versions=versions),
+                update_mask=field_mask_pb2.FieldMask(paths=["versions"]),
+            )
+        )
+
+    async def invite_pattern(self, home: Home, *patterns: str) -> peer_service_pb2.InvitePeerResponse:
+        """An invitation for parties that are not named one by one."""
+        terms = resources_pb2.InvitationTerms(patterns=patterns)
+        return await self.peers.InvitePeer(peer_service_pb2.InvitePeerRequest(parent=home.name, terms=terms))
 
     @asynccontextmanager
     async def guest(self, home: Home, own: str | None = None, **settings: Any) -> AsyncIterator[Guest]:

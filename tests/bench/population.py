@@ -83,7 +83,7 @@ def _peer(number: int, now: int) -> PeerRow:
         version=_VERSION,
         newest_version=_VERSION,
         versions_url=f"{_base(uid)}/versions",
-        header_form=HeaderForm.BASE64.value,
+        form_out=HeaderForm.BASE64.value,
         answered_at=now,
         registered_at=now,
         revision=2,

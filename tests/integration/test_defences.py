@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from broker import app, bootstrap, disclosures, keys, ledger, limits, readmodel, registrar, tokens
 from broker.clock import Clock
 from broker.config import Settings
-from broker.contract.parties import credentials_to_pb
+from broker.contract.parties import announcement_to_pb
 from broker.errors import StoreUnavailableError, TooManyExchangesError
 from broker.ocpi import DIALECTS
 from broker.store import engine, exchanges, transactions
@@ -150,7 +150,7 @@ async def _hang_up(stack: Stack, sender: Sender, token: str) -> Gate:
             ocpi_service_pb2.RegisterRequest(
                 call=ocpi_service_pb2.OcpiCall(tenant=tenant, authorization=[encoded(sender.token)]),
                 version="2.2.1",
-                credentials=credentials_to_pb(announced),
+                announcement=announcement_to_pb(announced),
             ),
             metadata=(("x-correlation-id", correlation),),
         )

@@ -34,7 +34,6 @@ OURS = ocpi.Credentials(
             business_details=resources_pb2.BusinessDetails(name="Lumen Hub"),
         )
     ],
-    hub_party_id="NLLMH",
 )
 OURS_JSON = {
     "token": "issued-token",
@@ -236,8 +235,8 @@ async def test_what_the_peer_announced_reaches_the_broker(http, script):
     await http.post("/2.2.1/credentials", headers=AUTHORIZATION, json=THEIRS_JSON)
 
     _, request, _ = script.only
-    assert (request.WhichOneof("body"), request.credentials.token) == ("credentials", "their-token")
-    assert [(p.country_code, p.party_id, p.role) for p in request.credentials.parties] == [("DE", "KWL", 1)]
+    assert (request.WhichOneof("body"), request.announcement.token) == ("announcement", "their-token")
+    assert [(p.country_code, p.party_id, p.role) for p in request.announcement.parties] == [("DE", "KWL", 1)]
 
 
 @pytest.mark.parametrize("content_type", [None, "text/plain", "Application/JSON; charset=utf-8"])
@@ -400,7 +399,7 @@ async def test_a_large_body_of_a_peer_is_read(http, script, method):
     answer = await http.request(method, "/2.2.1/credentials", headers=AUTHORIZATION, json=body)
 
     assert answer.status_code == 200
-    assert script.asked[-1][1].credentials.token == "their-token"
+    assert script.asked[-1][1].announcement.token == "their-token"
 
 
 async def test_what_is_no_http_is_an_envelope_too(http, script):

@@ -132,7 +132,7 @@ async def _bad_bodies(guest: Guest, told: Told, known: dict[str, str]) -> None:
 async def _bad_headers(guest: Guest, told: Told, known: dict[str, str]) -> None:
     sender, theirs = guest.sender, canary()
     known["in a bad header"] = theirs
-    known["lookalike"] = f"{sender.token[:-1]}x"
+    known["lookalike"] = f"{sender.token[:-1]}{'y' if sender.token.endswith('x') else 'x'}"
     for value in (raw(theirs), encoded(theirs), f"Bearer {theirs}", f"Token {theirs} {theirs}", theirs):
         told.reply(await sender.request("GET", sender.credentials_url, headers=[("Authorization", value)]))
     told.reply(
