@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from google.protobuf.duration_pb2 import Duration
 from broker.cli import notation
 from broker.core.caller import CallerRole
 from broker.core.model import Policy
+from broker.core.quirks import Quirks
 from broker.rpc import refusals
 from broker.rpc.permissions import RULES, Rule
 from gateway.refusals import REFUSALS
@@ -68,7 +70,23 @@ def test_the_defaults_of_a_tenants_policy_are_those_of_the_model() -> None:
         "--post-retry-window": notation.period_text(Duration(seconds=policy.post_retry_window)),
         "--put-retry-window": notation.period_text(Duration(seconds=policy.put_retry_window)),
         "--require": "none" if policy.required_modules == () else "",
+        "--role-policy": policy.role_policy.value.lower(),
+        "--downgrade": "allowed" if policy.may_downgrade else "locked",
+        "--strict`, `--no-strict": "yes" if policy.strict else "no",
     }
+
+
+def test_the_table_of_quirks_is_that_of_the_model() -> None:
+    written = {cells[0].strip("`"): (cells[1], cells[2]) for cells in rows("versions.md", "Quirks")}
+
+    assert list(written) == [quirk.name for quirk in fields(Quirks)]
+    for name, (values, unless_set) in written.items():
+        usually = Quirks().tolerates(name, strict=False)
+        if values == "`true`, `false`":
+            assert unless_set.startswith("`true`" if usually else "`false`"), name
+            assert ("strict" in unless_set) == (usually and not Quirks().tolerates(name, strict=True)), name
+        for value in re.findall(r"`(\w+)`", values) or ["65", "255"]:
+            Quirks.read({name: value})
 
 
 def logged(path: Path) -> Iterator[tuple[str, str]]:

@@ -199,7 +199,7 @@ def test_every_command_that_is_mentioned_exists(arguments: list[str]) -> None:
 
 def test_every_option_that_is_mentioned_exists() -> None:
     def params(command: Any) -> Iterator[str]:
-        yield from (name for parameter in command.params for name in parameter.opts)
+        yield from (name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts))
         for child in getattr(command, "commands", {}).values():
             yield from params(child)
 
