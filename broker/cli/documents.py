@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 
 from broker.cli import notation
 from broker.cli.names import id_of, tenant_of, word
-from broker.cli.output import Document
+from broker.cli.output import Document, Verbatim
 from ocpi_broker.v1 import admin_service_pb2 as admin
 from ocpi_broker.v1 import peer_service_pb2 as peers
 from ocpi_broker.v1 import resources_pb2 as resources
@@ -52,7 +52,7 @@ def peer(message: resources.Peer) -> Document:
             "versions_url": message.terms.versions_url or None,
         },
         "requested_parties": _parties(message.requested_parties),
-        "quirks": dict(sorted(message.quirks.items())),
+        "quirks": Verbatim(sorted(message.quirks.items())),
         "auth_form_in": _form(message.auth_form_in),
         "auth_form_out": _form(message.auth_form_out),
         "offered_versions": list(message.versions) or None,

@@ -20,6 +20,10 @@ _ANY_WIDTH = 10_000
 _NOTHING = "-"
 
 
+class Verbatim(dict[str, object]):
+    """A mapping whose names are what people type, so that they are shown as they are."""
+
+
 def answer(document: Document, *, as_json: bool, text: RenderableType | None = None) -> None:
     """Print what was asked for. text is what people see; when absent, one line for each field."""
     if as_json:
@@ -68,6 +72,8 @@ def cell(value: object) -> str:
             return _NOTHING
         case bool():
             return "yes" if value else "no"
+        case Verbatim():
+            return "\n".join(f"{name}={cell(item)}" for name, item in value.items()) or _NOTHING
         case Mapping():
             return "\n".join(f"{_label(str(name))} {cell(item)}" for name, item in value.items()) or _NOTHING
         case list() | tuple():

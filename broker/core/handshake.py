@@ -40,7 +40,7 @@ from broker.errors import (
     PeerVersionUnsupportedError,
 )
 
-MISSING_IDS = "X-Request-ID, X-Correlation-ID: are required from OCPI 2.2 on"
+MISSING_IDS = "X-Request-ID, X-Correlation-ID: at least one is missing; OCPI 2.2 and later require both"
 """The warning about a request without message ids (ID-01, ID-03, ID-07)."""
 
 
