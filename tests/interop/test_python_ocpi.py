@@ -1,7 +1,8 @@
 """Software that was not written here registers with `ocpi-broker up`: python-ocpi 0.3.1, by POST and then by PUT.
 
-What it needs, and gets without a switch: version 2.2 among the tenant's versions; its version list is an object
-{"versions": […]} instead of an array (A25); it sends no X-Correlation-ID (ID-07).
+What it needs: version 2.2 among the tenant's versions; its version list is an object {"versions": […]} instead of an
+array (A25); it sends no X-Correlation-ID (ID-07). A usual tenant lets the last two pass with a warning; a strict one
+wants them as quirks of the peer.
 """
 
 import asyncio
@@ -114,8 +115,38 @@ async def test_python_ocpi_registers_by_post_and_then_by_put(
             assert held["endpoint_url"].endswith("/ocpi/2.2/locations")
             assert again not in {issued, put}
 
+            shown = await _json("peer", "exchanges", "kabelwerk", "--tenant", "lumen", *data)
+            assert [warning for warning in shown["exchanges"][0]["warnings"] if "versions_wrapped_in_object" in warning]
+
         verified = await _json("token", "verify", *data, stdin=encoded(again))
         assert verified["valid"] is True
+        assert await program.stop() == 0
+    finally:
+        await program.kill()
+
+
+async def test_a_strict_tenant_needs_its_quirks(event_loop_for_all: None, interpreter: Path, tmp_path: Path) -> None:
+    program = process.up(tmp_path)
+    data = ["--data-dir", str(tmp_path / "data"), "--json"]
+    peer = ["kabelwerk", "--tenant", "lumen"]
+    await program.start()
+    try:
+        await _json(
+            "tenant", "create", "lumen", "--party", "NL/LMH/HUB=Lumen Hub", "--version", "2.2", "--strict", *data
+        )
+        invitation = await _json("peer", "invite", *peer, "--party", "DE/KWL/CPO", *data)
+        base = invitation["versions_url"].removesuffix("/versions")
+        async with _python_ocpi(interpreter, tmp_path) as library:
+            for quirk in ("missing_ids", "versions_wrapped_in_object"):
+                with pytest.raises(AssertionError):
+                    await library.register(base, "2.2", new_token(), invitation["token"])
+                refused = (await _json("peer", "exchanges", *peer, *data))["exchanges"][0]
+                assert refused["quirk"] == quirk, refused
+                await _json("peer", "update", *peer, "--quirk", quirk, *data)
+            posted = new_token()
+            await library.register(base, "2.2", posted, invitation["token"])
+            held = await _json("token", "get", "--tenant", "lumen", "--party", "DE/KWL", *data)
+            assert held["token"] == posted
         assert await program.stop() == 0
     finally:
         await program.kill()
