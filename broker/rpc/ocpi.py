@@ -11,7 +11,7 @@ from broker.contract.parties import announcement_from_pb, credentials_to_pb, end
 from broker.contract.values import invalid
 from broker.core.model import Announcement, Endpoint, InterfaceRole, Style, Tenant, Version
 from broker.core.negotiation import CREDENTIALS
-from broker.core.peer import Peer, Rejection
+from broker.core.peer import Peer, PeerState, Rejection
 from broker.errors import (
     BodyNotJsonError,
     BodyTooLargeError,
@@ -127,7 +127,8 @@ class OcpiServicer(rpc.OcpiServiceServicer):
 
 def _offered(tenant: Tenant, peer: Peer, version: str) -> Version:
     """What the tenant offers, and what the peer uses although it is not offered any more (F22)."""
-    for offered in (*tenant.versions, *([peer.version] if peer.version else [])):
+    in_use = [peer.version] if peer.version and peer.state is PeerState.REGISTERED else []
+    for offered in (*tenant.versions, *in_use):
         if str(offered) == version:
             return offered
     raise VersionNotOfferedError("this OCPI version is not offered here")

@@ -1,0 +1,43 @@
+"""What an earlier release wrote is there after an upgrade."""
+
+from alembic import command
+from sqlmodel import Session
+
+from broker.core.model import HeaderForm, PartyKey, Role
+from broker.core.quirks import Quirks
+from broker.store import peers, schema
+from broker.store.engine import migration_engine
+from tests.database import Database
+
+TENANT = "INSERT INTO tenant VALUES ('acme', '[\"2.2.1\"]', '[]', '[]', '{}', NULL, 1, 1, 1)"
+PEER = """
+    INSERT INTO peer (uid, tenant, id, state, blocked, terms, version, newest_version, versions_url, hub, header_form,
+                      answered_at, lease_until, revision, created_at, updated_at)
+    VALUES ('u1', 'acme', 'hub', 'REGISTERED', FALSE, '{"parties":[],"any_party":true,"versions_url":null}', '2.2.1',
+            '2.2.1', 'https://hub.example/versions', 'NLLMH', 'raw', 5, 0, 2, 1, 1)"""
+PARTY = "INSERT INTO peer_party VALUES ('acme', 'NL', 'LMH', 'HUB', 'u1', 0, '{\"name\":\"Lumen Hub\",\"logo\":null}')"
+EXCHANGE = """
+    INSERT INTO exchange (uid, peer_uid, kind, version, outcome, correlation_id, request_id, steps, started_at,
+                          deadline_at)
+    VALUES ('x1', 'u1', 'POST', '2.2.1', 'SUCCEEDED', 'c', 'r', '[]', 1, 2)"""
+
+
+def test_a_peer_of_the_first_schema(database: Database) -> None:
+    """0002: the header form becomes the outgoing one; a hub is known by its party."""
+    command.upgrade(schema._config(database.url), "0001")
+    for statement in (TENANT, PEER, PARTY, EXCHANGE):
+        database.execute(statement)
+
+    schema.upgrade(database.url)
+
+    engine = migration_engine(database.url)
+    try:
+        with Session(engine) as session:
+            peer = peers.find(session, "acme", "hub")
+    finally:
+        engine.dispose()
+    assert peer is not None
+    assert (peer.form_in, peer.form_out, peer.draft, peer.may_downgrade) == (None, HeaderForm.RAW, False, False)
+    assert (peer.quirks, peer.versions, peer.requested, peer.terms.patterns) == (Quirks(), (), (), frozenset())
+    assert [party.key for party in peer.parties] == [PartyKey("NL", "LMH", Role.HUB)]
+    assert database.execute("SELECT warnings, quirk FROM exchange") == [("[]", None)]
