@@ -8,7 +8,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-emit-find-links --no-annotate --no-header -c requirements/constraints.txt
 PROTOS := $(sort $(wildcard proto/ocpi_broker/v1/*.proto))
 
-.PHONY: setup run demo test lint fmt proto lock bench clean help
+.PHONY: setup run demo test lint fmt proto openapi lock bench clean help
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ proto: $(READY) ## regenerate proto/gen
 	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=proto/gen --pyi_out=proto/gen \
 		--grpc_python_out=proto/gen --plugin=protoc-gen-mypy_grpc=$(BIN)/protoc-gen-mypy_grpc \
 		--mypy_grpc_out=proto/gen $(PROTOS)
+
+openapi: $(READY) ## regenerate docs/openapi.json
+	$(BIN)/python -m gateway.openapi docs/openapi.json
 
 lock: $(READY) ## resolve the dependencies anew; hashes only, no index addresses
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.8

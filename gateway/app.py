@@ -12,11 +12,14 @@ from gateway import visit
 from gateway.answers import not_found
 from gateway.credentials import Credentials
 from gateway.layers import EchoedIds, Journal, LastResort, Slashless
-from gateway.resource import Resource
+from gateway.resource import Handler, Resource
 from gateway.upstream import Upstream
 from gateway.versions import Versions
 
 BODY_LIMIT = 1 << 20
+
+# The default tenant's first: a first segment that is a version or a module never is a tenant.
+PREFIXES = ("/ocpi", "/ocpi/{tenant}")
 
 
 def utc_now() -> datetime:
@@ -35,23 +38,22 @@ def create_app(
     return EchoedIds(Journal(LastResort(Slashless(router), clock)), uuid4)
 
 
-def _routes(upstream: Upstream, body_limit: int, clock: Callable[[], datetime]) -> list[Route]:
-    """The default tenant's first: a first segment that is a version or a module never is a tenant."""
+def resources(upstream: Upstream, body_limit: int) -> dict[str, dict[str, Handler]]:
+    """What there is below each of PREFIXES, with a handler per method."""
     versions = Versions(upstream)
     credentials = Credentials(upstream, body_limit)
-    resources = {
-        "/versions": Resource({"GET": versions.list}, upstream, clock),
-        "/{version}/credentials": Resource(
-            {
-                "GET": credentials.get,
-                "POST": credentials.register,
-                "PUT": credentials.update,
-                "DELETE": credentials.unregister,
-            },
-            upstream,
-            clock,
-        ),
-        "/{version}": Resource({"GET": versions.details}, upstream, clock),
+    return {
+        "/versions": {"GET": versions.list},
+        "/{version}/credentials": {
+            "GET": credentials.get,
+            "POST": credentials.register,
+            "PUT": credentials.update,
+            "DELETE": credentials.unregister,
+        },
+        "/{version}": {"GET": versions.details},
     }
-    prefixes = ("/ocpi", "/ocpi/{tenant}")
-    return [Route(prefix + path, resource) for prefix in prefixes for path, resource in resources.items()]
+
+
+def _routes(upstream: Upstream, body_limit: int, clock: Callable[[], datetime]) -> list[Route]:
+    served = {path: Resource(handlers, upstream, clock) for path, handlers in resources(upstream, body_limit).items()}
+    return [Route(prefix + path, resource) for prefix in PREFIXES for path, resource in served.items()]

@@ -11,7 +11,7 @@ REQUEST_ID = b"x-request-id"
 CORRELATION_ID = b"x-correlation-id"
 
 # What is echoed and logged must not be able to break a header or a log line (ID-04, F20).
-_HARMLESS = re.compile(rb"[!-~](?:[ -~]{0,126}[!-~])?")
+HARMLESS = re.compile(rb"[!-~](?:[ -~]{0,126}[!-~])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ def read_message_ids(headers: Headers, new_id: Callable[[], UUID]) -> MessageIds
     """The ids of a request; what is missing or harmful is replaced by a new one (ID-07)."""
     found: dict[bytes, bytes] = {}
     for name, value in headers:
-        if name in {REQUEST_ID, CORRELATION_ID} and _HARMLESS.fullmatch(value):
+        if name in {REQUEST_ID, CORRELATION_ID} and HARMLESS.fullmatch(value):
             found.setdefault(name, value)
     request_id, correlation_id = found.get(REQUEST_ID), found.get(CORRELATION_ID)
     return MessageIds(

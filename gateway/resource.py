@@ -23,8 +23,8 @@ from ocpi_broker.v1.ocpi_service_pb2 import ListVersionsRequest, OcpiCall
 
 DEFAULT_TENANT = "default"
 
-_TENANT = re.compile(r"[a-z0-9-]{1,40}")
-_RESERVED = frozenset({"versions", "credentials", "hubclientinfo"})
+TENANT = re.compile(r"[a-z0-9-]{1,40}")
+RESERVED = frozenset({"versions", "credentials", "hubclientinfo"})
 
 Clock = Callable[[], datetime]
 
@@ -100,7 +100,7 @@ async def recognised(upstream: Upstream, asked: Asked) -> None:
 
 def is_tenant(name: str) -> bool:
     """Whether a segment of a path can be a tenant's id."""
-    return bool(_TENANT.fullmatch(name)) and name not in _RESERVED and not is_version(name)
+    return bool(TENANT.fullmatch(name)) and name not in RESERVED and not is_version(name)
 
 
 def is_version(text: str) -> bool:
