@@ -47,6 +47,8 @@ class Decoration:
 
     def _name(self, name: str, path: str, notes: Notes) -> str:
         clean = _CONTROL.sub(" ", name)
+        if not clean:
+            raise Malformed(path, "must not be empty")
         if clean != name:
             notes.add(path, "has control characters, which became blanks")
         if len(clean) > MAX_NAME:

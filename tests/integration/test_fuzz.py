@@ -12,11 +12,12 @@ from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
+from zlib import crc32
 
 import pytest
 import requests
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
@@ -33,7 +34,8 @@ from tests.stack import Home, Stack
 
 pytestmark = pytest.mark.anyio
 
-EXAMPLES = 12
+# Enough to be refused for many reasons and to succeed now and then, in half a minute for all operations.
+EXAMPLES = {"GET": 4, "DELETE": 4, "POST": 7, "PUT": 7}
 CHECKS = [
     not_a_server_error,
     checks.status_code_conformance,
@@ -141,7 +143,7 @@ class Attempt:
 
 def attempts(operation: Any) -> st.SearchStrategy[Attempt]:
     made = st.one_of(*(operation.as_strategy(generation_mode=mode) for mode in GenerationMode))
-    shown = st.sampled_from(["good", "good", "good", "bad", "none"])
+    shown = st.sampled_from(["good"] * 5 + ["bad", "none"])
     return st.builds(Attempt, made, shown, st.sampled_from([encoded, raw]), st.booleans())
 
 
@@ -157,9 +159,9 @@ async def test_every_answer_is_in_the_document(opponent: Opponent, label: str) -
     def awaited(coroutine: Awaitable[Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, loop).result(60)  # type: ignore[arg-type]
 
+    @seed(crc32(label.encode()))
     @settings(
-        max_examples=EXAMPLES,
-        derandomize=True,
+        max_examples=EXAMPLES[method],
         database=None,
         deadline=None,
         phases=[Phase.explicit, Phase.generate],
