@@ -61,6 +61,8 @@ def test_one_encoded_line_end_is_tolerated(encoded):
         "ZXhhbXBsZS10b2tlbg0=",
         "ZXhhbXBsZS10b2tlbg===",
         "ZXhh-XBsZS10b2tlbg==",
+        "ZXhhbXBsZS10b2tl====",
+        "ZXhhbXBsZS10b2tlbh==",
         "w6k=",
         "IA==",
         "Cg==",
