@@ -16,7 +16,8 @@ from gateway.resource import Handler, Resource
 from gateway.upstream import Upstream
 from gateway.versions import Versions
 
-BODY_LIMIT = 1 << 20
+# Room for 20,000 roles (F23), and less than a gRPC message may have: what a body says is shorter there.
+BODY_LIMIT = 4 << 20
 
 # The default tenant's first: a first segment that is a version or a module never is a tenant.
 PREFIXES = ("/ocpi", "/ocpi/{tenant}")
