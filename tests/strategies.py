@@ -35,7 +35,7 @@ settled = settings(
 
 
 def roles_of(version: str) -> tuple[str, ...]:
-    """The Role enum of a version with roles (CO-32, CO-33)."""
+    """The Role enum of a version with roles (CO-32)."""
     return _WITHOUT_HUB if version == "2.3.0" else (*_WITHOUT_HUB, "HUB")
 
 
@@ -72,7 +72,7 @@ def party_ids() -> Strategy:
 
 
 def timestamps() -> Strategy:
-    """Every spelling of a DateTime that peers have (TY-04 to TY-08)."""
+    """Every spelling of a DateTime that peers have."""
     return st.builds(
         "{:%Y-%m-%dT%H:%M:%S}{}{}".format,
         st.datetimes(),
@@ -218,7 +218,7 @@ def places(document: Any, steps: tuple[str | int, ...] = ()) -> list[Place]:
 
 
 def _renamed(place: Place, document: Any) -> Any:
-    """A key in another letter case, which is another key (TY-11)."""
+    """A key in another letter case, which is another key."""
     *parents, last = place.steps
     if not isinstance(last, str):
         return place.removed(document)
