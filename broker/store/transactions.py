@@ -60,11 +60,10 @@ class Transaction:
 
     def insert_free(self, table: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> set[tuple[Any, ...]]:
         """Insert the rows whose keys are free; their primary keys."""
-        # One row as a mapping: SQLAlchemy keeps the compiled statement, which it does not for a list.
-        values = rows[0] if len(rows) == 1 else rows
-        statement = _insert_for(self.session)(table).values(values).on_conflict_do_nothing()
+        statement = _insert_for(self.session)(table).on_conflict_do_nothing()
         key = table.__table__.primary_key.columns  # type: ignore[attr-defined]  # SQLModel adds __table__ at run time
-        inserted = self.session.exec(statement.returning(*key))
+        # Rows as parameters: SQLAlchemy keeps the compiled statement, which it does not for a list of values.
+        inserted = self.session.exec(statement.returning(*key), params=rows)
         return {tuple(row) for row in inserted.all()}
 
     def log(self) -> int | None:
