@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from broker.core.model import HeaderForm
 from broker.ocpi import DIALECTS
-from broker.ocpi.dialect import Dialect, Json
+from broker.ocpi.dialect import ABSENT, Dialect, Json
 from gateway.app import BODY_LIMIT, PREFIXES, resources
 from gateway.message_ids import HARMLESS
 from gateway.openapi import schemas
@@ -81,7 +81,7 @@ def _paths(prefix: str, shared: dict[str, Json]) -> Iterator[tuple[str, Json]]:
 def _operation(path: str, method: str, dialect: Dialect | None, *, named: bool, shared: dict[str, Json]) -> Json:
     version = "" if dialect is None else dialect.version.text
     name = "-".join(part for part in (method.lower(), *path.replace("{version}", version).split("/")) if part)
-    operation = Operation(method, path, _data(path, method, version))
+    operation = Operation(method, path, _data(path, method, dialect))
     success = {"200": _share(shared, name, success_of(operation))}
     failures = {status: _share(shared, _name(status, said), said) for status, said in failures_of(operation).items()}
     described: Json = {
@@ -95,13 +95,13 @@ def _operation(path: str, method: str, dialect: Dialect | None, *, named: bool, 
     return described
 
 
-def _data(path: str, method: str, version: str) -> Json | None:
-    if method == "DELETE":
-        return None
-    if not version:
+def _data(path: str, method: str, dialect: Dialect | None) -> Json | None:
+    if dialect is None:
         return {"$ref": "#/components/schemas/Versions"}
+    if method == "DELETE":
+        return None if dialect.unregistered is ABSENT else {"const": dialect.unregistered}
     kind = "Answered" if path.endswith("/credentials") else "Details"
-    return {"$ref": f"#/components/schemas/{kind}-{version}"}
+    return {"$ref": f"#/components/schemas/{kind}-{dialect.version}"}
 
 
 def _name(status: str, response: Json) -> str:

@@ -24,6 +24,7 @@ ONLY: Mapping[str, frozenset[str]] = {
     "BODY_TOO_LARGE": _EXCHANGES,
     "CREDENTIALS_INVALID": _EXCHANGES,
     "PARTY_NOT_ALLOWED": _EXCHANGES,
+    "PARTY_NOT_APPROVED": _EXCHANGES,
     "EXCHANGE_IN_PROGRESS": _EXCHANGES,
     "PEER_UNUSABLE": _EXCHANGES,
     "PEER_VERSION_UNSUPPORTED": _EXCHANGES,
@@ -66,10 +67,13 @@ def success_of(operation: Operation) -> Json:
         "status_code": {"const": int(StatusCode.SUCCESS)},
         "status_message": {"type": "string"},
         "timestamp": TIMESTAMP,
-        "data": {"type": "null"} if operation.data is None else operation.data,
     }
-    required = ["status_code", "timestamp", *([] if operation.data is None else ["data"])]
-    success: Json = {"title": "Success", "type": "object", "required": required, "properties": properties}
+    success: Json = {"title": "Success", "type": "object", "required": ["status_code", "timestamp"]}
+    if operation.data is None:
+        success |= {"properties": properties, "not": {"required": ["data"]}}
+    else:
+        success["required"].append("data")
+        success["properties"] = {"data": operation.data, **properties}
     codes = sorted({said.code for said in _failures(operation) if said.status is HTTPStatus.OK})
     return _response("Success, or a failure within OCPI.", {"anyOf": [success, _failure(codes)]}, {})
 

@@ -20,8 +20,8 @@ from broker.core.model import (
     Token,
 )
 from broker.errors import NotExpressibleError
-from broker.ocpi.dialect import Dialect, Json, Malformed
-from broker.ocpi.v2_2 import MAX_ROLES
+from broker.ocpi.dialect import PLAIN, Dialect, Json, Malformed
+from broker.ocpi.roles import MAX_ROLES
 from broker.ocpi.versions import write_versions
 
 _BASE = "https://ocpi.lumenhub.example/ocpi"
@@ -70,8 +70,8 @@ COMMON: Mapping[str, Json] = {
 
 def of_dialect(dialect: Dialect) -> dict[str, Json]:
     """The schemas that only this version has, by name."""
-    written = dialect.write_credentials(_party(Role.CPO))
-    known = written | (_written_or_none(dialect, _hub()) or {})
+    written = dialect.write_credentials(_party(Role.CPO), PLAIN)
+    known = written | (_written_or_none(dialect, _party(Role.HUB)) or {})
     required = [name for name in written if not _reads(dialect, {key: written[key] for key in written if key != name})]
     answered: Json = {"type": "object", "required": list(written), "properties": _properties(dialect, known)}
     sent: Json = answered | {"required": required}
@@ -137,7 +137,7 @@ def _details(dialect: Dialect) -> Json:
 
 def _has_role(dialect: Dialect, role: Role) -> bool:
     """Whether the version knows a role by its name, rather than not at all or by another field."""
-    written = _written_or_none(dialect, _hub() if role is Role.HUB else _party(role))
+    written = _written_or_none(dialect, _party(role))
     return written is not None and [entry["role"] for entry in written.get("roles", ())] == [role.value]
 
 
@@ -151,14 +151,10 @@ def _reads(dialect: Dialect, body: Json) -> bool:
 
 def _written_or_none(dialect: Dialect, credentials: Credentials) -> Json | None:
     try:
-        return dialect.write_credentials(credentials)
+        return dialect.write_credentials(credentials, PLAIN)
     except NotExpressibleError:
         return None
 
 
 def _party(role: Role) -> Credentials:
     return Credentials(_TOKEN, f"{_BASE}/versions", (Party(PartyKey("NL", "LMH", role), _DETAILS),))
-
-
-def _hub() -> Credentials:
-    return Credentials(_TOKEN, f"{_BASE}/versions", _party(Role.HUB).parties, "NLLMH")
