@@ -15,11 +15,10 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+from tests.peer import FLAT
+
 Json = dict[str, Any]
 Strategy = st.SearchStrategy[Any]
-
-FLAT = frozenset({"2.0", "2.1.1"})
-"""Versions whose credentials object names one party by itself rather than in roles."""
 
 CATEGORIES = ("CHARGER", "ENTRANCE", "LOCATION", "NETWORK", "OPERATOR", "OTHER", "OWNER")
 INTERFACE_ROLES = ("SENDER", "RECEIVER")
@@ -54,8 +53,11 @@ def urls(maximum: int = 255) -> Strategy:
     return st.one_of(tail.map(base.__add__), longest, st.just("http://192.0.2.1:8080/versions"))
 
 
-def names(maximum: int = 100) -> Strategy:
-    """Printable, with characters beyond the first plane; the longest is among them."""
+def names(version: str, maximum: int = 100) -> Strategy:
+    """Printable, the longest among them; from 2.2 on with characters beyond the first plane (TY-01)."""
+    if version in FLAT:
+        plain = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1, max_size=20)
+        return st.one_of(plain, st.sampled_from(["Kabelwerk", "K" * maximum]))
     printable = st.characters(exclude_categories=("Cc", "Cs"))
     return st.one_of(
         st.text(printable, min_size=1, max_size=20),
@@ -64,7 +66,7 @@ def names(maximum: int = 100) -> Strategy:
 
 
 def country_codes() -> Strategy:
-    return st.text(string.ascii_letters, min_size=2, max_size=2)
+    return st.sampled_from(["DE", "NL", "FR", "GB", "US", "de", "Nl", "iS"])
 
 
 def party_ids() -> Strategy:
@@ -107,8 +109,8 @@ def images() -> Strategy:
     )
 
 
-def business_details() -> Strategy:
-    return st.fixed_dictionaries({"name": names()}, optional={"website": urls(), "logo": images()})
+def business_details(version: str) -> Strategy:
+    return st.fixed_dictionaries({"name": names(version)}, optional={"website": urls(), "logo": images()})
 
 
 def _party_ids() -> dict[str, Strategy]:
@@ -117,7 +119,7 @@ def _party_ids() -> dict[str, Strategy]:
 
 def _role(version: str) -> Strategy:
     kinds = st.sampled_from(roles_of(version))
-    return st.fixed_dictionaries({"role": kinds, "business_details": business_details(), **_party_ids()})
+    return st.fixed_dictionaries({"role": kinds, "business_details": business_details(version), **_party_ids()})
 
 
 def _distinct(entry: Json) -> tuple[str, ...]:
@@ -128,7 +130,7 @@ def credentials(version: str) -> Strategy:
     """A credentials object as the version has it, with what its optional fields allow."""
     common = {"token": tokens(), "url": urls()}
     if version in FLAT:
-        return st.fixed_dictionaries({**common, "business_details": business_details(), **_party_ids()})
+        return st.fixed_dictionaries({**common, "business_details": business_details(version), **_party_ids()})
     roles = st.lists(_role(version), min_size=1, max_size=3, unique_by=_distinct)
     if version != "2.3.0":
         roles = roles.filter(lambda entries: sum(entry["role"] == "HUB" for entry in entries) <= 1)
@@ -140,7 +142,7 @@ def credentials(version: str) -> Strategy:
 
 def drafts() -> Strategy:
     """The credentials object of 2.0 before its release."""
-    details = st.fixed_dictionaries({"name": names()}, optional={"website": urls(), "logo": urls()})
+    details = st.fixed_dictionaries({"name": names("2.0")}, optional={"website": urls(), "logo": urls()})
     return st.fixed_dictionaries({"token": tokens(), "business_details": details})
 
 
@@ -170,7 +172,7 @@ def envelopes(data: Strategy) -> Strategy:
     """A success around data, as peers write them (EN-01, EN-04)."""
     return st.fixed_dictionaries(
         {"data": data, "status_code": st.sampled_from([1000, 1000, 1001, "1000", 1999]), "timestamp": timestamps()},
-        optional={"status_message": st.one_of(st.none(), names()), "comment": json_values()},
+        optional={"status_message": st.one_of(st.none(), names("2.2")), "comment": json_values()},
     )
 
 
