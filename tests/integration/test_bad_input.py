@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from broker.ocpi import DIALECTS
-from tests.peer import Platform, Received, Reply, Served, encoded, envelope, new_token, platform_running, role
+from tests.peer import FLAT, Platform, Received, Reply, Served, encoded, envelope, new_token, platform_running, role
 from tests.stack import Guest, Home, Stack
-from tests.strategies import FLAT, Place
+from tests.strategies import Place
 
 pytestmark = pytest.mark.anyio
 
