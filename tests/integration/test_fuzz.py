@@ -35,7 +35,7 @@ from tests.stack import Home, Stack
 pytestmark = pytest.mark.anyio
 
 # Enough to be refused for many reasons and to succeed now and then, in half a minute for all operations.
-EXAMPLES = {"GET": 4, "DELETE": 4, "POST": 7, "PUT": 7}
+EXAMPLES = {"GET": 3, "DELETE": 3, "POST": 6, "PUT": 6}
 CHECKS = [
     not_a_server_error,
     checks.status_code_conformance,
