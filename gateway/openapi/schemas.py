@@ -52,7 +52,7 @@ COMMON: Mapping[str, Json] = {
         "type": "object",
         "required": ["name"],
         "properties": {
-            "name": {"type": "string", "maxLength": MAX_NAME, "description": "A longer one is cut."},
+            "name": {"type": "string", "minLength": 1, "maxLength": MAX_NAME, "description": "A longer one is cut."},
             "website": URL,
             "logo": {"$ref": "#/components/schemas/Image"},
         },
