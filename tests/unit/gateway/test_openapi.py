@@ -14,7 +14,8 @@ from gateway.openapi.responses import ONLY
 from gateway.refusals import REFUSALS
 
 ROOT = Path(__file__).resolve().parents[3]
-DOCUMENT = ROOT / "docs" / "openapi.json"
+FILE = ROOT / "docs" / "openapi.json"
+DOCUMENT = document()
 COLUMNS = ("versions", "GET", "POST", "PUT", "DELETE")
 CELL = re.compile(r"(?<!\[)\b([1-5]\d\d)\b")
 # Said below the table rather than in it.
@@ -22,7 +23,7 @@ BELOW = {"500", "504"}
 
 
 def responses(path: str, method: str) -> set[str]:
-    return set(document()["paths"][path][method.lower()]["responses"])
+    return set(DOCUMENT["paths"][path][method.lower()]["responses"])
 
 
 def decided(column: int) -> set[str]:
@@ -35,18 +36,18 @@ def decided(column: int) -> set[str]:
 
 
 def test_the_file_is_what_the_code_says():
-    assert json.loads(DOCUMENT.read_text()) == document(), "run `make openapi`"
+    assert json.loads(FILE.read_text()) == DOCUMENT, "run `make openapi`"
 
 
 def test_it_is_openapi():
-    schemathesis.openapi.from_dict(document()).validate()
+    schemathesis.openapi.from_dict(DOCUMENT).validate()
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)
 def test_every_version_is_in_it(prefix):
     versioned = {f"/{version}{rest}" for version in DIALECTS for rest in ("", "/credentials")}
 
-    assert {path.removeprefix(prefix) for path in document()["paths"]} >= {"/versions", *versioned}
+    assert {path.removeprefix(prefix) for path in DOCUMENT["paths"]} >= {"/versions", *versioned}
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
@@ -76,17 +77,16 @@ def test_the_statuses_of_versions_and_details_are_those_of_the_decision_table():
     ],
 )
 def test_headers_of_failures_are_promised(method, status, header, values):
-    made = document()
     for version in DIALECTS:
-        name = made["paths"][f"/ocpi/{version}/credentials"][method]["responses"][status]["$ref"].rpartition("/")[2]
-        said = made["components"]["responses"][name]["headers"][header]
+        name = DOCUMENT["paths"][f"/ocpi/{version}/credentials"][method]["responses"][status]["$ref"].rpartition("/")[2]
+        said = DOCUMENT["components"]["responses"][name]["headers"][header]
         assert (said["required"], said["schema"]["enum"]) == (True, values)
 
 
 @pytest.mark.parametrize("version", DIALECTS)
 def test_a_version_writes_and_reads_what_its_schema_says(version):
     """The examples are written by the dialect; they have to satisfy the schema that was read off it."""
-    schemas = document()["components"]["schemas"]
+    schemas = DOCUMENT["components"]["schemas"]
 
     for kind in ("Announced", "Answered", "Details"):
         schema = schemas[f"{kind}-{version}"]
