@@ -34,8 +34,8 @@ from tests.stack import Home, Stack
 
 pytestmark = pytest.mark.anyio
 
-# Enough to be refused for many reasons and to succeed now and then, in half a minute for all operations.
-EXAMPLES = {"GET": 3, "DELETE": 3, "POST": 6, "PUT": 6}
+# Enough to be refused for many reasons and to succeed now and then, in twenty seconds for all operations.
+EXAMPLES = {"GET": 2, "DELETE": 2, "POST": 5, "PUT": 5}
 CHECKS = [
     not_a_server_error,
     checks.status_code_conformance,
