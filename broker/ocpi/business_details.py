@@ -127,7 +127,8 @@ def _in_ascii(name: str) -> str:
     """Names of 2.0 and 2.1.1 are ASCII (TY-01): letters lose their accents, what is no letter there becomes "?"."""
     if name.isascii():
         return name
-    return "".join(char for char in normalize("NFKD", name) if not _is_accent(char)).encode("ascii", "replace").decode()
+    plain = "".join(char for char in normalize("NFKD", name) if not _is_accent(char))
+    return plain.encode("ascii", "replace").decode()[:MAX_NAME] or "?"
 
 
 def _is_accent(char: str) -> bool:

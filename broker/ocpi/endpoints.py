@@ -49,7 +49,7 @@ def write_details_without_roles(version: Version, endpoints: Sequence[Endpoint])
     modules = [endpoint.module for endpoint in endpoints]
     twice = sorted({module for module in modules if modules.count(module) > 1})
     if twice:
-        raise NotExpressibleError(f"OCPI {version} has no interface roles: {twice[0]} can be listed once only (VL-10)")
+        raise NotExpressibleError(f"OCPI {version} has no interface roles: {twice[0]} can be listed once only")
     listed = [{"identifier": endpoint.module, "url": endpoint.url} for endpoint in endpoints]
     return {"version": version.text, "endpoints": listed}
 

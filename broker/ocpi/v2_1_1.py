@@ -24,7 +24,7 @@ def read_credentials(decoration: Decoration, value: object) -> Announcement:
     token = as_token(body.get("token"), "token")
     url = as_url(body.get("url"), "url")
     if "roles" in body and not any(name in body for name in _FLAT):
-        raise Malformed("roles", "is not known before OCPI 2.2; party_id and country_code stand beside token (CO-44)")
+        raise Malformed("roles", "is not known before OCPI 2.2; party_id and country_code stand beside token")
     party = AnnouncedParty(
         "party_id",
         decoration.read(body.get("business_details"), "business_details", notes),
@@ -38,7 +38,7 @@ def write_credentials(decoration: Decoration, credentials: Credentials, style: S
     if len(credentials.parties) != 1:
         raise NotExpressibleError(
             f"before OCPI 2.2 a credentials object names one party, and there are {len(credentials.parties)}: "
-            "each role needs a tenant of its own (VL-10)"
+            "each role needs a tenant of its own"
         )
     party = credentials.parties[0]
     return {
