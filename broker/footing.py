@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from broker.core.handshake import Posted, Put, Rules, Standing
 from broker.core.model import Credentials, Registration, RolePolicy, Tenant, Token
-from broker.core.peer import IssuedToken, Peer, PeerState
+from broker.core.peer import IssuedToken, Peer, PeerState, usable
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,9 @@ def _rules(tenant: Tenant, peer: Peer) -> Rules:
     return Rules(
         ours=frozenset(party.key for party in tenant.parties),
         required=policy.required_modules,
-        versions=frozenset(tenant.versions) & frozenset(peer.versions or tenant.versions),
+        versions=frozenset(usable(tenant, peer)),
         may_downgrade=policy.may_downgrade or peer.may_downgrade,
+        exact=policy.role_policy is RolePolicy.EXACT,
         approval=policy.role_policy is RolePolicy.MANUAL,
         strict=policy.strict,
         quirks=peer.quirks,

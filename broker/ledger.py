@@ -8,9 +8,9 @@ from dataclasses import replace
 import structlog
 
 from broker.authenticator import Identity
-from broker.core.exchange import Exchange, Outcome, Step
+from broker.core.exchange import Exchange, Outcome
 from broker.core.model import PartyKey
-from broker.core.peer import Peer, Purpose
+from broker.core.peer import Purpose
 from broker.errors import BrokerError, ExchangeInProgressError, StoreUnavailableError
 from broker.store import exchanges, transitions
 from broker.store.transactions import Store, Transaction
@@ -25,6 +25,8 @@ _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5
 _MOST_WAITING = 24
 _MAX_FAILURES = 100
 """Failed attempts after which an invitation is taken back (RR-21)."""
+_TOLD = 5
+"""Parties that one audit entry names."""
 _THEIR_FAILURES = frozenset(
     {"CREDENTIALS_INVALID", "PARTY_NOT_ALLOWED", "PEER_UNUSABLE", "PEER_VERSION_UNSUPPORTED", "PEER_ENDPOINTS_MISSING"}
 )
@@ -84,17 +86,24 @@ class Ledger:
 
         await self._store.jot(write)
 
-    async def put_before_operator(self, peer: Peer, asked: frozenset[PartyKey]) -> None:
-        """Remember what the peer asked for in vain, until an operator approves it or it asks for something else."""
+    async def put_before_operator(self, identity: Identity, asked: Sequence[PartyKey]) -> None:
+        """Remember what the peer asked for in vain, until an operator approves it or it asks for something else.
 
-        def write(tx: Transaction) -> None:
-            if transitions.request_parties(tx, peer, asked):
-                tx.audit("peer.approval_requested", peer.tenant, peer.name, parties=sorted(map(str, asked)))
+        Asking for something else each time uses up the invitation as failures do.
+        """
+        peer, counts = identity.peer, identity.token.purpose is Purpose.INVITATION
 
-        if tuple(sorted(asked, key=str)) != peer.requested:
-            await self._store.change(peer.name, write)
+        def write(tx: Transaction) -> int:
+            if not transitions.request_parties(tx, peer, asked):
+                return 0
+            told = [str(key) for key in asked[:_TOLD]]
+            tx.audit("peer.approval_requested", peer.tenant, peer.name, parties=told, count=len(asked))
+            return transitions.count_failure(tx, identity.token.lookup_id) if counts else 0
 
-    async def fail(self, exchange: Exchange, identity: Identity, error: BrokerError, steps: Sequence[Step]) -> None:
+        if tuple(asked) != peer.requested and await self._store.change(peer.name, write) >= _MAX_FAILURES:
+            await self._withdraw(identity)
+
+    async def fail(self, exchange: Exchange, identity: Identity, error: BrokerError) -> None:
         """Release the lease and record why; what stood before stands. With the database away it ends by itself."""
         counts = error.reason in _THEIR_FAILURES and identity.token.purpose is Purpose.INVITATION
 
@@ -104,7 +113,6 @@ class Ledger:
                 tx,
                 replace(
                     exchange,
-                    steps=tuple(steps),
                     outcome=Outcome.REFUSED,
                     reason=error.reason,
                     message=str(error),

@@ -182,7 +182,7 @@ class Registrar:
         if refusal is not None:
             await self._ledger.refuse(record, refusal)
             if isinstance(refusal, PartyNotApprovedError):
-                await self._ledger.put_before_operator(request.peer, self._uncovered(request, event))
+                await self._ledger.put_before_operator(request.identity, self._uncovered(request, event))
             raise refusal
         # From here on the exchange runs to its own end: a caller that goes away must not tear it apart (F2 to F4).
         task = asyncio.create_task(self._leased(request, record, event))
@@ -203,19 +203,19 @@ class Registrar:
         self, request: Request, record: Exchange, event: Posted | Put, deadline: float
     ) -> Credentials:
         steps: list[Step] = []
+        warnings = list(record.warnings)
         try:
             with self._slots.slot(request.tenant.id):
                 footing = await self._footing(request, event)
                 event = overtaken(event, request.peer, footing.peer)
-                callbacks = self._callbacks(request, footing, event, deadline, steps)
+                callbacks = self._callbacks(request, footing, event, deadline, steps, warnings)
                 registration = await _converse(callbacks, footing.standing, event)
-                record = replace(record, warnings=(*record.warnings, *callbacks.warnings), steps=tuple(steps))
-                return await self._commit(request, record, footing, callbacks.form, registration)
-        except BrokerError as err:
-            await self._ledger.fail(record, request.identity, err, steps)
-            raise
-        except Exception:
-            await self._ledger.fail(record, request.identity, InternalError("internal error"), steps)
+                said = replace(record, steps=tuple(steps), warnings=tuple(warnings))
+                return await self._commit(request, said, footing, callbacks.form, registration)
+        except Exception as err:
+            refusal = err if isinstance(err, BrokerError) else InternalError("internal error")
+            said = replace(record, steps=tuple(steps), warnings=tuple(warnings))
+            await self._ledger.fail(said, request.identity, refusal)
             raise
 
     def _refusal(self, request: Request, event: Posted | Put | Deleted) -> BrokerError | None:
@@ -231,9 +231,9 @@ class Registrar:
         _, effect = handshake.step(replace(before, held_elsewhere=frozenset(elsewhere)), event)
         return effect.error if isinstance(effect, Refuse) else None
 
-    def _uncovered(self, request: Request, event: Posted | Put) -> frozenset[PartyKey]:
+    def _uncovered(self, request: Request, event: Posted | Put) -> list[PartyKey]:
         before = standing(request.tenant, request.peer, request.identity.token)
-        return frozenset(key for key in handshake.announced(before, event) if not request.peer.terms.covers(key))
+        return sorted(handshake.uncovered(before, handshake.announced(before, event)), key=str)
 
     async def _footing(self, request: Request, event: Posted | Put | Deleted) -> Footing:
         """Read the peer from the database and judge its token again. Raises TokenRejectedError."""
@@ -255,7 +255,13 @@ class Registrar:
         return Footing(peer, token, before)
 
     def _callbacks(
-        self, request: Request, footing: Footing, event: Posted | Put, deadline: float, steps: list[Step]
+        self,
+        request: Request,
+        footing: Footing,
+        event: Posted | Put,
+        deadline: float,
+        steps: list[Step],
+        warnings: list[str],
     ) -> Callbacks:
         held = footing.peer.held if isinstance(event, Put) else None
         return Callbacks(
@@ -268,6 +274,7 @@ class Registrar:
             fallback=self._model.held_token(footing.peer) if held else None,
             deadline=deadline,
             steps=steps,
+            warnings=warnings,
         )
 
     async def _commit(

@@ -82,15 +82,37 @@ def update(
         _change(broker, wanted, changed, as_json=as_json)
 
 
-def approve(name: PeerId, tenant: OfTenant = DEFAULT_TENANT, data_dir: DataDir = None, as_json: Json = False) -> None:
-    """Let a peer register the parties that it asked for: its next POST or PUT goes through."""
+def approve(
+    name: PeerId,
+    tenant: OfTenant = DEFAULT_TENANT,
+    party: Annotated[
+        list[Party] | None,
+        typer.Option(
+            "--party",
+            metavar="CC/PID/ROLE",
+            parser=reader(notation.party),
+            help="A party that it asked for, as `peer show` lists them. May be repeated.",
+        ),
+    ] = None,
+    none: Annotated[bool, typer.Option("--none", help="Turn down everything that it asked for.")] = False,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Let a peer register parties that it asked for: its next POST or PUT goes through.
+
+    Each party is named, because a peer may ask for others while you look.
+    """
+    if none == bool(party):
+        raise CommandError("give the parties with --party, or --none", 2)
     with connected(data_dir) as broker:
         now = _current(broker, tenant, name)
-        if not now.requested_parties:
-            raise CommandError(f"{name} does not wait for approval of any party")
+        asked = [notation.party_text(one) for one in now.requested_parties]
+        strange = [text for text in map(notation.party_text, party or []) if text not in asked]
+        if strange:
+            raise CommandError(f"{name} has not asked for {strange[0]}, but for: {', '.join(asked) or 'nothing'}")
         wanted = Peer(name=now.name, etag=now.etag, terms=now.terms)
-        wanted.terms.parties.extend(now.requested_parties)
-        _change(broker, wanted, ["terms", "requested_parties"], as_json=as_json)
+        wanted.terms.parties.extend(party or [])
+        _change(broker, wanted, ["requested_parties"] if none else ["terms"], as_json=as_json)
 
 
 def _current(broker: Broker, tenant: str, name: str) -> Peer:

@@ -32,9 +32,7 @@ class Known:
 
 def completed(announced: Announcement, known: Known) -> Credentials:
     """The credentials that were meant. Raises CredentialsInvalidError naming the field that cannot be filled in."""
-    url = announced.url or known.url
-    if url is None:
-        raise CredentialsInvalidError("url: is required; the invitation does not name the version list either")
+    url = _url(announced, known)
     parties = tuple(Party(_key(party, known), party.details) for party in announced.parties)
     try:
         return Credentials(announced.token, url, parties)
@@ -42,14 +40,31 @@ def completed(announced: Announcement, known: Known) -> Credentials:
         raise CredentialsInvalidError(f"roles: {error}") from None
 
 
-def renamed(credentials: Credentials, known: Known) -> Credentials:
-    """The invitation's parties in the place of ours, which the peer has echoed (A17, quirk echoes_our_roles)."""
+def echoes(announced: Announcement, ours: frozenset[PartyKey]) -> bool:
+    """Whether a peer sends our own parties back, taking them for what is asked of it (A17, CO-34)."""
+    ids = {(key.country_code, key.party_id) for key in ours}
+    return all(
+        (party.country_code, party.party_id) in ids
+        and (party.role is None or PartyKey(party.country_code or "", party.party_id or "", party.role) in ours)
+        for party in announced.parties
+    )
+
+
+def renamed(announced: Announcement, known: Known) -> Credentials:
+    """The peer's parties as we know them in the place of ours, which it has echoed (quirk echoes_our_roles)."""
     names = known.registered or known.terms.parties
     if not names:
         raise CredentialsInvalidError("roles: are ours, and the invitation does not name the peer's")
-    details = credentials.parties[0].details
+    details = announced.parties[0].details
     parties = tuple(Party(key, details) for key in sorted(names, key=str))
-    return Credentials(credentials.token, credentials.url, parties)
+    return Credentials(announced.token, _url(announced, known), parties)
+
+
+def _url(announced: Announcement, known: Known) -> str:
+    url = announced.url or known.url
+    if url is None:
+        raise CredentialsInvalidError("url: is required; the invitation does not name the version list either")
+    return url
 
 
 def _key(party: AnnouncedParty, known: Known) -> PartyKey:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final
 
-from broker.core.announcements import Known, completed, renamed
+from broker.core.announcements import Known, completed, echoes, renamed
 from broker.core.model import (
     Announcement,
     Credentials,
@@ -44,6 +44,10 @@ MISSING_IDS = "X-Request-ID, X-Correlation-ID: at least one is missing; OCPI 2.2
 """The warning about a request without message ids (ID-01, ID-03, ID-07)."""
 
 
+MOST_REQUESTED = 100
+"""Parties that can wait for approval; an operator has to look at each."""
+
+
 class Presented(Enum):
     """Which issued token the peer showed (docs/concepts.md, life of a token)."""
 
@@ -65,6 +69,8 @@ class Rules:
     versions: frozenset[Version] | None = None
     """What the peer may switch to; None stands for every version (F22)."""
     may_downgrade: bool = False
+    exact: bool = False
+    """Only parties that the invitation names count, not its patterns (A19)."""
     approval: bool = False
     """Parties beyond the invitation wait for an operator instead of being refused (A19)."""
     strict: bool = False
@@ -266,17 +272,12 @@ def _understood(state: Standing, body: Announcement) -> Credentials:
         complaint = CredentialsInvalidError(f"token: must have at most {rules.quirks.longest_token} characters")
         raise complaint.helped_by("token_max_len")
     known = Known(state.terms, state.registration, rules.ours)
-    theirs = completed(body, known)
-    if theirs.keys <= rules.ours:
-        return _echoed(theirs, known, rules.quirks)
-    return theirs
-
-
-def _echoed(theirs: Credentials, known: Known, quirks: Quirks) -> Credentials:
-    """The peer has sent our own parties back, taking them for what is asked of it (A17, CO-34)."""
-    if quirks.echoes_our_roles:
-        return renamed(theirs, known)
-    raise PartyNotAllowedError("roles: are ours; name your own parties").helped_by("echoes_our_roles")
+    if not echoes(body, rules.ours):
+        return completed(body, known)
+    if rules.quirks.echoes_our_roles:
+        return renamed(body, known)
+    echo = PartyNotAllowedError(f"{body.parties[0].path}: is ours; name your own parties")
+    raise echo.helped_by("echoes_our_roles")
 
 
 def _refuse_post(state: Standing, event: Posted) -> BrokerError | None:
@@ -289,7 +290,7 @@ def _refuse_post(state: Standing, event: Posted) -> BrokerError | None:
 
 
 def _repeats(state: Standing, event: Posted) -> bool:
-    """Whether this POST repeats the committed one: arrived after its answer, same origin, same parties (F3).
+    """Whether this POST repeats the committed one: after its answer, in its version, same origin and parties (F3).
 
     A POST that arrived before that answer is a duplicate instead, and must not revoke the token just given (F5).
     """
@@ -300,7 +301,8 @@ def _repeats(state: Standing, event: Posted) -> bool:
     except BrokerError:
         return False
     committed = state.registration.theirs
-    return origin(body.url) == origin(committed.url) and body.keys == committed.keys
+    same_version = event.version == state.registration.version
+    return same_version and origin(body.url) == origin(committed.url) and body.keys == committed.keys
 
 
 def _refuse_put(state: Standing, event: Put) -> BrokerError | None:
@@ -331,37 +333,44 @@ def _paths(body: Announcement, theirs: Credentials) -> dict[PartyKey, str]:
 
 def _refuse_parties(state: Standing, paths: Mapping[PartyKey, str]) -> BrokerError | None:
     """RR-17, UR-14, PR-02; a repeat with a replaced token may not add parties (F4)."""
+    registered = _registered_keys(state)
     for key, path in paths.items():
         if key in state.rules.ours:
             return PartyNotAllowedError(f"{path}: {key} is one of our own parties")
         if key in state.held_elsewhere:
             return PartyNotAllowedError(f"{path}: {key} belongs to another connection")
-        if state.presented is Presented.REPLACED and key not in _registered_keys(state):
+        if state.presented is Presented.REPLACED and key not in registered:
             return PartyNotAllowedError(f"{path}: {key} cannot be added with a replaced token")
     return _refuse_uncovered(state, paths)
 
 
 def _refuse_uncovered(state: Standing, paths: Mapping[PartyKey, str]) -> BrokerError | None:
-    stranger = next((key for key in paths if not state.terms.covers(key)), None)
-    if stranger is None:
+    strangers = uncovered(state, paths)
+    if not strangers:
         return None
-    where = f"{paths[stranger]}: {stranger}"
-    if state.rules.approval:
+    where = f"{paths[strangers[0]]}: {strangers[0]}"
+    if state.rules.approval and len(strangers) <= MOST_REQUESTED:
         return PartyNotApprovedError(f"{where} waits for approval by an operator here; try again after it")
     return PartyNotAllowedError(f"{where} is not covered by the invitation")
 
 
-def _registered_keys(state: Standing) -> Iterable[PartyKey]:
-    return state.registration.theirs.keys if state.registration else ()
+def uncovered(state: Standing, keys: Iterable[PartyKey]) -> list[PartyKey]:
+    """Those that the invitation does not allow."""
+    covers = state.terms.coverage(exact=state.rules.exact)
+    return [key for key in keys if not covers(key)]
+
+
+def _registered_keys(state: Standing) -> frozenset[PartyKey]:
+    return state.registration.theirs.keys if state.registration else frozenset()
 
 
 def _refuse_version(state: Standing, version: Version) -> BrokerError | None:
-    """F22, A34: the version in use goes on; any other must be open to this peer, and no downgrade goes unseen."""
+    """F22, A34: the version must be open to this peer; and no downgrade goes unseen, but the one in use goes on."""
     rules = state.rules
-    if state.registration is not None and state.registration.version == version:
-        return None
     if rules.versions is not None and version not in rules.versions:
         return PeerVersionUnsupportedError(f"OCPI {version} is not open to this connection")
+    if state.registration is not None and state.registration.version == version:
+        return None
     if state.newest_version is not None and version < state.newest_version and not rules.may_downgrade:
         return PeerVersionUnsupportedError(
             f"this connection has used OCPI {state.newest_version}; going back to {version} must be unlocked first"

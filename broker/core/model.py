@@ -7,9 +7,11 @@ generated and we show to it.
 
 import re
 from base64 import b64encode
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import total_ordering
+from itertools import product
 from urllib.parse import SplitResult, urlsplit
 
 MAX_TOKEN = 255
@@ -244,9 +246,6 @@ class PartyPattern:
             raise ValueError(f"the role must be {ANY} or one of {', '.join(Role.__members__)}")
         return cls(country, party, Role(role.upper()) if role else None)
 
-    def covers(self, key: PartyKey) -> bool:
-        return self.covers_ids(key.country_code, key.party_id) and self.role in (None, key.role)
-
     def covers_ids(self, country: str, party: str) -> bool:
         return self.country_code in (None, country) and self.party_id in (None, party)
 
@@ -265,8 +264,19 @@ class Terms:
     versions_url: str | None = None
     patterns: frozenset[PartyPattern] = frozenset()
 
-    def covers(self, key: PartyKey) -> bool:
-        return self.any_party or key in self.parties or any(pattern.covers(key) for pattern in self.patterns)
+    def coverage(self, *, exact: bool = False) -> Callable[[PartyKey], bool]:
+        """Whether a party is allowed, for many parties and many patterns. exact leaves only the parties named."""
+        if exact:
+            return self.parties.__contains__
+        patterns = {(pattern.country_code, pattern.party_id, pattern.role) for pattern in self.patterns}
+
+        def covers(key: PartyKey) -> bool:
+            if self.any_party or key in self.parties:
+                return True
+            forms = product((key.country_code, None), (key.party_id, None), (key.role, None))
+            return bool(patterns) and any(form in patterns for form in forms)
+
+        return covers
 
 
 @dataclass(frozen=True, slots=True)

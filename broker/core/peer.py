@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from broker.core.handshake import Presented
-from broker.core.model import Endpoint, HeaderForm, Party, PartyKey, Sealed, Style, Terms, Version
+from broker.core.model import Endpoint, HeaderForm, Party, PartyKey, Sealed, Style, Tenant, Terms, Version
 from broker.core.quirks import NO_QUIRKS, Quirks
 
 
@@ -174,6 +174,19 @@ def succeed(issued: Iterable[IssuedToken], shown: str, now: int, window: int) ->
     revoke = tuple(sorted(lookup for lookup in live if not (keep and lookup == shown)))
     already = keep and live[shown].state is TokenState.RETIRING
     return Succession(revoke, shown if keep and not already else None, now + window)
+
+
+def offered(tenant: Tenant, peer: Peer) -> tuple[Version, ...]:
+    """The versions that the peer is shown: the tenant's, unless an operator has closed some to it (VL-09)."""
+    return tuple(version for version in tenant.versions if version in (peer.versions or tenant.versions))
+
+
+def usable(tenant: Tenant, peer: Peer) -> tuple[Version, ...]:
+    """The same, and the one that it uses although the tenant has withdrawn it (F22)."""
+    in_use = peer.version if peer.state is PeerState.REGISTERED else None
+    if in_use is None or in_use in tenant.versions:
+        return offered(tenant, peer)
+    return (*offered(tenant, peer), in_use)
 
 
 def warnings(peer: Peer, now: int) -> list[str]:

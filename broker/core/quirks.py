@@ -5,7 +5,7 @@ with, its record names the quirk (Exchange.quirk), and an operator sets it.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
 from broker.core.model import MAX_TOKEN, HeaderForm
@@ -40,6 +40,8 @@ class Quirks:
     """The peer's version details may stand in an array (A25). On, unless strict."""
     versions_wrapped_in_object: bool | None = None
     """The peer's version list may be {"versions": […]}, or a single entry (A25). On, unless strict."""
+    later: tuple[tuple[str, str], ...] = ()
+    """Quirks of a later release, which another broker has set: kept as they are, and of no effect here."""
 
     @classmethod
     def read(cls, settings: Mapping[str, str]) -> "Quirks":
@@ -49,10 +51,16 @@ class Quirks:
             raise ValueError(f"{unknown[0]} is no quirk; there are {', '.join(_READERS)}")
         return cls(**{name: _read(name, text) for name, text in settings.items()})
 
+    @classmethod
+    def stored(cls, settings: Mapping[str, str]) -> "Quirks":
+        """The same from the database, which a later release may have written."""
+        known = {name: text for name, text in settings.items() if name in _READERS}
+        return replace(cls.read(known), later=tuple(sorted(settings.items() - known.items())))
+
     def write(self) -> dict[str, str]:
         """Names and values as text, of those that are set."""
-        values = ((item.name, getattr(self, item.name)) for item in fields(self))
-        return {name: _written(value) for name, value in values if value is not None}
+        values = ((name, getattr(self, name)) for name in _READERS)
+        return {name: _written(value) for name, value in values if value is not None} | dict(self.later)
 
     @property
     def longest_token(self) -> int:
@@ -93,7 +101,7 @@ _OTHER_READERS: dict[str, Callable[[str], object]] = {
     "auth_form_out": _form,
     "token_max_len": _length,
 }
-_READERS = {item.name: _OTHER_READERS.get(item.name, _flag) for item in fields(Quirks)}
+_READERS = {item.name: _OTHER_READERS.get(item.name, _flag) for item in fields(Quirks) if item.name != "later"}
 
 
 def _read(name: str, text: str) -> Any:

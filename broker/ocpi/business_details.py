@@ -40,7 +40,7 @@ class Decoration:
 
     def write(self, details: BusinessDetails, style: Style) -> Json:
         logo: object = details.logo and self._write_image(details.logo, style)
-        if style.draft and details.logo is not None:
+        if style.draft and self.logo_as_url and details.logo is not None:
             logo = details.logo.url
         name = _in_ascii(details.name) if self.ascii_only else details.name
         return {"name": name} | optional({"website": details.website, "logo": logo}, style)
@@ -62,6 +62,7 @@ class Decoration:
             return None
         try:
             if self.logo_as_url and isinstance(value, str):
+                notes.add(path, "is a URL, as before the release of 2.0")
                 return _image_at(as_url(value, path))
             return self._image(as_object(value, path), path, notes)
         except Malformed as error:
@@ -110,6 +111,7 @@ def _url_if_valid(value: object, path: str, notes: Notes) -> str | None:
 def _pixels_if_valid(value: object, path: str, notes: Notes) -> int | None:
     """int(5) (TY-12); numbers as strings are tolerated (F23)."""
     if isinstance(value, str) and _NUMBER.fullmatch(value):
+        notes.add(path, "is a number in a string")
         value = int(value)
     if value is None or (isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_PIXELS):
         return value or None

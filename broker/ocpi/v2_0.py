@@ -24,6 +24,7 @@ def read_credentials(value: object) -> Announcement:
         return v2_1_1.read_credentials(_DECORATION, value)
     notes = Notes()
     token = as_token(body.get("token"), "token")
+    notes.add("url, party_id, country_code", "are missing, as before the release of 2.0")
     details = _DECORATION.read(body.get("business_details"), "business_details", notes)
     return Announcement(token, None, (AnnouncedParty("party_id", details),), draft=True, warnings=notes.taken())
 

@@ -1,5 +1,6 @@
 """OcpiService: what external peers cause through the gateway. The order of checks is the decision table's."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, TypeAlias
 
@@ -11,7 +12,7 @@ from broker.contract.parties import announcement_from_pb, credentials_to_pb, end
 from broker.contract.values import invalid
 from broker.core.model import Announcement, Endpoint, InterfaceRole, Style, Tenant, Version
 from broker.core.negotiation import CREDENTIALS
-from broker.core.peer import Peer, PeerState, Rejection
+from broker.core.peer import Peer, Rejection, offered, usable
 from broker.errors import (
     BodyNotJsonError,
     BodyTooLargeError,
@@ -58,10 +59,11 @@ class OcpiServicer(rpc.OcpiServiceServicer):
     async def ListVersions(self, request: pb.ListVersionsRequest, _context: Context) -> pb.ListVersionsResponse:
         identity, tenant = await self._recognise(request.call)
         urls = self._registrar.urls(tenant, identity.peer)
-        listed = [version for version in tenant.versions if version in (identity.peer.versions or tenant.versions)]
-        return pb.ListVersionsResponse(
-            versions=[pb.ListVersionsResponse.Version(version=str(one), url=urls.details(one)) for one in listed]
-        )
+        listed = [
+            pb.ListVersionsResponse.Version(version=str(version), url=urls.details(version))
+            for version in offered(tenant, identity.peer)
+        ]
+        return pb.ListVersionsResponse(versions=listed)
 
     async def GetVersionDetails(
         self, request: pb.GetVersionDetailsRequest, _context: Context
@@ -105,7 +107,7 @@ class OcpiServicer(rpc.OcpiServiceServicer):
         return Request(
             tenant=tenant,
             identity=identity,
-            version=_offered(tenant, identity.peer, version),
+            version=_known(tenant, identity.peer, version),
             arrived=arrived,
             request_id=ids.request_id,
             correlation_id=ids.correlation_id,
@@ -125,21 +127,20 @@ class OcpiServicer(rpc.OcpiServiceServicer):
         return found, tenant
 
 
-def _offered(tenant: Tenant, peer: Peer, version: str) -> Version:
-    """What the tenant offers, and what the peer uses although it is not offered any more (F22)."""
-    in_use = [peer.version] if peer.version and peer.state is PeerState.REGISTERED else []
-    for offered in (*tenant.versions, *in_use):
-        if str(offered) == version:
-            return offered
-    raise VersionNotOfferedError("this OCPI version is not offered here")
+def _known(tenant: Tenant, peer: Peer, version: str) -> Version:
+    """Of the tenant's versions, or the one in use. Whether the peer may register there is the handshake's to say."""
+    return _among((*tenant.versions, *usable(tenant, peer)), version)
 
 
 def _readable(tenant: Tenant, peer: Peer, version: str) -> Version:
-    """The same, without what an operator has closed to this peer."""
-    offered = _offered(tenant, peer, version)
-    if peer.versions and offered not in (*peer.versions, peer.version):
-        raise VersionNotOfferedError("this OCPI version is not offered here")
-    return offered
+    return _among(usable(tenant, peer), version)
+
+
+def _among(versions: Iterable[Version], wanted: str) -> Version:
+    for version in versions:
+        if str(version) == wanted:
+            return version
+    raise VersionNotOfferedError("this OCPI version is not offered here")
 
 
 def _style(exchange: Request, body: Announcement | BrokerError) -> Style:

@@ -14,9 +14,9 @@ from broker.contract.names import peer_of, resource_id, tenant_of
 from broker.contract.peers import exchange_to_pb, peer_to_pb, quirks_from_pb, terms_from_pb
 from broker.contract.tenants import versions_from_pb
 from broker.contract.values import Violations, etag, masked, page_size, seconds_from_pb, timestamp
-from broker.core.model import HeaderForm, RolePolicy, Terms, Token
+from broker.core.model import HeaderForm, RolePolicy, Tenant, Terms, Token
 from broker.core.paths import Urls
-from broker.core.peer import Peer, Purpose
+from broker.core.peer import Peer, Purpose, offered
 from broker.errors import AlreadyExistsError, EtagMismatchError, NotFoundError, WrongStateError
 from broker.ocpi import DIALECTS
 from broker.ocpi.authorization import write_authorization
@@ -121,7 +121,9 @@ class PeerServicer(rpc.PeerServiceServicer):
 
         def update(tx: Transaction) -> pb.UpdatePeerResponse:
             peer = self._locked(tx, request.peer.name, request.peer.etag)
-            changed = replace(peer, **changes)
+            covers = changes.get("terms", peer.terms).coverage()
+            changed = replace(peer, requested=tuple(key for key in peer.requested if not covers(key)))
+            changed = replace(changed, **changes)
             transitions.adjust(tx, peer, changed)
             tx.audit("peer.updated_by_operator", tenant, peer.name, **_decided(changed, fields))
             return pb.UpdatePeerResponse(peer=self._reread(tx, peer))
@@ -181,7 +183,9 @@ class PeerServicer(rpc.PeerServiceServicer):
         if "quirks" in fields:
             changes["quirks"] = quirks_from_pb(message.quirks, found)
         if "versions" in fields:
-            changes["versions"] = versions_from_pb(message.versions, DIALECTS, "peer.versions", found)
+            known = self._model.tenant(tenant)
+            supported = [str(version) for version in known.versions] if known else DIALECTS
+            changes["versions"] = versions_from_pb(message.versions, supported, "peer.versions", found)
         if "may_downgrade" in fields:
             changes["may_downgrade"] = message.may_downgrade
         if "requested_parties" in fields:
@@ -246,7 +250,7 @@ class PeerServicer(rpc.PeerServiceServicer):
         return {
             "peer": self._message(invitation.peer),
             "token": invitation.token.reveal(),
-            "authorization": write_authorization(invitation.token, HeaderForm.BASE64),
+            "authorization": write_authorization(invitation.token, _form(tenant, invitation.peer)),
             "versions_url": urls.versions,
             "expire_time": timestamp(invitation.expires),
         }
@@ -265,6 +269,13 @@ class PeerServicer(rpc.PeerServiceServicer):
 
     def _message(self, peer: Peer) -> resources_pb2.Peer:
         return peer_to_pb(peer, self._clock())
+
+
+def _form(tenant: Tenant | None, peer: Peer) -> HeaderForm:
+    """In which the peer will show the token: as set for it, or as its newest version has it (A1)."""
+    newest = offered(tenant, peer)[-1:] if tenant else ()
+    usual = DIALECTS[str(newest[0])].header if newest else HeaderForm.BASE64
+    return peer.quirks.auth_form_in or usual
 
 
 def _decided(peer: Peer, fields: Iterable[str]) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from broker.errors import (
     PeerBlockedError,
     WrongStateError,
 )
+from broker.ocpi import DIALECTS
 from broker.ocpi.authorization import write_authorization
 from broker.readmodel import ReadModel
 from broker.rpc import calls
@@ -154,7 +155,7 @@ class TokenServicer(rpc.TokenServiceServicer):
 
 def _form(peer: Peer) -> HeaderForm:
     """As an operator has set it, or as the peer took it in the last exchange."""
-    return peer.quirks.auth_form_out or peer.form_out or HeaderForm.BASE64
+    return peer.quirks.auth_form_out or peer.form_out or DIALECTS[str(peer.version)].header
 
 
 def _token_of(peer: Peer) -> pb.GetPeerTokenResponse:

@@ -78,7 +78,7 @@ def write_quirks(quirks: Quirks) -> str:
 
 
 def read_quirks(text: str) -> Quirks:
-    return Quirks.read(json.loads(text))
+    return Quirks.stored(json.loads(text))
 
 
 def write_terms(terms: Terms) -> str:

@@ -3,7 +3,7 @@
 The caller learns from the answer whether it won. None of these functions commits.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,9 @@ from broker.store.tables import HeldTokenRow, IssuedTokenRow, PeerEndpointRow, P
 from broker.store.transactions import Transaction
 
 _KEPT_REVOKED = 20
+
+# What was learned in an exchange and does not outlive the connection.
+_FORGOTTEN = {"draft": False, "form_in": None, "form_out": None, "requested": documents.write_keys(())}
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +196,13 @@ def dissolve(tx: Transaction, peer: Peer, *, shown: str | None = None) -> bool:
     row = tx.session.exec(
         update(PeerRow)
         .where(col(PeerRow.uid) == peer.uid, col(PeerRow.state) != PeerState.UNREGISTERED.value)
-        .values(state=PeerState.UNREGISTERED.value, lease=None, revision=col(PeerRow.revision) + 1, updated_at=tx.now)
+        .values(
+            state=PeerState.UNREGISTERED.value,
+            lease=None,
+            **_FORGOTTEN,
+            revision=col(PeerRow.revision) + 1,
+            updated_at=tx.now,
+        )
     )
     if row.rowcount != 1 or (shown is not None and not token_is_live(tx, shown)):
         return False
@@ -212,6 +221,7 @@ def invite_again(tx: Transaction, peer: Peer) -> None:
             state=PeerState.INVITED.value,
             lease=None,
             newest_version=None,
+            **_FORGOTTEN,
             revision=col(PeerRow.revision) + 1,
             updated_at=tx.now,
         )
@@ -248,13 +258,13 @@ def adjust(tx: Transaction, peer: Peer, changed: Peer) -> None:
     tx.changed("peer", peer.uid)
 
 
-def request_parties(tx: Transaction, peer: Peer, asked: frozenset[PartyKey]) -> bool:
-    """Remember parties that wait for approval. Whether that is news."""
+def request_parties(tx: Transaction, peer: Peer, asked: Iterable[PartyKey]) -> bool:
+    """Remember parties that wait for approval. Whether that is news. The etag stays: it guards what operators set."""
     requested = documents.write_keys(asked)
     row = tx.session.exec(
         update(PeerRow)
         .where(col(PeerRow.uid) == peer.uid, col(PeerRow.requested) != requested)
-        .values(requested=requested, revision=col(PeerRow.revision) + 1, updated_at=tx.now)
+        .values(requested=requested)
     )
     if row.rowcount == 1:
         tx.changed("peer", peer.uid)
