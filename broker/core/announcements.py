@@ -42,14 +42,27 @@ def completed(announced: Announcement, known: Known) -> Credentials:
         raise CredentialsInvalidError(f"roles: {error}") from None
 
 
-def renamed(credentials: Credentials, known: Known) -> Credentials:
+def echoes(announced: Announcement, credentials: Credentials, known: Known) -> bool:
+    """Whether the peer has sent our own parties back, taking them for what is asked of it (A17, CO-34)."""
+    pairs = zip(announced.parties, credentials.parties, strict=True)
+    return all(_is_ours(written, party.key, known) for written, party in pairs)
+
+
+def renamed(credentials: Credentials, known: Known, path: str) -> Credentials:
     """The invitation's parties in the place of ours, which the peer has echoed (A17, quirk echoes_our_roles)."""
     names = known.registered or known.terms.parties
     if not names:
-        raise CredentialsInvalidError("roles: are ours, and the invitation does not name the peer's")
+        raise CredentialsInvalidError(f"{path}: is ours, and the invitation does not name the peer's parties")
     details = credentials.parties[0].details
     parties = tuple(Party(key, details) for key in sorted(names, key=str))
     return Credentials(credentials.token, credentials.url, parties)
+
+
+def _is_ours(written: AnnouncedParty, key: PartyKey, known: Known) -> bool:
+    """Where no role is written, our ids are ours in any role, unless the invitation names them for the peer."""
+    if written.role is not None or written.party_id is None or key in known.registered | known.terms.parties:
+        return key in known.ours
+    return any((key.country_code, key.party_id) == (one.country_code, one.party_id) for one in known.ours)
 
 
 def _key(party: AnnouncedParty, known: Known) -> PartyKey:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final
 
-from broker.core.announcements import Known, completed, renamed
+from broker.core.announcements import Known, completed, echoes, renamed
 from broker.core.model import (
     Announcement,
     Credentials,
@@ -267,16 +267,12 @@ def _understood(state: Standing, body: Announcement) -> Credentials:
         raise complaint.helped_by("token_max_len")
     known = Known(state.terms, state.registration, rules.ours)
     theirs = completed(body, known)
-    if theirs.keys <= rules.ours:
-        return _echoed(theirs, known, rules.quirks)
-    return theirs
-
-
-def _echoed(theirs: Credentials, known: Known, quirks: Quirks) -> Credentials:
-    """The peer has sent our own parties back, taking them for what is asked of it (A17, CO-34)."""
-    if quirks.echoes_our_roles:
-        return renamed(theirs, known)
-    raise PartyNotAllowedError("roles: are ours; name your own parties").helped_by("echoes_our_roles")
+    if not echoes(body, theirs, known):
+        return theirs
+    path = body.parties[0].path
+    if rules.quirks.echoes_our_roles:
+        return renamed(theirs, known, path)
+    raise PartyNotAllowedError(f"{path}: is one of our own parties; name yours").helped_by("echoes_our_roles")
 
 
 def _refuse_post(state: Standing, event: Posted) -> BrokerError | None:
