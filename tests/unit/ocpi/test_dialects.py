@@ -163,7 +163,7 @@ def test_before_2_2_only_one_party_can_be_said(dialect, parties):
 
 @each_flat
 def test_before_2_2_the_role_is_left_out(dialect):
-    """A hub poses as a company like any other (HB-01)."""
+    """A hub poses as a company like any other."""
     hub = replace(CPO, key=replace(CPO.key, role=Role.HUB))
 
     assert dialect.write_credentials(credentials(CPO), PLAIN) == dialect.write_credentials(credentials(hub), PLAIN)

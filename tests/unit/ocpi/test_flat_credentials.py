@@ -91,7 +91,7 @@ def test_no_role_is_read(dialect):
 @each
 @pytest.mark.parametrize("length", [64, 65, 255])
 def test_how_long_a_token_may_be_is_not_decided_here(dialect, length):
-    """CO-01, CO-41."""
+    """CO-41."""
     assert dialect.read_credentials(body_with("token", "x" * length)).token == Token("x" * length)
 
 
