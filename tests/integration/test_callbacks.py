@@ -102,7 +102,8 @@ async def listening(answer, *, address="127.0.0.1", port=0, tls=None):
         yield peer
     finally:
         server.close()
-        await asyncio.sleep(0)  # a connection that was accepted just now gets its task first
+        for _ in range(3):  # a connection that was accepted just now gets its transport and its task first
+            await asyncio.sleep(0)
         for task in tuple(tasks):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
