@@ -68,6 +68,7 @@ def test_a_name_beyond_ascii_is_kept_and_noted_where_the_version_has_ascii_only(
         (f"Strom {PLUG}", "Strom ?"),
         ("Ǆ", "DZ"),
         ("電力", "??"),
+        ("\u0308", "?"),
         ("ﬃ" * 100, "ffi" * 33 + "f"),
     ],
 )
