@@ -40,24 +40,20 @@ def completed(announced: Announcement, known: Known) -> Credentials:
         raise CredentialsInvalidError(f"roles: {error}") from None
 
 
-def echoes(announced: Announcement, ours: frozenset[PartyKey]) -> bool:
-    """Whether a peer sends our own parties back, taking them for what is asked of it (A17, CO-34)."""
-    ids = {(key.country_code, key.party_id) for key in ours}
-    return all(
-        (party.country_code, party.party_id) in ids
-        and (party.role is None or PartyKey(party.country_code or "", party.party_id or "", party.role) in ours)
-        for party in announced.parties
-    )
+def echoes(announced: Announcement, credentials: Credentials, known: Known) -> bool:
+    """Whether the peer has sent our own parties back, taking them for what is asked of it (A17, CO-34)."""
+    pairs = zip(announced.parties, credentials.parties, strict=True)
+    return all(_is_ours(written, party.key, known) for written, party in pairs)
 
 
-def renamed(announced: Announcement, known: Known) -> Credentials:
-    """The peer's parties as we know them in the place of ours, which it has echoed (quirk echoes_our_roles)."""
+def renamed(credentials: Credentials, known: Known, path: str) -> Credentials:
+    """The invitation's parties in the place of ours, which the peer has echoed (A17, quirk echoes_our_roles)."""
     names = known.registered or known.terms.parties
     if not names:
-        raise CredentialsInvalidError("roles: are ours, and the invitation does not name the peer's")
-    details = announced.parties[0].details
+        raise CredentialsInvalidError(f"{path}: is ours, and the invitation does not name the peer's parties")
+    details = credentials.parties[0].details
     parties = tuple(Party(key, details) for key in sorted(names, key=str))
-    return Credentials(announced.token, _url(announced, known), parties)
+    return Credentials(credentials.token, credentials.url, parties)
 
 
 def _url(announced: Announcement, known: Known) -> str:
@@ -65,6 +61,13 @@ def _url(announced: Announcement, known: Known) -> str:
     if url is None:
         raise CredentialsInvalidError("url: is required; the invitation does not name the version list either")
     return url
+
+
+def _is_ours(written: AnnouncedParty, key: PartyKey, known: Known) -> bool:
+    """Where no role is written, our ids are ours in any role, unless the invitation names them for the peer."""
+    if written.role is not None or written.party_id is None or key in known.registered | known.terms.parties:
+        return key in known.ours
+    return any((key.country_code, key.party_id) == (one.country_code, one.party_id) for one in known.ours)
 
 
 def _key(party: AnnouncedParty, known: Known) -> PartyKey:

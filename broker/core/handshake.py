@@ -272,12 +272,13 @@ def _understood(state: Standing, body: Announcement) -> Credentials:
         complaint = CredentialsInvalidError(f"token: must have at most {rules.quirks.longest_token} characters")
         raise complaint.helped_by("token_max_len")
     known = Known(state.terms, state.registration, rules.ours)
-    if not echoes(body, rules.ours):
-        return completed(body, known)
+    theirs = completed(body, known)
+    if not echoes(body, theirs, known):
+        return theirs
+    path = body.parties[0].path
     if rules.quirks.echoes_our_roles:
-        return renamed(body, known)
-    echo = PartyNotAllowedError(f"{body.parties[0].path}: is ours; name your own parties")
-    raise echo.helped_by("echoes_our_roles")
+        return renamed(theirs, known, path)
+    raise PartyNotAllowedError(f"{path}: is one of our own parties; name yours").helped_by("echoes_our_roles")
 
 
 def _refuse_post(state: Standing, event: Posted) -> BrokerError | None:
@@ -290,7 +291,7 @@ def _refuse_post(state: Standing, event: Posted) -> BrokerError | None:
 
 
 def _repeats(state: Standing, event: Posted) -> bool:
-    """Whether this POST repeats the committed one: after its answer, in its version, same origin and parties (F3).
+    """Whether this POST repeats the committed one: arrived after its answer, same origin, same parties (F3).
 
     A POST that arrived before that answer is a duplicate instead, and must not revoke the token just given (F5).
     """
@@ -301,8 +302,7 @@ def _repeats(state: Standing, event: Posted) -> bool:
     except BrokerError:
         return False
     committed = state.registration.theirs
-    same_version = event.version == state.registration.version
-    return same_version and origin(body.url) == origin(committed.url) and body.keys == committed.keys
+    return origin(body.url) == origin(committed.url) and body.keys == committed.keys
 
 
 def _refuse_put(state: Standing, event: Put) -> BrokerError | None:

@@ -4,6 +4,7 @@ Nothing here is guessed from a peer's behaviour. When an exchange fails for a re
 with, its record names the quirk (Exchange.quirk), and an operator sets it.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final
@@ -74,6 +75,7 @@ class Quirks:
 
 NO_QUIRKS: Final = Quirks()
 
+_LENGTH = re.compile(r"[0-9]{1,3}")
 _USUALLY_ON = frozenset({"url_is_version_details", "details_wrapped_in_array", "versions_wrapped_in_object"})
 
 
@@ -91,7 +93,7 @@ def _form(text: str) -> HeaderForm:
 
 
 def _length(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not USUAL_TOKEN < int(text) <= MAX_TOKEN:
+    if not _LENGTH.fullmatch(text) or not USUAL_TOKEN < int(text) <= MAX_TOKEN:
         raise ValueError(f"must be a number from {USUAL_TOKEN + 1} to {MAX_TOKEN}")
     return int(text)
 

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 from unicodedata import normalize
+from urllib.parse import urlsplit
 
 from broker.core.model import MAX_NAME, BusinessDetails, Image, Style
 from broker.ocpi.dialect import Json, Malformed
@@ -121,7 +122,7 @@ def _pixels_if_valid(value: object, path: str, notes: Notes) -> int | None:
 
 def _image_at(url: str) -> Image:
     """A logo of which only the URL is known: its type is the file's extension."""
-    extension = _EXTENSION.search(url.split("?", 1)[0])
+    extension = _EXTENSION.search(urlsplit(url).path)
     return Image(url, "OPERATOR", extension[1].lower() if extension else "img")
 
 

@@ -24,8 +24,9 @@ def read_roles(value: object, read_role: ReadRole, decoration: Decoration, notes
     parties = tuple(
         _read(entry, path, read_role, decoration, notes) for entry, path in zip(entries, paths, strict=True)
     )
-    _require_distinct(parties)
-    return parties
+    _require_distinct(entries, parties)
+    unique = {(party.country_code, party.party_id, party.role): party for party in reversed(parties)}
+    return tuple(reversed(unique.values()))
 
 
 def write_role(party: Party, decoration: Decoration, style: Style) -> Json:
@@ -46,10 +47,11 @@ def _read(value: object, path: str, read_role: ReadRole, decoration: Decoration,
     return AnnouncedParty(path, details, country_code, party_id, role)
 
 
-def _require_distinct(parties: Iterable[AnnouncedParty]) -> None:
-    seen: set[tuple[str | None, str | None, Role | None]] = set()
-    for party in parties:
-        key = (party.country_code, party.party_id, party.role)
+def _require_distinct(entries: Iterable[object], parties: Iterable[AnnouncedParty]) -> None:
+    """As they are written: roles that a version does not have are different although they count as one (A22)."""
+    seen: set[tuple[str | None, str | None, object]] = set()
+    for entry, party in zip(entries, parties, strict=True):
+        key = (party.country_code, party.party_id, as_object(entry, party.path).get("role"))
         if key in seen:
             raise Malformed(party.path, "names the same party in the same role again")
         seen.add(key)

@@ -1,5 +1,7 @@
 """Protobuf and the model: what is written is read again, and what cannot be read is said field by field."""
 
+from dataclasses import replace
+
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from hypothesis import given, settings
@@ -8,6 +10,8 @@ from hypothesis import strategies as st
 from broker.contract.callers import caller_role_from_pb, caller_to_pb, grants_from_pb
 from broker.contract.names import caller_of, peer_of, resource_id, tenant_id, tenant_of
 from broker.contract.parties import (
+    announcement_from_pb,
+    announcement_to_pb,
     credentials_from_pb,
     credentials_to_pb,
     details_from_pb,
@@ -20,14 +24,17 @@ from broker.contract.parties import (
     party_to_pb,
     role_from_pb,
     role_to_pb,
+    style_from_pb,
     versioned_from_pb,
 )
-from broker.contract.peers import exchange_to_pb, peer_to_pb, rejection_to_pb, terms_from_pb
+from broker.contract.peers import exchange_to_pb, peer_to_pb, quirks_from_pb, rejection_to_pb, terms_from_pb
 from broker.contract.tenants import policy_from_pb, policy_to_pb, versioned_endpoints_from_pb, versions_from_pb
 from broker.contract.values import Violations, duration, etag, invalid, page_size, seconds_from_pb, timestamp
 from broker.core.caller import Caller, CallerRole
 from broker.core.exchange import Exchange, ExchangeKind, Outcome, Step
 from broker.core.model import (
+    AnnouncedParty,
+    Announcement,
     BusinessDetails,
     Credentials,
     Endpoint,
@@ -36,15 +43,19 @@ from broker.core.model import (
     InterfaceRole,
     Party,
     PartyKey,
+    PartyPattern,
     Policy,
     RequiredModule,
     Role,
+    RolePolicy,
     Sealed,
+    Style,
     Terms,
     Token,
     Version,
 )
 from broker.core.peer import HeldToken, IssuedToken, Peer, PeerState, Purpose, Rejection, TokenState
+from broker.core.quirks import Quirks
 from broker.errors import InvalidArgumentError
 from ocpi_broker.v1 import admin_service_pb2, ocpi_service_pb2, resources_pb2, token_service_pb2
 
@@ -78,7 +89,24 @@ KEYS = st.builds(
     st.sampled_from(Role),
 )
 PARTIES = st.lists(st.builds(Party, KEYS, DETAILS), min_size=1, max_size=3, unique_by=lambda party: party.key)
-TOKENS = st.builds(Token, st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=64))
+TOKENS = st.builds(Token, st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=255))
+STYLES = st.builds(Style, st.booleans(), st.booleans())
+ANNOUNCED = st.builds(
+    AnnouncedParty,
+    st.sampled_from(["roles[0]", "party_id", "hub_party_id"]),
+    DETAILS,
+    st.none() | st.sampled_from(["DE", "NL"]),
+    st.none() | st.text("XYZ019", min_size=3, max_size=3),
+    st.none() | st.sampled_from(Role),
+)
+ANNOUNCEMENTS = st.builds(
+    Announcement,
+    TOKENS,
+    st.none() | text(40),
+    st.lists(ANNOUNCED, min_size=1, max_size=3).map(tuple),
+    st.booleans(),
+    st.lists(text(40), max_size=3).map(tuple),
+)
 ENDPOINTS = st.builds(
     Endpoint, st.text("abz_-09", min_size=1, max_size=64), st.none() | st.sampled_from(InterfaceRole), text(40)
 )
@@ -125,11 +153,21 @@ def test_a_party_survives(value):
 
 
 @few
-@given(st.builds(Credentials, TOKENS, text(40), PARTIES.map(tuple), st.none() | st.just("NLLMH")))
-def test_credentials_survive(value):
-    sent = credentials_to_pb(value).SerializeToString()
+@given(st.builds(Credentials, TOKENS, text(40), PARTIES.map(tuple)), STYLES)
+def test_credentials_survive_with_the_style_in_which_they_are_written(value, style):
+    sent = credentials_to_pb(value, style).SerializeToString()
 
-    assert credentials_from_pb(ocpi_service_pb2.Credentials.FromString(sent)) == value
+    received = ocpi_service_pb2.Credentials.FromString(sent)
+    assert credentials_from_pb(received) == value
+    assert style_from_pb(received.style) == style
+
+
+@few
+@given(ANNOUNCEMENTS)
+def test_an_announcement_survives(value):
+    sent = announcement_to_pb(value).SerializeToString()
+
+    assert announcement_from_pb(ocpi_service_pb2.Announcement.FromString(sent)) == value
 
 
 @few
@@ -139,7 +177,18 @@ def test_an_endpoint_survives(value):
 
 
 @few
-@given(st.builds(Policy, SECONDS.filter(bool), SECONDS, SECONDS, st.lists(RULES, max_size=3).map(tuple)))
+@given(
+    st.builds(
+        Policy,
+        SECONDS.filter(bool),
+        SECONDS,
+        SECONDS,
+        st.lists(RULES, max_size=3).map(tuple),
+        st.sampled_from(RolePolicy),
+        st.booleans(),
+        st.booleans(),
+    )
+)
 def test_a_policy_survives(value):
     found = Violations()
 
@@ -158,6 +207,8 @@ def test_a_role_survives(role):
         (resources_pb2.Role, "ROLE_", Role),
         (resources_pb2.InterfaceRole, "INTERFACE_ROLE_", InterfaceRole),
         (admin_service_pb2.CallerRole, "CALLER_ROLE_", CallerRole),
+        (resources_pb2.HeaderForm, "HEADER_FORM_", HeaderForm),
+        (resources_pb2.RolePolicy, "ROLE_POLICY_", RolePolicy),
     ],
 )
 def test_enums_of_contract_and_model_have_the_same_members(enum, prefix, ours):
@@ -225,11 +276,11 @@ def test_a_violation_names_the_place_of_the_party(messages, expected):
     ("change", "expected"),
     [
         ({"token": ""}, "credentials"),
-        ({"token": SECRET * 3}, "credentials"),
+        ({"token": SECRET * 11}, "credentials"),
         ({"token": f"{SECRET} é"}, "credentials"),
         ({"parties": []}, "credentials"),
-        ({"parties": [party("DEU")]}, "parties[0].country_code"),
-        ({"parties": [party(), party()]}, "parties[1]"),
+        ({"parties": [party("DEU")]}, "country_code"),
+        ({"parties": [party(), party()]}, "credentials"),
     ],
 )
 def test_credentials_are_refused_without_repeating_the_token(change, expected):
@@ -239,6 +290,42 @@ def test_credentials_are_refused_without_repeating_the_token(change, expected):
 
     assert field == expected
     assert SECRET not in what
+
+
+def announced(**change):
+    details = resources_pb2.BusinessDetails(name="Kraftwerk")
+    return ocpi_service_pb2.AnnouncedParty(**{"path": "roles[0]", "business_details": details, **change})
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"token": ""}, ("announcement", "must have 1 to 255 characters")),
+        ({"token": SECRET * 11}, ("announcement", "must have 1 to 255 characters")),
+        ({"parties": []}, ("announcement.parties", "must not be empty")),
+        ({"parties": [announced(country_code="DEU")]}, ("announcement", LETTERS)),
+        ({"parties": [announced(), announced(party_id="K")]}, ("announcement", IDENTIFIER)),
+        ({"parties": [announced(business_details=None)]}, ("business_details.name", "must have 1 to 100 characters")),
+    ],
+)
+def test_an_announcement_is_refused_without_repeating_the_token(change, expected):
+    sound = {"token": SECRET, "url": URL, "parties": [announced()]}
+
+    assert refused(announcement_from_pb, ocpi_service_pb2.Announcement(**{**sound, **change})) == [expected]
+
+
+def test_an_announcement_in_a_role_that_nobody_named_is_an_invalid_argument():
+    message = ocpi_service_pb2.Announcement(token=SECRET, parties=[announced(role=UNKNOWN)])
+
+    assert [field for field, _ in refused(announcement_from_pb, message)] == ["announcement"]
+
+
+def test_what_an_announcement_leaves_out_is_not_there():
+    read = announcement_from_pb(ocpi_service_pb2.Announcement(token=SECRET, parties=[announced()], draft=True))
+
+    assert read == Announcement(
+        Token(SECRET), None, (AnnouncedParty("roles[0]", BusinessDetails("Kraftwerk")),), draft=True
+    )
 
 
 def unknown_in(message, field):
@@ -257,7 +344,7 @@ def rule(field):
         (lambda found: parties_from_pb([unknown_in(party(), "role")], "parties", found), "parties[0].role"),
         (
             lambda found: terms_from_pb(
-                resources_pb2.InvitationTerms(parties=[unknown_in(party(), "role")], any_party=True), found
+                resources_pb2.InvitationTerms(parties=[unknown_in(party(), "role")], any_party=True), "terms", found
             ),
             "terms.parties[0].role",
         ),
@@ -265,7 +352,11 @@ def rule(field):
             lambda found: credentials_from_pb(
                 ocpi_service_pb2.Credentials(token=SECRET, url=URL, parties=[unknown_in(party(), "role")])
             ),
-            "parties[0].role",
+            "role",
+        ),
+        (
+            lambda found: policy_from_pb(unknown_in(resources_pb2.TenantPolicy(), "role_policy"), found),
+            "tenant.policy.role_policy",
         ),
         (lambda found: policy_from_pb(rule("peer_role"), found), "tenant.policy.required_modules[0]"),
         (lambda found: policy_from_pb(rule("interface_role"), found), "tenant.policy.required_modules[0]"),
@@ -310,10 +401,43 @@ def test_a_lone_enum_reader_refuses_with_a_value_error(read, number):
         (resources_pb2.InvitationTerms(parties=[party()]), []),
         (resources_pb2.InvitationTerms(), ["terms.parties"]),
         (resources_pb2.InvitationTerms(parties=[party(), party("DEU")]), ["terms.parties[1].country_code"]),
+        (resources_pb2.InvitationTerms(patterns=["DE/*/CPO"]), []),
+        (resources_pb2.InvitationTerms(patterns=["DE/*/CPO", "DE"]), ["terms.patterns[1]"]),
+        (resources_pb2.InvitationTerms(patterns=["*/*/*"] * 1000), []),
+        (resources_pb2.InvitationTerms(parties=[party()], patterns=["*/*/*"] * 1000), ["terms.parties"]),
     ],
 )
-def test_terms_name_parties_or_admit_any(message, expected):
-    assert fields(terms_from_pb, message) == expected
+def test_terms_name_parties_or_patterns_or_admit_any(message, expected):
+    assert fields(terms_from_pb, message, "terms") == expected
+
+
+def test_terms_are_named_by_where_they_stand():
+    assert fields(terms_from_pb, resources_pb2.InvitationTerms(), "peer.terms") == ["peer.terms.parties"]
+
+
+def test_patterns_are_read():
+    read = terms_from_pb(resources_pb2.InvitationTerms(patterns=["de/*/cpo"]), "terms", Violations())
+
+    assert read == Terms(patterns=frozenset({PartyPattern("DE", None, Role.CPO)}))
+
+
+@pytest.mark.parametrize(
+    ("settings", "read", "wrong"),
+    [
+        ({}, Quirks(), []),
+        ({"trailing_slash": "true", "token_max_len": "99"}, Quirks(trailing_slash=True, token_max_len=99), []),
+        ({"trailing_slash": "1"}, Quirks(), [("peer.quirks", "trailing_slash must be true or false")]),
+    ],
+)
+def test_quirks_are_read_or_all_of_them_are_refused(settings, read, wrong):
+    found = Violations()
+
+    assert quirks_from_pb(settings, found) == read
+    assert violations(lambda _: found.check()) == wrong
+
+
+def test_a_quirk_that_is_none_is_a_violation():
+    assert fields(quirks_from_pb, {"slash": "true"}) == ["peer.quirks"]
 
 
 def test_terms_need_no_business_details():
@@ -321,7 +445,9 @@ def test_terms_need_no_business_details():
         parties=[resources_pb2.Party(country_code="de", party_id="kwl", role="ROLE_CPO")], versions_url=URL
     )
 
-    assert terms_from_pb(message, Violations()) == Terms(frozenset({PartyKey("DE", "KWL", Role.CPO)}), versions_url=URL)
+    read = terms_from_pb(message, "terms", Violations())
+
+    assert read == Terms(frozenset({PartyKey("DE", "KWL", Role.CPO)}), versions_url=URL)
 
 
 @pytest.mark.parametrize(
@@ -337,7 +463,7 @@ def test_terms_need_no_business_details():
 def test_versions_are_known_ones_each_once_in_order(values, read, wrong):
     found = Violations()
 
-    versions = versions_from_pb(values, ["2.2", "2.2.1", "2.9", "2.10"], found)
+    versions = versions_from_pb(values, ["2.2", "2.2.1", "2.9", "2.10"], "tenant.versions", found)
 
     assert versions == tuple(map(Version, read))
     assert fields(lambda _: found.check()) == wrong
@@ -578,7 +704,7 @@ PEER = Peer(
     updated_at=2_000_000,
     issued=(ISSUED,),
     held=HeldToken(Sealed("k1", b"sealed-held-token"), 1),
-    header_form=HeaderForm.RAW,
+    form_in=HeaderForm.RAW,
 )
 
 
@@ -595,6 +721,30 @@ def test_a_peer_is_shown_without_tokens_of_either_direction():
     assert message.terms.versions_url == URL
     assert message.invitation_expire_time.seconds == 5
     assert not any(message.HasField(field) for field in ("register_time", "token_time"))
+
+
+def test_a_peer_is_shown_with_its_settings():
+    settled = replace(
+        PEER,
+        terms=Terms(patterns=frozenset(map(PartyPattern.parse, ["NL/*/*", "DE/*/CPO"]))),
+        quirks=Quirks(auth_form_out=HeaderForm.BASE64, missing_ids=True),
+        versions=(Version("2.1.1"), Version("2.2.1")),
+        may_downgrade=True,
+        requested=(PartyKey("NL", "ABC", Role.CPO),),
+        form_out=HeaderForm.RAW,
+    )
+
+    message = peer_to_pb(settled, 1)
+
+    assert list(message.terms.patterns) == ["DE/*/CPO", "NL/*/*"]
+    assert dict(message.quirks) == {"auth_form_out": "base64", "missing_ids": "true"}
+    assert (list(message.versions), message.may_downgrade) == (["2.1.1", "2.2.1"], True)
+    assert [key.party_id for key in message.requested_parties] == ["ABC"]
+    # What an operator has set goes before what was seen.
+    assert (message.auth_form_in, message.auth_form_out) == (
+        resources_pb2.HEADER_FORM_RAW,
+        resources_pb2.HEADER_FORM_BASE64,
+    )
 
 
 def test_times_are_absent_until_they_have_come():
@@ -631,7 +781,22 @@ def test_an_exchange_is_shown_with_its_steps(kind, outcome):
     steps = (Step("read the version list", 1_500_000, 250_000),)
 
     message = exchange_to_pb(
-        Exchange("e1", "p1", kind, "2.2.1", "c1", "r1", 1_000_000, 9, outcome, "PEER_UNUSABLE", "no answer", steps)
+        Exchange(
+            "e1",
+            "p1",
+            kind,
+            "2.2.1",
+            "c1",
+            "r1",
+            1_000_000,
+            9,
+            outcome,
+            "PEER_UNUSABLE",
+            "no answer",
+            steps,
+            warnings=("logo: must be an object; the logo was dropped",),
+            quirk="auth_form_out",
+        )
     )
 
     assert (message.kind, message.outcome) == (
@@ -639,6 +804,8 @@ def test_an_exchange_is_shown_with_its_steps(kind, outcome):
         resources_pb2.ExchangeOutcome.Value(f"EXCHANGE_OUTCOME_{outcome.value}"),
     )
     assert (message.steps[0].end_time.nanos, message.steps[0].duration.nanos) == (500_000_000, 250_000_000)
+    assert list(message.warnings) == ["logo: must be an object; the logo was dropped"]
+    assert message.quirk == "auth_form_out"
     assert not message.HasField("end_time")
 
 

@@ -14,7 +14,8 @@ CONTRACT = {
     "up", "serve", "gateway", "doctor", "certificate", "db upgrade",
     "tenant create", "tenant update", "tenant show", "tenant list", "tenant delete",
     "peer invite", "peer list", "peer show", "peer exchanges", "peer unregister", "peer reset", "peer block",
-    "peer unblock", "token get", "token verify", "caller create", "caller list", "caller revoke",
+    "peer unblock", "peer update", "peer approve",
+    "token get", "token verify", "caller create", "caller list", "caller revoke",
 }  # fmt: skip
 PROCESSES = {"up", "serve", "gateway"}
 

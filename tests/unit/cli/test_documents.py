@@ -102,6 +102,7 @@ def test_a_peer():
         parties=[PARTY],
         endpoints=[ENDPOINT, pb.Endpoint(module="credentials", url="https://kw.example/cred")],
         terms=pb.InvitationTerms(any_party=True),
+        auth_form_in=pb.HEADER_FORM_BASE64,
         register_time=MOMENT,
         etag='"3"',
         warnings=["look here"],
@@ -119,6 +120,12 @@ def test_a_peer():
         "business_names": {"DE/KWL/EMSP": "Kabelwerk"},
         "endpoints": [ENDPOINT_DOCUMENT, {"module": "credentials", "role": None, "url": "https://kw.example/cred"}],
         "terms": {"parties": [], "any_party": True, "versions_url": None},
+        "requested_parties": [],
+        "quirks": {},
+        "auth_form_in": "base64",
+        "auth_form_out": None,
+        "offered_versions": None,
+        "may_downgrade": False,
         "warnings": ["look here"],
         "invitation_expire_time": None,
         "register_time": TIME,
@@ -126,6 +133,34 @@ def test_a_peer():
         "create_time": None,
         "update_time": None,
         "etag": '"3"',
+    }
+
+
+def test_a_peer_with_settings_of_its_own():
+    message = pb.Peer(
+        name="tenants/acme/peers/kw",
+        terms=pb.InvitationTerms(parties=[PARTY], patterns=["DE/*/CPO"], versions_url="https://kw.example/versions"),
+        requested_parties=[pb.Party(country_code="NL", party_id="RJS", role=pb.ROLE_CPO)],
+        quirks={"token_max_len": "128", "auth_form_out": "raw"},
+        auth_form_out=pb.HEADER_FORM_RAW,
+        versions=["2.1.1", "2.2.1"],
+        may_downgrade=True,
+    )
+
+    document = documents.peer(message)
+
+    told = ("terms", "requested_parties", "quirks", "auth_form_out", "offered_versions", "may_downgrade")
+    assert {name: document[name] for name in told} == {
+        "terms": {
+            "parties": ["DE/KWL/EMSP", "DE/*/CPO"],
+            "any_party": False,
+            "versions_url": "https://kw.example/versions",
+        },
+        "requested_parties": ["NL/RJS/CPO"],
+        "quirks": {"auth_form_out": "raw", "token_max_len": "128"},
+        "auth_form_out": "raw",
+        "offered_versions": ["2.1.1", "2.2.1"],
+        "may_downgrade": True,
     }
 
 
@@ -140,7 +175,11 @@ def test_a_tenant():
             post_retry_window=Duration(seconds=0),
             put_retry_window=Duration(seconds=90),
             required_modules=[pb.RequiredModule(peer_role=pb.ROLE_CPO, module="locations")],
+            role_policy=pb.ROLE_POLICY_MANUAL,
+            may_downgrade=True,
+            strict=True,
         ),
+        warnings=["OCPI 2.1.1: look here"],
         versions_url="https://acme.example/ocpi/acme/versions",
         etag='"1"',
         create_time=MOMENT,
@@ -159,12 +198,22 @@ def test_a_tenant():
             "post_retry_window": "0s",
             "put_retry_window": "90s",
             "required_modules": ["CPO:locations"],
+            "role_policy": "manual",
+            "downgrade": "allowed",
+            "strict": True,
         },
         "versions_url": "https://acme.example/ocpi/acme/versions",
+        "warnings": ["OCPI 2.1.1: look here"],
         "etag": '"1"',
         "create_time": TIME,
         "update_time": TIME,
     }
+
+
+def test_a_policy_that_leaves_everything_open_says_what_holds():
+    policy = documents.tenant(pb.Tenant(name="tenants/acme"))["policy"]
+
+    assert (policy["role_policy"], policy["downgrade"], policy["strict"]) == ("pattern", "locked", False)
 
 
 def test_an_exchange_with_its_steps():
@@ -175,6 +224,8 @@ def test_an_exchange_with_its_steps():
         outcome=pb.EXCHANGE_OUTCOME_REFUSED,
         reason=reasons.REASON_PEER_UNUSABLE,
         message="your versions cannot be read",
+        quirk="auth_form_out",
+        warnings=["logo: must be an object; the logo was dropped"],
         correlation_id="c1",
         request_id="r1",
         start_time=MOMENT,
@@ -188,6 +239,8 @@ def test_an_exchange_with_its_steps():
         "outcome": "REFUSED",
         "reason": "PEER_UNUSABLE",
         "message": "your versions cannot be read",
+        "quirk": "auth_form_out",
+        "warnings": ["logo: must be an object; the logo was dropped"],
         "correlation_id": "c1",
         "request_id": "r1",
         "start_time": TIME,

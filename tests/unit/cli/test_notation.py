@@ -72,6 +72,77 @@ def test_a_party_may_be_looked_up_without_a_role(text, role):
     assert notation.party_key(text) == PartyKey(country_code="DE", party_id="KWL", role=role)
 
 
+@pytest.mark.parametrize(
+    ("text", "pattern"),
+    [("DE/*/CPO", "DE/*/CPO"), ("de/*/cpo", "DE/*/CPO"), ("*/*/*", "*/*/*"), ("*/KWL/*", "*/KWL/*")],
+)
+def test_an_expected_party_may_be_a_pattern(text, pattern):
+    assert notation.expected_party(text) == pattern
+
+
+def test_an_expected_party_without_an_asterisk_is_a_party():
+    assert notation.expected_party("de/kwl/cpo") == pb.Party(country_code="DE", party_id="KWL", role=pb.ROLE_CPO)
+
+
+@pytest.mark.parametrize("text", ["*", "DE/*", "DE/K*/CPO", "D*/KWL/CPO", "DE/*/PTP", "DE/KWL"])
+def test_what_is_neither_party_nor_pattern_is_refused(text):
+    with pytest.raises(ValueError, match="must "):
+        notation.expected_party(text)
+
+
+def test_terms_hold_parties_and_patterns_apart():
+    terms = notation.terms([notation.party("DE/KWL/CPO"), "NL/*/*"], any_party=False, versions_url="https://a.example")
+
+    assert terms == pb.InvitationTerms(
+        parties=[notation.party("DE/KWL/CPO")], patterns=["NL/*/*"], versions_url="https://a.example"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "value"),
+    [
+        ("trailing_slash", "trailing_slash", "true"),
+        ("explicit_nulls=false", "explicit_nulls", "false"),
+        ("auth_form_out=raw", "auth_form_out", "raw"),
+        ("token_max_len=128", "token_max_len", "128"),
+    ],
+)
+def test_a_quirk_is_a_name_or_a_name_and_a_value(text, name, value):
+    assert notation.quirk(text) == (name, value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "is no quirk"),
+        ("slash", "slash is no quirk"),
+        ("auth_form_out", "auth_form_out must be raw or base64"),
+        ("token_max_len", "token_max_len must be a number from 65 to 255"),
+        ("trailing_slash=", "trailing_slash must be true or false"),
+        ("auth_form_in=raw=base64", "auth_form_in must be raw or base64"),
+    ],
+)
+def test_what_is_no_quirk_is_refused_before_the_broker_is_asked(text, said):
+    with pytest.raises(ValueError, match=said):
+        notation.quirk(text)
+
+
+@pytest.mark.parametrize("text", ["exact", "pattern", "manual", "Manual"])
+def test_a_role_policy_is_a_word(text):
+    assert notation.role_policy(text) == f"ROLE_POLICY_{text.upper()}"
+
+
+@pytest.mark.parametrize(("text", "allowed"), [("locked", False), ("allowed", True)])
+def test_downgrades_are_locked_or_allowed(text, allowed):
+    assert notation.may_downgrade(text) is allowed
+
+
+@pytest.mark.parametrize("text", ["", "true", "Locked", "unlocked"])
+def test_anything_else_is_neither(text):
+    with pytest.raises(ValueError, match=r"^must be locked or allowed$"):
+        notation.may_downgrade(text)
+
+
 def test_an_endpoint_names_version_module_and_side():
     listed = notation.endpoint("2.2.1/locations/sender=https://api.example.com/a/b?c=d")
 

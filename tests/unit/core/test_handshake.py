@@ -21,12 +21,15 @@ from broker.core.handshake import (
     ReadEndpoints,
     ReadVersions,
     Refuse,
+    Rules,
     Standing,
     Verifying,
     VersionsRead,
     step,
 )
 from broker.core.model import (
+    AnnouncedParty,
+    Announcement,
     BusinessDetails,
     Credentials,
     Endpoint,
@@ -76,20 +79,36 @@ def parties(*keys):
     return tuple(Party(key, BusinessDetails(f"Company {key}")) for key in keys)
 
 
-def body(*keys, url=URL, token=TOKEN):
+def credentials(*keys, url=URL, token=TOKEN):
     return Credentials(token, url, parties(*(keys or (CPO, EMSP))))
 
 
+def body(*keys, url=URL, token=TOKEN, warnings=()):
+    """The same as it is announced from 2.2 on."""
+    announced = tuple(
+        AnnouncedParty(f"roles[{index}]", party.details, party.key.country_code, party.key.party_id, party.key.role)
+        for index, party in enumerate(parties(*(keys or (CPO, EMSP))))
+    )
+    return Announcement(token, url, announced, warnings=warnings)
+
+
+def meant(announced):
+    """What an announcement that leaves nothing out says."""
+    named = (Party(PartyKey(one.country_code, one.party_id, one.role), one.details) for one in announced.parties)
+    return Credentials(announced.token, announced.url, tuple(named))
+
+
+THEIRS = credentials()
 BODY = body()
 UNREADABLE = BodyNotJsonError("the body is not JSON")
-REGISTRATION = Registration(V221, body(token=Token("an-older-token")), (CREDENTIALS, LOCATIONS))
+REGISTRATION = Registration(V221, credentials(token=Token("an-older-token")), (CREDENTIALS, LOCATIONS))
 
 INVITED = Standing(Terms(frozenset({CPO, EMSP, OTHER})), Presented.INVITATION)
 CURRENT = Standing(INVITED.terms, Presented.CURRENT, REGISTRATION, answered_at=ANSWERED, newest_version=V221)
 REPLACED = replace(CURRENT, presented=Presented.REPLACED)
 SPENT = replace(CURRENT, presented=Presented.SPENT_INVITATION)
 STANDINGS = {"invited": INVITED, "spent": SPENT, "current": CURRENT, "replaced": REPLACED}
-VERIFYING = Verifying(INVITED, V221, BODY)
+VERIFYING = Verifying(INVITED, V221, THEIRS)
 
 
 def post(theirs=BODY, *, version=V221, arrived=SINCE):
@@ -161,7 +180,7 @@ def test_the_decision_table(state, event, expected):
     after, effect = step(state, event)
 
     if expected is PROCESSED:
-        assert after == Verifying(state, event.version, BODY)
+        assert after == Verifying(state, event.version, THEIRS)
         assert effect == ReadVersions(URL, TOKEN)
     elif expected is ENDED:
         assert (after, effect) == (Dissolved(), Dissolve())
@@ -183,7 +202,7 @@ def test_the_decision_table(state, event, expected):
 )
 @pytest.mark.parametrize("before", STANDINGS.values(), ids=STANDINGS)
 def test_the_peers_version_list_decides_how_it_goes_on(before, event, expected):
-    verifying = Verifying(before, V221, BODY)
+    verifying = Verifying(before, V221, THEIRS)
 
     after, effect = step(verifying, event)
 
@@ -194,7 +213,7 @@ def test_the_peers_version_list_decides_how_it_goes_on(before, event, expected):
         assert after == before
 
 
-def reading_details(before=INVITED, theirs=BODY):
+def reading_details(before=INVITED, theirs=THEIRS):
     """The state in which the peer's version details are awaited."""
     state, _ = step(Verifying(before, V221, theirs), VersionsRead({V221: DETAILS}))
     return state
@@ -213,12 +232,12 @@ def reading_details(before=INVITED, theirs=BODY):
 )
 @pytest.mark.parametrize("standing", STANDINGS.values(), ids=STANDINGS)
 def test_row_17_details_must_list_what_the_tenant_requires(standing, endpoints, required, told):
-    before = replace(standing, required=required)
+    before = replace(standing, rules=Rules(required=required))
 
     after, effect = step(reading_details(before), EndpointsRead(endpoints))
 
     if told is None:
-        registration = Registration(V221, BODY, endpoints)
+        registration = Registration(V221, THEIRS, endpoints)
         assert (after, effect) == (Established(registration), Establish(registration))
     else:
         assert isinstance(effect.error, PeerEndpointsMissingError)
@@ -240,7 +259,7 @@ def test_effects_come_in_order_and_show_the_token_of_the_body(before, event):
         state, effect = step(state, happened)
         effects.append(effect)
 
-    registration = Registration(V221, BODY, (CREDENTIALS, LOCATIONS))
+    registration = Registration(V221, THEIRS, (CREDENTIALS, LOCATIONS))
     assert effects == [ReadVersions(URL, TOKEN), ReadEndpoints(V221, DETAILS, TOKEN), Establish(registration)]
     assert state == Established(registration)
 
@@ -251,7 +270,7 @@ def test_a_registration_is_replaced_as_a_whole():
     state, _ = step(state, VersionsRead({V221: DETAILS}))
     state, _ = step(state, EndpointsRead((CREDENTIALS,)))
 
-    assert state.registration == Registration(V221, body(CPO), (CREDENTIALS,))
+    assert state.registration == Registration(V221, credentials(CPO), (CREDENTIALS,))
 
 
 # Everything is wrong, then one thing after the other is put right.
@@ -285,7 +304,7 @@ def test_of_several_things_wrong_the_first_row_of_the_table_is_told(event, expec
 def test_f3_a_lost_answer_to_post_may_be_fetched_again(repeat, why):
     after, effect = step(SPENT, repeat)
 
-    assert after == Verifying(SPENT, repeat.version, repeat.body), why
+    assert after == Verifying(SPENT, repeat.version, meant(repeat.body)), why
     assert effect == ReadVersions(repeat.body.url, repeat.body.token)
 
 
@@ -366,7 +385,7 @@ PINNED = "https://pinned.example/anything"
     ],
 )
 def test_f9_a_connection_stays_where_it_was_agreed_to_be(pinned, registered, url, admitted):
-    registration = registered and Registration(V221, body(url=registered), (CREDENTIALS,))
+    registration = registered and Registration(V221, credentials(url=registered), (CREDENTIALS,))
     state = Standing(Terms(any_party=True, versions_url=pinned), Presented.CURRENT, registration)
 
     error = refusal(state, put(body(url=url)))
@@ -432,7 +451,7 @@ EVENTS = [
 ]
 POSSIBLE = [
     (INVITED, {Posted, Put, Deleted}),
-    (Verifying(INVITED, V221, BODY), {VersionsRead, PeerFailed}),
+    (VERIFYING, {VersionsRead, PeerFailed}),
     (reading_details(), {EndpointsRead, PeerFailed}),
     (Established(REGISTRATION), set()),
     (Dissolved(), set()),
@@ -456,7 +475,7 @@ def test_details_cannot_be_read_before_the_list():
         step(verifying, EndpointsRead((CREDENTIALS,)))
 
 
-@pytest.mark.parametrize("state", [INVITED, CURRENT, VERIFYING, Established(Registration(V221, BODY, ()))])
+@pytest.mark.parametrize("state", [INVITED, CURRENT, VERIFYING, Established(Registration(V221, THEIRS, ()))])
 @pytest.mark.parametrize("event", [post(), put()])
 def test_no_state_event_or_effect_prints_a_token(state, event):
     shown = [state, event]
@@ -472,20 +491,25 @@ KEY_SETS = st.frozensets(KEYS)
 URLS = st.sampled_from([URL, DETAILS, ELSEWHERE])
 VERSIONS = st.sampled_from([V22, V221, V230])
 TIMES = st.integers(ANSWERED - 1, ANSWERED + 1)
-BODIES = st.one_of(
-    st.just(UNREADABLE),
-    st.builds(lambda keys, url: body(*keys, url=url), st.lists(KEYS, min_size=1, unique=True), URLS),
-)
+READABLE = st.builds(lambda keys, url: body(*keys, url=url), st.lists(KEYS, min_size=1, unique=True), URLS)
+BODIES = st.just(UNREADABLE) | READABLE
 ENDPOINTS = st.lists(st.sampled_from([CREDENTIALS, LOCATIONS]), unique=True).map(tuple)
 STANDING = st.builds(
     Standing,
     terms=st.builds(Terms, KEY_SETS, st.booleans(), st.none() | URLS),
     presented=st.sampled_from(Presented),
-    registration=st.none() | st.builds(Registration, VERSIONS, BODIES.filter(lambda b: b is not UNREADABLE), ENDPOINTS),
+    registration=st.none() | st.builds(Registration, VERSIONS, READABLE.map(meant), ENDPOINTS),
     answered_at=TIMES,
     newest_version=st.none() | VERSIONS,
     held_elsewhere=KEY_SETS,
-    required=st.sampled_from([(), (NEEDS_LOCATIONS,)]),
+    rules=st.builds(
+        Rules,
+        ours=KEY_SETS,
+        required=st.sampled_from([(), (NEEDS_LOCATIONS,)]),
+        versions=st.none() | st.frozensets(VERSIONS),
+        may_downgrade=st.booleans(),
+        approval=st.booleans(),
+    ),
 )
 EVENT = st.one_of(
     st.builds(Posted, VERSIONS, BODIES, TIMES),
@@ -531,6 +555,15 @@ def test_whatever_happens_a_refusal_changes_nothing_and_only_both_answers_establ
                 assert state.before is standing
 
 
+def went_on(standing, version):
+    return standing.registration is not None and standing.registration.version == version
+
+
+def went_back(standing, version):
+    locked = standing.newest_version is not None and not standing.rules.may_downgrade
+    return locked and version < standing.newest_version
+
+
 @given(STANDING, VERSIONS, BODIES, TIMES)
 def test_whatever_stands_what_goes_on_was_allowed(standing, version, theirs, arrived):
     """No way round the terms, the parties of others, the pinned host or the clock of the last answer."""
@@ -539,9 +572,11 @@ def test_whatever_stands_what_goes_on_was_allowed(standing, version, theirs, arr
         if isinstance(effect, Refuse):
             continue
         assert isinstance(after, Verifying)
-        assert all(standing.terms.covers(key) for key in theirs.keys)
-        assert not theirs.keys & standing.held_elsewhere
+        covers = standing.terms.coverage(exact=standing.rules.exact)
+        assert all(covers(key) for key in after.theirs.keys)
+        assert not after.theirs.keys & (standing.held_elsewhere | standing.rules.ours)
         assert arrived > standing.answered_at or standing.presented is Presented.INVITATION
-        assert standing.newest_version is None or version >= standing.newest_version
+        assert standing.rules.versions is None or version in standing.rules.versions
+        assert went_on(standing, version) or not went_back(standing, version)
         allowed = {Presented.INVITATION, Presented.SPENT_INVITATION}
         assert (standing.presented in allowed) == isinstance(event, Posted)

@@ -16,13 +16,13 @@ from broker.core.model import (
     InterfaceRole,
     Party,
     PartyKey,
+    PartyPattern,
     Registration,
     Role,
     Terms,
     Token,
     Version,
     country_code,
-    hub_ids,
     origin,
     party_id,
 )
@@ -90,7 +90,7 @@ def test_misusing_a_token_does_not_print_it(spoil):
     "text",
     [
         "",
-        "x" * 65,
+        "x" * 256,
         f"{SECRET} ",
         f" {SECRET}",
         f"{SECRET}\t",
@@ -103,14 +103,15 @@ def test_misusing_a_token_does_not_print_it(spoil):
     ],
     ids=ascii,
 )
-def test_a_token_is_1_to_64_printable_characters_and_a_refusal_does_not_repeat_it(text):
+def test_a_token_is_1_to_255_printable_characters_and_a_refusal_does_not_repeat_it(text):
+    """How long a certain peer's may be is the handshake's to say (CO-41)."""
     with pytest.raises(ValueError, match=r"^must ") as refused:
         Token(text)
 
     assert SECRET not in str(refused.value)
 
 
-@pytest.mark.parametrize("text", ["!", "~", "!~" * 32, SECRET])
+@pytest.mark.parametrize("text", ["!", "~", "!~" * 32, "x" * 255, SECRET])
 def test_a_token_is_revealed_as_it_was_given(text):
     assert Token(text).reveal() == text
 
@@ -263,19 +264,75 @@ def test_credentials_without_a_role_are_none():
 def test_terms_cover_the_parties_they_name_or_any():
     key = PartyKey("DE", "KWL", Role.CPO)
 
-    assert Terms(frozenset({key})).covers(PartyKey("de", "kwl", Role.CPO))
-    assert not Terms(frozenset({key})).covers(PartyKey("DE", "KWL", Role.EMSP))
-    assert not Terms().covers(key)
-    assert Terms(any_party=True).covers(key)
+    assert Terms(frozenset({key})).coverage()(PartyKey("de", "kwl", Role.CPO))
+    assert not Terms(frozenset({key})).coverage()(PartyKey("DE", "KWL", Role.EMSP))
+    assert not Terms().coverage()(key)
+    assert not Terms(any_party=True).coverage(exact=True)(key)
+    assert Terms(frozenset({key}), any_party=True).coverage(exact=True)(key)
+    assert Terms(any_party=True).coverage()(key)
+
+
+KWL_CPO = PartyKey("DE", "KWL", Role.CPO)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "covered"),
+    [
+        ("DE/KWL/CPO", True),
+        ("DE/KWL/*", True),
+        ("DE/*/CPO", True),
+        ("*/KWL/CPO", True),
+        ("*/*/*", True),
+        ("DE/*/EMSP", False),
+        ("NL/*/CPO", False),
+        ("*/RJS/*", False),
+    ],
+)
+def test_a_pattern_covers_what_it_does_not_rule_out(pattern, covered):
+    assert Terms(patterns=frozenset({PartyPattern.parse(pattern)})).coverage()(KWL_CPO) is covered
+
+
+@pytest.mark.parametrize(("pattern", "covered"), [("DE/KWL/EMSP", True), ("DE/*/*", True), ("NL/KWL/*", False)])
+def test_the_ids_of_a_pattern_are_compared_without_the_role(pattern, covered):
+    """Before 2.2 a peer does not say its role."""
+    assert PartyPattern.parse(pattern).covers_ids("DE", "KWL") is covered
+
+
+@pytest.mark.parametrize("text", ["DE/*/CPO", "*/*/*", "*/KWL/*", "DE/KWL/EMSP"])
+def test_a_pattern_is_written_as_it_is_read(text):
+    assert str(PartyPattern.parse(text)) == text
+
+
+def test_letter_case_makes_no_other_pattern():
+    assert PartyPattern.parse("de/kwl/cpo") == PartyPattern.parse("DE/KWL/CPO") == PartyPattern("de", "kwl", Role.CPO)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "must have the form CC/PID/ROLE, each of which may be *"),
+        ("*", "must have the form CC/PID/ROLE, each of which may be *"),
+        ("DE/*", "must have the form CC/PID/ROLE, each of which may be *"),
+        ("DE/*/CPO/*", "must have the form CC/PID/ROLE, each of which may be *"),
+        ("D*/KWL/CPO", "must be two letters (ISO 3166-1 alpha-2)"),
+        ("DEU/*/CPO", "must be two letters (ISO 3166-1 alpha-2)"),
+        ("/*/CPO", "must be two letters (ISO 3166-1 alpha-2)"),
+        ("DE/K*/CPO", "must be three letters or digits"),
+        ("DE//CPO", "must be three letters or digits"),
+        ("DE/*/", "the role must be * or one of CPO, EMSP, HUB, NAP, NSP, OTHER, SCSP"),
+        ("DE/*/PTP", "the role must be * or one of CPO, EMSP, HUB, NAP, NSP, OTHER, SCSP"),
+    ],
+)
+def test_what_is_no_pattern_is_refused(text, said):
+    with pytest.raises(ValueError) as refused:
+        PartyPattern.parse(text)
+
+    assert str(refused.value) == said
 
 
 def test_an_endpoint_is_known_by_module_and_interface_role():
     assert Endpoint("locations", InterfaceRole.SENDER, URL).key == "locations/SENDER"
     assert Endpoint("locations", None, URL).key == "locations"
-
-
-def test_the_hub_is_named_by_country_and_party():
-    assert list(hub_ids([party(), party("nl", "lmh", Role.HUB)])) == ["NLLMH"]
 
 
 @pytest.mark.parametrize(

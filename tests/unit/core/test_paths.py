@@ -3,7 +3,8 @@
 import pytest
 
 from broker.core.model import Version
-from broker.core.paths import credentials_url, details_url, versions_url
+from broker.core.paths import Urls
+from broker.ocpi import DIALECTS
 
 VERSION = Version("2.2.1")
 
@@ -20,6 +21,25 @@ VERSION = Version("2.2.1")
     ],
 )
 def test_the_default_tenant_goes_without_its_name_and_nothing_ends_in_a_slash(public_url, tenant, root):
-    assert versions_url(public_url, tenant) == f"{root}/versions"
-    assert details_url(public_url, tenant, VERSION) == f"{root}/2.2.1"
-    assert credentials_url(public_url, tenant, VERSION) == f"{root}/2.2.1/credentials"
+    urls = Urls(public_url, tenant)
+
+    assert urls.versions == f"{root}/versions"
+    assert urls.details(VERSION) == f"{root}/2.2.1"
+    assert urls.credentials(VERSION) == f"{root}/2.2.1/credentials"
+
+
+@pytest.mark.parametrize("version", DIALECTS)
+def test_every_version_has_a_place_of_its_own(version):
+    """Tenants called cpo and emsp thus have the paths that 2.0 shows (VL-10)."""
+    urls = Urls("https://ocpi.example", "cpo")
+
+    assert urls.credentials(Version(version)) == f"https://ocpi.example/ocpi/cpo/{version}/credentials"
+
+
+def test_a_peer_that_needs_it_is_given_a_slash_at_every_end():
+    """A30, quirk trailing_slash."""
+    urls = Urls("https://ocpi.example/", "acme", slash=True)
+
+    assert urls.versions == "https://ocpi.example/ocpi/acme/versions/"
+    assert urls.details(VERSION) == "https://ocpi.example/ocpi/acme/2.2.1/"
+    assert urls.credentials(VERSION) == "https://ocpi.example/ocpi/acme/2.2.1/credentials/"

@@ -77,9 +77,9 @@ async def test_a_path_that_is_nobodys_is_404(method, path):
 
 
 @pytest.mark.parametrize(
-    "path", ["/ocpi/9.9", "/ocpi/9.9/credentials", "/ocpi/acme/2.0/", "/ocpi/acme/2.1.1/credentials"]
+    "path", ["/ocpi/9.9", "/ocpi/9.9/credentials", "/ocpi/acme/2.1/", "/ocpi/acme/2.3/credentials"]
 )
-async def test_a_version_that_nobody_offers_is_404_with_3002(path):
+async def test_a_version_that_nobody_speaks_is_404_with_3002(path):
     async with client() as http:
         answer = await http.get(path)
 

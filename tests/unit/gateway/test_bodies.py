@@ -6,6 +6,7 @@ import json
 import pytest
 from starlette.requests import ClientDisconnect
 
+from broker.core.model import Role
 from broker.ocpi import DIALECTS
 from gateway.bodies import BodyError, read_body, read_credentials
 from ocpi_broker.v1.reasons_pb2 import Reason
@@ -95,4 +96,6 @@ async def test_credentials_are_read_in_their_version():
 
     read = read_credentials(DIALECTS["2.2"], body)
 
-    assert [str(party.key) for party in read.parties] == ["NL/RJS/EMSP", "NL/RJS/CPO"]
+    assert [(party.party_id, party.role) for party in read.parties] == [("RJS", Role.EMSP), ("RJS", Role.CPO)]
+    with pytest.raises(BodyError):
+        read_credentials(DIALECTS["2.1.1"], body)

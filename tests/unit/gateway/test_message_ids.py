@@ -18,7 +18,22 @@ def test_both_are_taken_over():
 
 
 def test_missing_ones_are_made():
-    assert read((b"host", b"x")) == MessageIds(str(NEW), str(NEW))
+    assert read((b"host", b"x")) == MessageIds(str(NEW), str(NEW), sent=False)
+
+
+@pytest.mark.parametrize(
+    ("headers", "sent"),
+    [
+        ([(b"x-request-id", b"r"), (b"x-correlation-id", b"c")], True),
+        ([(b"x-request-id", b"r")], False),
+        ([(b"x-correlation-id", b"c")], False),
+        ([(b"x-request-id", b"r"), (b"x-correlation-id", b"")], False),
+        ([], False),
+    ],
+)
+def test_it_is_known_whether_both_were_sent(headers, sent):
+    """ID-07: a request without them is served, and noted from 2.2 on."""
+    assert read(*headers).sent is sent
 
 
 def test_of_two_the_first_counts():

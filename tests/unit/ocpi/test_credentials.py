@@ -1,14 +1,16 @@
-"""Credentials that others send: strict where it matters, lenient on decoration (CO-39 to CO-44)."""
+"""Credentials with roles, from 2.2 on: strict where it matters, and named by the JSON path (CO-39 to CO-44)."""
 
 import copy
 
 import pytest
 
-from broker.core.model import PartyKey, Role
+from broker.ocpi import DIALECTS
 from broker.ocpi.dialect import Malformed
-from broker.ocpi.v2_2 import read_credentials
+from tests.unit.ocpi.examples import example
 
+WITH_ROLES = ["2.2", "2.2.1", "2.3.0"]
 MISSING = object()
+AGAIN = "names the same party in the same role again"
 PRINTABLE = "must consist of printable ASCII without blanks"
 BODY = {
     "token": "5c6a9f0e-7d1b-4b8e-9a34-2f0d61c7be55",
@@ -34,6 +36,10 @@ def body_with(path, value):
     return body
 
 
+def read_credentials(body, version="2.2.1"):
+    return DIALECTS[version].read_credentials(body)
+
+
 def url_of(length):
     start = "https://peer.example/"
     return start + "a" * (length - len(start))
@@ -45,8 +51,8 @@ def url_of(length):
         (("token",), MISSING, "token: is required"),
         (("token",), None, "token: is required"),
         (("token",), 5, "token: must be a string"),
-        (("token",), "", "token: must have 1 to 64 characters"),
-        (("token",), "a" * 65, "token: must have 1 to 64 characters"),
+        (("token",), "", "token: must have 1 to 255 characters"),
+        (("token",), "a" * 256, "token: must have 1 to 255 characters"),
         (("token",), "a b", f"token: {PRINTABLE} (U+0021 to U+007E)"),
         (("token",), "a\tb", f"token: {PRINTABLE} (U+0021 to U+007E)"),
         (("token",), "caf\u00e9", f"token: {PRINTABLE} (U+0021 to U+007E)"),
@@ -62,14 +68,13 @@ def url_of(length):
         (("url",), "https://peer.example/a b", f"url: {PRINTABLE}"),
         (("url",), "https://pe\ner.example/", f"url: {PRINTABLE}"),
         (("url",), "#NA", "url: must be an absolute URL"),
-        (("roles",), MISSING, "roles: must be a list"),
+        (("roles",), MISSING, "roles: is required"),
+        (("roles",), None, "roles: is required"),
         (("roles",), {}, "roles: must be a list"),
         (("roles",), [], "roles: at least one role is needed"),
         (("roles",), [{}] * 20_001, "roles: must have at most 20000 entries"),
         (("roles", 1), "CPO", "roles[1]: must be an object"),
         (("roles", 0, "role"), MISSING, "roles[0].role: is required"),
-        (("roles", 0, "role"), "cpo", "roles[0].role: must be one of CPO, EMSP, HUB, NAP, NSP, OTHER, SCSP"),
-        (("roles", 0, "role"), "PTP", "roles[0].role: must be one of CPO, EMSP, HUB, NAP, NSP, OTHER, SCSP"),
         (("roles", 0, "role"), 1, "roles[0].role: must be a string"),
         (("roles", 1, "party_id"), "KW", "roles[1].party_id: must be three letters or digits"),
         (("roles", 1, "party_id"), "KWLX", "roles[1].party_id: must be three letters or digits"),
@@ -79,38 +84,55 @@ def url_of(length):
         (("roles", 1, "country_code"), "DEU", "roles[1].country_code: must be two letters (ISO 3166-1 alpha-2)"),
         (("roles", 1, "country_code"), "D1", "roles[1].country_code: must be two letters (ISO 3166-1 alpha-2)"),
         (("roles", 1, "country_code"), 49, "roles[1].country_code: must be a string"),
-        (("roles", 0, "business_details"), MISSING, "roles[0].business_details: must be an object"),
+        (("roles", 0, "business_details"), MISSING, "roles[0].business_details: is required"),
         (("roles", 0, "business_details"), "Kabelwerk", "roles[0].business_details: must be an object"),
         (("roles", 0, "business_details", "name"), None, "roles[0].business_details.name: is required"),
         (("roles", 0, "business_details", "name"), 7, "roles[0].business_details.name: must be a string"),
-        (("roles", 1), BODY["roles"][0], "roles: DE/KWL/CPO is listed twice"),
-        (("roles", 1), {**BODY["roles"][0], "party_id": "kwl"}, "roles: DE/KWL/CPO is listed twice"),
+        (("roles", 0, "business_details", "name"), "", "roles[0].business_details.name: must not be empty"),
+        (("roles", 1), BODY["roles"][0], f"roles[1]: {AGAIN}"),
+        (("roles", 1), {**BODY["roles"][0], "party_id": "kwl"}, f"roles[1]: {AGAIN}"),
     ],
 )
-def test_what_matters_is_checked_and_named_by_its_path(path, value, said):
+@pytest.mark.parametrize("version", WITH_ROLES)
+def test_what_matters_is_checked_and_named_by_its_path(version, path, value, said):
     with pytest.raises(Malformed) as raised:
-        read_credentials(body_with(path, value))
+        read_credentials(body_with(path, value), version)
 
     assert str(raised.value) == said
 
 
-@pytest.mark.parametrize("body", [None, [], "x", 7, True])
-def test_what_is_no_object_is_refused(body):
+@pytest.mark.parametrize("role", ["cpo", "PTP", "canary", ""])
+@pytest.mark.parametrize("version", ["2.2", "2.2.1"])
+def test_a_role_that_is_none_is_refused_with_those_that_are(version, role):
+    """CO-32, TY-09. 2.3.0 tolerates it (A22)."""
+    with pytest.raises(Malformed) as raised:
+        read_credentials(body_with(("roles", 0, "role"), role), version)
+
+    assert str(raised.value) == "roles[0].role: must be one of CPO, EMSP, HUB, NAP, NSP, OTHER, SCSP"
+
+
+@pytest.mark.parametrize("body", [None, [], "x", 7, True, [BODY]])
+@pytest.mark.parametrize("version", DIALECTS)
+def test_what_is_no_object_is_refused(version, body):
+    """A25: wrapped in an array, it is tolerated for details, and never for credentials."""
     with pytest.raises(Malformed, match=r"^must be an object$"):
-        read_credentials(body)
+        read_credentials(body, version)
 
 
-def test_the_flat_object_of_older_versions_is_refused():
-    flat = {
-        "token": "t",
-        "url": "https://peer.example/versions",
-        "business_details": {"name": "Kabelwerk"},
-        "party_id": "KWL",
-        "country_code": "DE",
-    }
+@pytest.mark.parametrize("older", ["2.0", "2.1.1"])
+@pytest.mark.parametrize("version", WITH_ROLES)
+def test_the_flat_object_of_older_versions_is_refused(version, older):
+    """CO-44: the endpoint decides the shape."""
+    with pytest.raises(Malformed, match=r"^roles: is required$"):
+        read_credentials(example(older, "credentials"), version)
 
-    with pytest.raises(Malformed, match=r"^roles: "):
-        read_credentials(flat)
+
+@pytest.mark.parametrize("version", WITH_ROLES)
+def test_flat_fields_beside_the_roles_are_ignored(version):
+    """Some platforms send both."""
+    both = {**example("2.1.1", "credentials"), **BODY}
+
+    assert read_credentials(both, version) == read_credentials(BODY, version)
 
 
 def test_a_bad_token_is_not_repeated():
@@ -121,7 +143,7 @@ def test_a_bad_token_is_not_repeated():
     assert raised.value.__cause__ is None
 
 
-@pytest.mark.parametrize("token", ["!", "~", "!~" * 32])
+@pytest.mark.parametrize("token", ["!", "~", "!~" * 32, "x" * 255])
 def test_tokens_of_every_length_and_character_are_read(token):
     assert read_credentials(body_with(("token",), token)).token.reveal() == token
 
@@ -140,64 +162,32 @@ def test_letter_case_of_ids_does_not_matter(spelling):
     body = body_with(("roles", 0, "party_id"), spelling)
     body["roles"][0]["country_code"] = "de"
 
-    assert read_credentials(body).parties[0].key == PartyKey("DE", "KWL", Role.CPO)
+    party = read_credentials(body).parties[0]
+    assert (party.country_code, party.party_id) == ("DE", "KWL")
 
 
 def test_fields_that_nobody_specified_are_ignored():
     body = {**BODY, "party_id": 17, "hub_party_id": None, "x": {"y": []}}
+    body["roles"] = [{**role, "x": role} for role in BODY["roles"]]
 
     assert read_credentials(body) == read_credentials(BODY)
 
 
-@pytest.mark.parametrize(
-    ("name", "kept"),
-    [
-        ("x" * 100, "x" * 100),
-        ("x" * 101, "x" * 100),
-        ("\U0001f50c" * 101, "\U0001f50c" * 100),
-        ("a\x00\r\nb", "a b"),
-        ("\u202eabc\u200b", "\u202eabc\u200b"),
-        ("#NA", "#NA"),
-    ],
-)
-def test_a_name_is_cut_rather_than_refused(name, kept):
-    body = body_with(("roles", 0, "business_details", "name"), name)
+@pytest.mark.parametrize("version", WITH_ROLES)
+def test_a_country_of_no_country_is_noted(version):
+    """CO-43: warn, do not fail."""
+    read = read_credentials(body_with(("roles", 1, "country_code"), "xx"), version)
 
-    assert read_credentials(body).parties[0].details.name == kept
+    assert read.parties[1].country_code == "XX"
+    assert read.warnings == ("roles[1].country_code: is no country of ISO 3166-1",)
 
 
-@pytest.mark.parametrize("website", [None, "", "kabelwerk.example", 5, "https://a.example/ b", url_of(256)])
-def test_a_bad_website_is_dropped(website):
-    body = body_with(("roles", 0, "business_details", "website"), website)
+def test_of_many_notes_the_first_twenty_are_kept():
+    role = {"role": "CPO", "business_details": {"name": "n", "logo": "x"}, "country_code": "DE"}
+    body = {**BODY, "roles": [{**role, "party_id": f"{number:03}"} for number in range(50)]}
 
-    assert read_credentials(body).parties[0].details.website is None
+    warnings = read_credentials(body).warnings
 
-
-LOGO = {"url": "https://cdn.example/l.svg", "category": "OWNER", "type": "svg"}
-
-
-@pytest.mark.parametrize(
-    "logo",
-    [
-        None,
-        "https://cdn.example/l.svg",
-        {**LOGO, "url": "l.svg"},
-        {**LOGO, "category": "owner"},
-        {**LOGO, "category": ["OWNER"]},
-        {**LOGO, "type": "image/svg"},
-        {**LOGO, "type": ""},
-    ],
-)
-def test_a_bad_logo_is_dropped(logo):
-    body = body_with(("roles", 0, "business_details", "logo"), logo)
-
-    assert read_credentials(body).parties[0].details.logo is None
-
-
-@pytest.mark.parametrize(
-    ("width", "kept"), [(512, 512), ("512", 512), (99999, 99999), (100000, None), (-1, None), (True, None), (1.5, None)]
-)
-def test_a_bad_width_is_dropped_and_a_string_is_read(width, kept):
-    body = body_with(("roles", 0, "business_details", "logo"), {**LOGO, "width": width})
-
-    assert read_credentials(body).parties[0].details.logo.width == kept
+    assert len(warnings) == 21
+    assert warnings[0] == "roles[0].business_details.logo: must be an object; the logo was dropped"
+    assert warnings[-1] == "and 30 more"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker.ocpi.dialect import Malformed
+from broker.ocpi.dialect import ABSENT, Malformed
 from broker.ocpi.envelope import (
     EnvelopeError,
     NotJsonError,
@@ -43,7 +43,17 @@ def test_a_failure_is_written_as_in_the_examples():
 
 
 def test_a_success_without_data_leaves_it_out():
-    assert success(None, NOW) == {"status_code": 1000, "status_message": "Success", "timestamp": "2026-03-02T09:15:00Z"}
+    """EN-06."""
+    assert success(ABSENT, NOW) == {
+        "status_code": 1000,
+        "status_message": "Success",
+        "timestamp": "2026-03-02T09:15:00Z",
+    }
+
+
+def test_null_is_data():
+    """UN-03: what DELETE answers in 2.0."""
+    assert success(None, NOW) == {"data": None, **success(ABSENT, NOW)}
 
 
 @pytest.mark.parametrize("data", [[], {}, [{"version": "2.2.1"}], {"token": "t"}])

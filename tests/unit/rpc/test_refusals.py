@@ -31,6 +31,7 @@ CODES = {
     errors.BodyTooLargeError: StatusCode.INVALID_ARGUMENT,
     errors.CredentialsInvalidError: StatusCode.INVALID_ARGUMENT,
     errors.PartyNotAllowedError: StatusCode.FAILED_PRECONDITION,
+    errors.PartyNotApprovedError: StatusCode.FAILED_PRECONDITION,
     errors.ExchangeInProgressError: StatusCode.ABORTED,
     errors.PeerUnusableError: StatusCode.FAILED_PRECONDITION,
     errors.PeerVersionUnsupportedError: StatusCode.FAILED_PRECONDITION,
