@@ -47,7 +47,11 @@ class Connection:
     notes: dict[str, Any] = field(default_factory=dict)
     """What one check leaves for a later one."""
 
+    home: Edition = field(init=False)
+    """The version that is checked; a check may leave the connection at another one."""
+
     def __post_init__(self) -> None:
+        self.home = self.edition
         self.token = self.invitation
         self.secrets.learn(self.invitation, "the invitation's token")
 
@@ -210,5 +214,3 @@ def demand(holds: object, sentence: str, exchange: Exchange | None = None) -> No
     """Raises Deviation with the sentence unless it holds."""
     if not holds:
         raise Deviation(sentence, exchange)
-
-

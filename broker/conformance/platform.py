@@ -103,7 +103,7 @@ class Platform:
             for module, role in listed
         ]
 
-    async def __call__(self, scope: Mapping[str, Any], receive: object, send: Send) -> None:
+    async def __call__(self, scope: Mapping[str, Any], _receive: object, send: Send) -> None:
         """The ASGI application."""
         served = await self._answer(_read(scope, self))
         headers = [("content-type", served.content_type), *served.headers, ("content-length", str(len(served.body)))]

@@ -72,11 +72,7 @@ async def _listed(dialogue: Dialogue, url: str, token: str) -> list[str]:
 async def run(connection: Connection, checks: Sequence[Check] = CHECKS) -> list[Outcome]:
     """Every check that the version has, in order. None raises."""
     version = connection.edition.version
-    outcomes = []
-    for check in checks:
-        if ids := check.ids_in(version):
-            outcomes.append(await _make(check, ids, connection))
-    return outcomes
+    return [await _make(check, ids, connection) for check in checks if (ids := check.ids_in(version))]
 
 
 async def _make(check: Check, ids: tuple[str, ...], connection: Connection) -> Outcome:
@@ -98,5 +94,3 @@ def _last(connection: Connection, before: int) -> Exchange | None:
     """The last exchange of the check, if it had any."""
     exchanges = connection.dialogue.exchanges
     return exchanges[-1] if len(exchanges) > before else None
-
-

@@ -5,9 +5,9 @@ import json
 import re
 from urllib.parse import quote
 
-_TOKEN_FIELD = re.compile(r'("token"\s*:\s*)"(?!‹)((?:[^"\\]|\\.)*)"', re.IGNORECASE)
-_HEADER = re.compile(r"(?i)(authorization)")
-_NAME = re.compile(r"‹[^›]*›")
+_TOKEN_FIELD = re.compile(r'("token"\s*:\s*)"(?!<)((?:[^"\\]|\\.)*)"', re.IGNORECASE)
+_NAME = re.compile(r"<[^>]*>")
+_WORD = re.compile(r"<[^>]*>|[^\s<]+")
 _SHORT = 12
 _SHORTEST = 6
 """Characters; what is shorter cannot be told from ordinary text and is no secret either."""
@@ -18,37 +18,39 @@ class Secrets:
 
     def __init__(self) -> None:
         self._names: dict[str, str] = {}
+        """By the token in lower case."""
 
     def learn(self, token: str, name: str) -> None:
-        """From now on this token is shown as ‹name›."""
+        """From now on this token is shown as <name>."""
         if len(token) < _SHORTEST:
             return
         for text, form in _forms(token):
-            self._names.setdefault(text, f"‹{name}{form}›")
+            self._names.setdefault(text.lower(), f"<{name}{form}>")
 
     def mask(self, text: str) -> str:
         """The text without any token, whatever its letter case."""
         folded = text.lower()
-        found = [secret for secret in self._names if secret.lower() in folded]
+        found = [secret for secret in self._names if secret in folded]
         for secret in sorted(found, key=len, reverse=True):
             name = self._names[secret]
             text = re.sub(re.escape(secret), lambda _, name=name: name, text, flags=re.IGNORECASE)  # type: ignore[misc]
-        return _TOKEN_FIELD.sub(r'\1"‹a token›"', text)
+        return text
+
+    def mask_received(self, text: str) -> str:
+        """The same for what came from the platform, which may hold tokens that nobody has told us of."""
+        return _TOKEN_FIELD.sub(r'\1"<a token>"', self.mask(text))
 
     def mask_header(self, name: str, value: str) -> str:
         """A header's value; of Authorization nothing is shown but names and what is too short to be a token."""
         masked = self.mask(value)
-        if not _HEADER.search(name):
+        if name.lower() != "authorization":
             return masked
-        rest = _NAME.sub("", masked).split()
-        return masked if all(len(word) <= _SHORT for word in rest) else _hidden(masked)
+        return _WORD.sub(lambda word: _hidden(word[0]), masked)
 
 
-def _hidden(value: str) -> str:
-    """Words that may hold a part of a token are counted, not shown."""
-    words = [word if len(word) <= _SHORT or _NAME.fullmatch(word) else f"‹{len(word)} characters›" for word in
-             value.split(" ")]  # fmt: skip
-    return " ".join(words)
+def _hidden(word: str) -> str:
+    """What may hold a part of a token is counted, not shown."""
+    return word if len(word) <= _SHORT or _NAME.fullmatch(word) else f"<{len(word)} characters>"
 
 
 def _forms(token: str) -> list[tuple[str, str]]:

@@ -57,7 +57,7 @@ async def no_version_twice(connection: Connection) -> None:
 
 @stage.proves("PG-03")
 async def the_list_has_no_pages(connection: Connection) -> None:
-    """offset and limit do not change the version list, and there is no link to a next page."""
+    """The parameters offset and limit do not change the version list, and there is no link to a next page."""
     joint = "&" if "?" in connection.versions_url else "?"
     whole = await connection.get(connection.versions_url)
     exchange = await connection.get(f"{connection.versions_url}{joint}offset=1&limit=1")
@@ -99,7 +99,7 @@ async def an_endpoint_is_listed_once(connection: Connection) -> None:
 
 @stage.proves("VD-05", "VD-06")
 async def credentials_is_listed_once_in_every_version(connection: Connection) -> None:
-    """credentials is listed once in the details of every version."""
+    """The module credentials is listed once in the details of every version."""
 
     async def listed(url: str) -> None:
         exchange = await connection.get(url)
@@ -148,9 +148,36 @@ async def credentials_can_be_read(connection: Connection) -> None:
     demand(first.answer.data == second.answer.data, "the second answer is another one", second)
 
 
-@stage.proves("CO-01", "CO-02", "CO-03", "CO-04", "CO-05", "CO-06", "CO-07", "CO-08", "CO-09", "CO-10", "CO-11", "CO-12",
-              "CO-13", "CO-14", "CO-15", "CO-16", "CO-17", "CO-18", "CO-19", "CO-20", "CO-21", "CO-22", "CO-32",
-              "CO-33", "TY-01", "TY-02", "TY-09", "TY-12")  # fmt: skip
+@stage.proves(
+    "CO-01",
+    "CO-02",
+    "CO-03",
+    "CO-04",
+    "CO-05",
+    "CO-06",
+    "CO-07",
+    "CO-08",
+    "CO-09",
+    "CO-10",
+    "CO-11",
+    "CO-12",
+    "CO-13",
+    "CO-14",
+    "CO-15",
+    "CO-16",
+    "CO-17",
+    "CO-18",
+    "CO-19",
+    "CO-20",
+    "CO-21",
+    "CO-22",
+    "CO-32",
+    "CO-33",
+    "TY-01",
+    "TY-02",
+    "TY-09",
+    "TY-12",
+)
 async def their_object_is_of_the_version(connection: Connection) -> None:
     """The credentials object that they send has the fields, types and lengths of the version."""
     exchange = await connection.get()

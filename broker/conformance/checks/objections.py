@@ -85,7 +85,7 @@ def bad_tokens(connection: Connection) -> dict[str, object]:
 
 @stage.proves("CO-01", "CO-02", "CO-03", "CO-04", "CO-39", "CO-41", "TY-01")
 async def a_bad_token_field_is_2001(connection: Connection) -> None:
-    """token that is missing, no string, or has characters that are not allowed is 2001."""
+    """A token that is missing, no string, or has characters that are not allowed is 2001."""
     connection.needs_invitation()
 
     async def is_2001(token: object) -> None:
@@ -106,13 +106,14 @@ async def a_token_of_65_characters_is_2001(connection: Connection) -> None:
 
 def bad_urls() -> dict[str, object]:
     """Values of url that are none."""
-    return {"missing": ..., "null": None, "number": 7, "empty": "", "relative": "/ocpi/versions", "blank": "https://a b/",
-            "no scheme": "example.com/versions", "256 characters": f"https://example.com/{'a' * 236}"}  # fmt: skip
+    return {"missing": ..., "null": None, "number": 7, "empty": "", "relative": "/ocpi/versions",
+            "blank": "https://a b/", "no scheme": "example.com/versions",
+            "256 characters": f"https://example.com/{'a' * 236}"}  # fmt: skip
 
 
 @stage.proves("CO-05", "CO-39", "TY-03", "TR-11")
 async def a_bad_url_is_2001(connection: Connection) -> None:
-    """url that is missing, too long or not absolute is 2001."""
+    """A url that is missing, too long or not absolute is 2001."""
     connection.needs_invitation()
 
     async def is_2001(url: object) -> None:
@@ -163,7 +164,7 @@ async def a_bad_party_is_2001(connection: Connection) -> None:
 
 @stage.proves("CO-09", "CO-11", "CO-30", "CO-31", "CO-32", "CO-33", "TY-09")
 async def bad_roles_are_2001(connection: Connection) -> None:
-    """roles that are missing, empty, doubled, or have an unknown role are 2001."""
+    """A list of roles that is missing, empty, or has entries that are doubled or unknown is 2001."""
     connection.needs_invitation()
     first = connection.parties[0]
     lower = role(first, country_code=first.country_code.lower(), party_id=first.party_id.lower())
@@ -193,7 +194,9 @@ async def the_shape_of_another_version_is_2001(connection: Connection) -> None:
     first, body = connection.parties[0], connection.credentials()
     head = {"token": body["token"], "url": body["url"]}
     flat = {"party_id": first.party_id, "country_code": first.country_code, "business_details": {"name": first.name}}
-    await refused(connection, "POST", {**head, **flat} if connection.edition.roles else {**head, "roles": [role(first)]})
+    await refused(
+        connection, "POST", {**head, **flat} if connection.edition.roles else {**head, "roles": [role(first)]}
+    )
 
 
 @stage.proves("RR-17", "CO-39")

@@ -161,8 +161,23 @@ async def put_with_an_unknown_token_is_401(connection: Connection) -> None:
     expect(await connection.call("DELETE", connection.credentials_url, connection.shown(unknown)), UNAUTHORIZED)
 
 
-@stage.proves("EN-09", "EN-10", "CO-15", "CO-16", "CO-17", "CO-18", "CO-19", "CO-20", "CO-21", "CO-22", "CO-40", "CO-43", "TY-01",
-              "TY-02", "TY-12")  # fmt: skip
+@stage.proves(
+    "EN-09",
+    "EN-10",
+    "CO-15",
+    "CO-16",
+    "CO-17",
+    "CO-18",
+    "CO-19",
+    "CO-20",
+    "CO-21",
+    "CO-22",
+    "CO-40",
+    "CO-43",
+    "TY-01",
+    "TY-02",
+    "TY-12",
+)
 async def what_is_allowed_or_forgivable_is_accepted(connection: Connection) -> None:
     """PUT: unknown fields, null for optional ones, letter case of ids, and faults of decoration do not matter."""
     connection.needs_registration()
@@ -290,7 +305,7 @@ def _with(platform: Platform, *more: object) -> Served:
 
 
 def _credentials_as(platform: Platform, **changes: object) -> Served:
-    """credentials with another interface role."""
+    """The endpoint of credentials with another interface role."""
     first, *others = platform.endpoints()
     return envelope({**platform.details(), "endpoints": [objects.without_dots({**first, **changes}), *others]})
 

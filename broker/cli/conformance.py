@@ -1,0 +1,146 @@
+"""ocpi-broker conformance: hold another platform against the specification, as one of its peers."""
+
+import asyncio
+import logging
+import sys
+from typing import Annotated
+
+import httpx
+import typer
+import uvicorn
+
+from broker.cli import notation
+from broker.cli.address import Address
+from broker.cli.failures import CommandError, in_words
+from broker.cli.names import word
+from broker.cli.options import Json, reader
+from broker.cli.output import answer, note
+from broker.conformance.dialogue import Dialogue
+from broker.conformance.editions import EDITIONS
+from broker.conformance.objects import Party
+from broker.conformance.platform import Platform
+from broker.conformance.report import Report
+from broker.conformance.run import NoConnectionError, connect, run
+from broker.conformance.secrecy import Secrets
+from broker.core.hosts import is_loopback
+from gateway.server import bind, serving
+from ocpi_broker.v1.resources_pb2 import Role
+from ocpi_broker.v1.token_service_pb2 import PartyKey
+
+FREE = Address("127.0.0.1", 0)
+_TIMEOUT = 60
+
+
+def _checked_version(text: str) -> str:
+    if text not in EDITIONS:
+        raise ValueError(f"must be one of {', '.join(EDITIONS)}")
+    return text
+
+
+def _announced(text: str) -> Party:
+    key: PartyKey = notation.party_key(text)
+    if not key.role:
+        raise ValueError(f"must end in a role, for example {text}/EMSP")
+    return Party(key.country_code, key.party_id, word(Role, key.role, "ROLE_") or "")
+
+
+def conformance(
+    versions_url: Annotated[
+        str, typer.Option("--versions-url", metavar="URL", help="The version list of the platform to be checked.")
+    ],
+    token_stdin: Annotated[
+        bool,
+        typer.Option("--token-stdin", help="Read its invitation's token (CREDENTIALS_TOKEN_A) from standard input."),
+    ] = False,
+    version: Annotated[
+        str | None,
+        typer.Option(
+            "--version",
+            metavar="V",
+            parser=reader(_checked_version),
+            help=f"{', '.join(EDITIONS)}. Without it, the newest that the platform lists.",
+        ),
+    ] = None,
+    party: Annotated[
+        Party,
+        typer.Option(
+            "--party",
+            metavar="CC/PID/ROLE",
+            parser=reader(_announced),
+            help="The party that the checker announces; the invitation has to be for it. DE/OCB/EMSP without it.",
+        ),
+    ] = Party(),  # noqa: B008  a value
+    listen: Annotated[
+        Address,
+        typer.Option(
+            "--listen",
+            metavar="HOST:PORT",
+            parser=reader(Address.parse),
+            help="Where the checker's own platform listens: the platform to be checked must be able to call it.",
+        ),
+    ] = FREE,
+    callback_url: Annotated[
+        str,
+        typer.Option(
+            "--callback-url", metavar="URL", help="How that is reached from outside, for example through a proxy."
+        ),
+    ] = "",
+    allow_remote: Annotated[
+        bool, typer.Option("--allow-remote", help="Let platforms be checked that are not on this machine.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Register with a platform and check everything that OCPI demands of it meanwhile, ending with DELETE.
+
+    The invitation is used up. Whatever deviates is shown with what was sent and what came back; tokens are masked.
+    The exit code is 0 only if nothing deviates.
+    """
+    if not allow_remote and not (_is_local(versions_url) and listen.loopback):
+        raise CommandError("--versions-url and --listen must be on this machine, or give --allow-remote", 2)
+    token = _token(token_stdin)
+    report = asyncio.run(
+        _check(versions_url, token, version or "", party, listen, callback_url, allow_remote=allow_remote)
+    )
+    answer(report.document(), as_json=as_json, text=report.text())
+    if report.deviations:
+        raise typer.Exit(1)
+
+
+async def _check(
+    versions_url: str, token: str, version: str, party: Party, listen: Address, callback_url: str, *, allow_remote: bool
+) -> Report:
+    platform = Platform(callback_url.rstrip("/"), next(iter(EDITIONS.values())))
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # whoever calls with TLS is a check, not news
+    config = uvicorn.Config(platform, log_config=None, access_log=False, ws="none", lifespan="off")
+    try:
+        listener = bind(listen.host, listen.port)
+    except OSError as err:
+        raise CommandError(f"cannot listen on {listen}: {in_words(err)}") from None
+    async with serving(config, listener) as address, httpx.AsyncClient(trust_env=False, timeout=_TIMEOUT) as client:
+        platform.base = platform.base or f"http://{Address.parse(address).reachable}"
+        note(f"listening for calls at {platform.base}")
+        dialogue = Dialogue(client, platform, Secrets(), lambda url: allow_remote or _is_local(url))
+        try:
+            connection = await connect(dialogue, versions_url, token, [party], version)
+            return Report(connection, await run(connection))
+        except NoConnectionError as err:
+            raise CommandError(dialogue.secrets.mask(str(err))) from None
+
+
+def _is_local(url: str) -> bool:
+    try:
+        return is_loopback(httpx.URL(url).host)
+    except httpx.InvalidURL:
+        return False
+
+
+def _token(from_stdin: bool) -> str:
+    """From a terminal it is asked for and not shown: secrets do not belong on the command line."""
+    if sys.stdin.isatty():
+        return str(typer.prompt("Token", hide_input=True, err=True)).strip()
+    if not from_stdin:
+        raise CommandError("give --token-stdin and the invitation's token on standard input", 2)
+    token = sys.stdin.buffer.read().decode("utf-8", "replace").strip()
+    if not token or not all("!" <= char <= "~" for char in token):
+        raise CommandError("standard input holds no token: it is printable ASCII without blanks", 2)
+    return token
