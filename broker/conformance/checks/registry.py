@@ -59,3 +59,14 @@ async def each(cases: Mapping[str, Case], body: Callable[[Case], Awaitable[None]
     if found:
         sentence = "; ".join(f"{name}: {deviation}" for name, deviation in found)
         raise Deviation(sentence, found[0][1].exchange)
+
+
+async def at_once(
+    together: Mapping[str, Case], apart: Mapping[str, Case], body: Callable[[Case], Awaitable[None]]
+) -> None:
+    """Many cases in few exchanges; only if one of those deviates, the cases apart, to name the one that did it."""
+    try:
+        await each(together, body)
+    except Deviation:
+        await each(apart, body)
+        raise
