@@ -3,10 +3,12 @@
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from broker.conformance.checks import CHECKS
 
+CHECK = "check"
 ROOT = Path(__file__).resolve().parents[2]
 
 NOT_MADE_HERE = {
@@ -52,17 +54,18 @@ class Proof:
     ids: tuple[str, ...]
 
 
-def proofs() -> list[Proof]:
+@cache
+def proofs() -> tuple[Proof, ...]:
     """All of them, checks first."""
-    return [*checks(), *tests()]
+    return (*checks(), *marked())
 
 
 def checks() -> list[Proof]:
     """The checks that are made against our own stack."""
-    return [Proof(check.name, "check", check.ids) for check in CHECKS if check.name not in NOT_MADE_HERE]
+    return [Proof(check.name, CHECK, check.ids) for check in CHECKS if check.name not in NOT_MADE_HERE]
 
 
-def tests() -> list[Proof]:
+def marked() -> list[Proof]:
     """The tests that have a mark, wherever they stand."""
     return [proof for path in sorted((ROOT / "tests").rglob("test_*.py")) for proof in _marked(path)]
 

@@ -5,9 +5,10 @@ import pytest
 from broker.conformance import objects
 from broker.conformance.connection import Connection
 from broker.conformance.dialogue import Exchange
+from broker.conformance.editions import EDITIONS
 from broker.conformance.platform import Served, always, envelope
 from ocpi_broker.v1 import resources_pb2
-from tests.conformance.visitor import SINCE_2_2, party, visitor
+from tests.conformance.visitor import SINCE_2_2, VERSIONS, party, visitor
 from tests.peer import new_party
 from tests.stack import Home, Stack
 
@@ -128,3 +129,44 @@ async def test_a_hub_lists_the_role_hub_alone(stack: Stack, version: str) -> Non
         roles = (await peer.get()).answer.data["roles"]
 
     assert [(role["country_code"], role["party_id"], role["role"]) for role in roles] == [("NL", "LMH", "HUB")]
+
+
+HUB_FIELD = [version for version in VERSIONS if EDITIONS[version].hub_field]
+
+
+@pytest.mark.parametrize("version", HUB_FIELD)
+@pytest.mark.requirement("CO-38", "CO-33", "CO-10")
+async def test_a_hub_names_itself_in_a_field(stack: Stack, version: str) -> None:
+    """And in no role: HUB is no more; without other parties the hub's ids stand in the role OTHER."""
+    home = await stack.home(versions=[version], parties=[HUB])
+    async with visitor(await home.invite(), version) as peer:
+        data = (await peer.get()).answer.data
+
+    assert data["hub_party_id"] == "NLLMH"
+    assert [(role["country_code"], role["party_id"], role["role"]) for role in data["roles"]] == [
+        ("NL", "LMH", "OTHER")
+    ]
+
+
+@pytest.mark.parametrize("version", HUB_FIELD)
+@pytest.mark.requirement("PR-09", "CO-10")
+async def test_the_id_of_a_hub_has_five_characters(host: Home, version: str) -> None:
+    async with visitor(await host.invite(), version) as peer:
+        for hub in ("NL-LMH", "NLLM", "NLLMHX", "N1LMH", "", 7):
+            exchange = await peer.announce("POST", {**peer.credentials(), "hub_party_id": hub})
+            assert outcome(exchange) == (200, 2001), hub
+            assert "hub_party_id" in exchange.answer.message
+        assert outcome(await peer.announce("POST", {**peer.credentials(), "hub_party_id": "nllm1"})) == (200, 1000)
+
+
+@pytest.mark.parametrize("version", HUB_FIELD)
+@pytest.mark.requirement("PR-08", "PR-02")
+async def test_a_party_behind_a_hub_does_not_register_directly_as_well(host: Home, version: str) -> None:
+    """And the other way round: the two are never mixed."""
+    behind, direct = new_party(), new_party()
+    async with visitor(await host.invite(), version, behind) as hub, visitor(await host.invite(), version) as other:
+        assert outcome(await hub.announce("POST", {**hub.credentials(), "hub_party_id": "NLLM2"})) == (200, 1000)
+        assert outcome(await other.announce("POST", announcing(other, behind))) == (200, 2001)
+        assert outcome(await other.announce("POST", announcing(other, direct))) == (200, 1000)
+        mixed = {**announcing(hub, behind, direct), "hub_party_id": "NLLM2"}
+        assert outcome(await hub.announce("PUT", mixed)) == (200, 2001)

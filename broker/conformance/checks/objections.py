@@ -162,7 +162,7 @@ async def a_bad_party_is_2001(connection: Connection) -> None:
     await each(cases, is_2001)
 
 
-@stage.proves("CO-09", "CO-11", "CO-30", "CO-31", "CO-32", "CO-33", "TY-09")
+@stage.proves("CO-09", "CO-11", "CO-30", "CO-31", "CO-32", "CO-33")
 async def bad_roles_are_2001(connection: Connection) -> None:
     """A list of roles that is missing, empty, or has entries that are doubled or unknown is 2001."""
     connection.needs_invitation()

@@ -1,6 +1,5 @@
 """The registration itself, and what the token that it issues is good for."""
 
-import asyncio
 import re
 
 from broker.conformance import shapes
@@ -14,7 +13,6 @@ from broker.conformance.platform import DETAILS, VERSIONS, Received
 
 stage = Stage("the registration")
 
-_SLOW = 0.3
 _MINTED = re.compile(r"[A-Za-z0-9-]{22,64}")
 
 
@@ -24,12 +22,11 @@ async def post_registers(connection: Connection) -> None:
     connection.needs_invitation()
     during: list[Exchange] = []
 
-    async def slow(_: Received) -> None:
-        await asyncio.sleep(_SLOW)
+    async def read_meanwhile(_: Received) -> None:
         during.append(await connection.get(connection.versions_url, connection.invitation))
         during.append(await connection.get(connection.details_url, connection.invitation))
 
-    with connection.misbehaving(versions=slow):
+    with connection.misbehaving(versions=read_meanwhile):
         exchange = await connection.announce("POST")
     connection.notes.update(registration=exchange, during=during)
     expect(exchange, OK, SUCCESS)

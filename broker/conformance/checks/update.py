@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from broker.conformance import objects
-from broker.conformance.checks import objections, unusable
+from broker.conformance.checks import unusable
 from broker.conformance.checks.objections import BROKEN, NO_OBJECT, NOT_JSON, OTHER, refused
 from broker.conformance.checks.registration import check_answer, check_reading
 from broker.conformance.checks.registry import Stage, at_once, each
@@ -103,16 +103,16 @@ async def a_bad_object_is_2001(connection: Connection) -> None:
     """PUT: token, url or a party of the wrong form is 2001."""
     connection.needs_registration()
     edition, good = connection.edition, connection.credentials()
-    cases: dict[str, tuple[Body, str]] = {}
-    for name, token in objections.bad_tokens(connection).items():
-        cases[f"token {name}"] = objects.without_dots({**good, "token": token}), "token"
-    # Before 2.2 url may be known from the registration.
-    urls = {} if edition.null_data else objections.bad_urls()
-    for name, url in urls.items():
-        cases[f"url {name}"] = objects.without_dots({**good, "url": url}), "url"
-    for name, (field, value) in objections.bad_parties().items():
-        if not (edition.null_data and name in objections.DRAFT):
-            cases[name] = changed(edition, good, **{field: value}), field
+    cases: dict[str, tuple[Body, str]] = {
+        "token null": ({**good, "token": None}, "token"),
+        "token with a blank": ({**good, "token": "a token"}, "token"),
+        "token the one shown": ({**good, "token": connection.token}, "token"),
+        "url relative": ({**good, "url": "/ocpi/versions"}, "url"),
+        "url of 256 characters": ({**good, "url": f"https://example.com/{'a' * 236}"}, "url"),
+        "party_id long": (changed(edition, good, party_id="KWLX"), "party_id"),
+        "country_code with a digit": (changed(edition, good, country_code="D1"), "country_code"),
+        "name missing": (changed(edition, good, business_details={}), "business_details"),
+    }
 
     async def is_2001(case: tuple[Body, str]) -> None:
         await refused(connection, "PUT", *case)
@@ -136,8 +136,8 @@ async def a_party_outside_the_invitation_is_2001_at_put(connection: Connection) 
 async def put_fails_like_post(connection: Connection) -> None:
     """PUT: what cannot be read is 3001, another version 3002, missing credentials 3003."""
     connection.needs_registration()
-    await unusable.lists_are_refused(connection, "PUT")
-    await unusable.details_are_refused(connection, "PUT")
+    await unusable.lists_are_refused(connection, "PUT", unusable.sample(unusable.LISTS))
+    await unusable.details_are_refused(connection, "PUT", unusable.sample(unusable.DETAILS))
     await unusable.other_versions_are_refused(connection, "PUT")
     await unusable.missing_endpoints_are_refused(connection, "PUT")
 
