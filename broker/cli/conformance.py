@@ -1,34 +1,27 @@
-"""ocpi-broker conformance: hold another platform against the specification, as one of its peers."""
+"""ocpi-broker conformance: hold another platform against the specification, as one of its peers.
+
+What makes the calls is imported when it runs: other commands must not wait for it.
+"""
+# ruff: noqa: PLC0415
 
 import asyncio
-import logging
 import sys
 from typing import Annotated
 
-import httpx
 import typer
-import uvicorn
 
 from broker.cli import notation
 from broker.cli.address import Address
-from broker.cli.failures import CommandError, in_words
+from broker.cli.failures import CommandError
 from broker.cli.names import word
 from broker.cli.options import Json, reader
-from broker.cli.output import answer, note
-from broker.conformance.dialogue import Dialogue
+from broker.cli.output import answer
 from broker.conformance.editions import EDITIONS
 from broker.conformance.objects import Party
-from broker.conformance.platform import Platform
-from broker.conformance.report import Report
-from broker.conformance.run import NoConnectionError, connect, run
-from broker.conformance.secrecy import Secrets
-from broker.core.hosts import is_loopback
-from gateway.server import bind, serving
 from ocpi_broker.v1.resources_pb2 import Role
 from ocpi_broker.v1.token_service_pb2 import PartyKey
 
 FREE = Address("127.0.0.1", 0)
-_TIMEOUT = 60
 
 
 def _checked_version(text: str) -> str:
@@ -95,43 +88,17 @@ def conformance(
     The invitation is used up. Whatever deviates is shown with what was sent and what came back; tokens are masked.
     The exit code is 0 only if nothing deviates.
     """
-    if not allow_remote and not (_is_local(versions_url) and listen.loopback):
+    from broker.cli.checking import check, is_local
+
+    if not allow_remote and not (is_local(versions_url) and listen.loopback):
         raise CommandError("--versions-url and --listen must be on this machine, or give --allow-remote", 2)
     token = _token(token_stdin)
     report = asyncio.run(
-        _check(versions_url, token, version or "", party, listen, callback_url, allow_remote=allow_remote)
+        check(versions_url, token, version or "", party, listen, callback_url, allow_remote=allow_remote)
     )
     answer(report.document(), as_json=as_json, text=report.text())
     if report.deviations:
         raise typer.Exit(1)
-
-
-async def _check(
-    versions_url: str, token: str, version: str, party: Party, listen: Address, callback_url: str, *, allow_remote: bool
-) -> Report:
-    platform = Platform(callback_url.rstrip("/"), next(iter(EDITIONS.values())))
-    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # whoever calls with TLS is a check, not news
-    config = uvicorn.Config(platform, log_config=None, access_log=False, ws="none", lifespan="off")
-    try:
-        listener = bind(listen.host, listen.port)
-    except OSError as err:
-        raise CommandError(f"cannot listen on {listen}: {in_words(err)}") from None
-    async with serving(config, listener) as address, httpx.AsyncClient(trust_env=False, timeout=_TIMEOUT) as client:
-        platform.base = platform.base or f"http://{Address.parse(address).reachable}"
-        note(f"listening for calls at {platform.base}")
-        dialogue = Dialogue(client, platform, Secrets(), lambda url: allow_remote or _is_local(url))
-        try:
-            connection = await connect(dialogue, versions_url, token, [party], version)
-            return Report(connection, await run(connection))
-        except NoConnectionError as err:
-            raise CommandError(dialogue.secrets.mask(str(err))) from None
-
-
-def _is_local(url: str) -> bool:
-    try:
-        return is_loopback(httpx.URL(url).host)
-    except httpx.InvalidURL:
-        return False
 
 
 def _token(from_stdin: bool) -> str:

@@ -86,10 +86,8 @@ class Connection:
     async def discover(self) -> None:
         """Read list and details, as far as they can be read; checks look at them more closely."""
         self.listed, self.endpoints = {}, []
-        listed = (await self.get(self.versions_url)).answer.data
-        for entry in listed if isinstance(listed, list) else ():
-            if isinstance(entry, dict) and isinstance(entry.get("version"), str) and isinstance(entry.get("url"), str):
-                self.listed.setdefault(entry["version"], entry["url"])
+        for version, url in read_versions((await self.get(self.versions_url)).answer):
+            self.listed.setdefault(version, url)
         if self.edition.version not in self.listed:
             return
         self.endpoints = self.read_endpoints((await self.get(self.details_url)).answer)
@@ -188,6 +186,15 @@ class Connection:
         if not self.registered:
             self.registered, self.registered_by = True, self.check
         self.token, self.held = issued, ours
+
+
+def read_versions(answer: Answer) -> list[tuple[str, str]]:
+    """Versions and URLs as far as they can be made out, also where the list stands in an object."""
+    data = answer.data
+    listed = data.get("versions") if isinstance(data, dict) else data
+    entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
+    pairs = [(entry.get("version"), entry.get("url")) for entry in entries]
+    return [(version, url) for version, url in pairs if isinstance(version, str) and isinstance(url, str)]
 
 
 def expect(exchange: Exchange, status: int, *codes: int) -> None:

@@ -28,7 +28,7 @@ LEVELS = {
 _STYLES = {Result.PASSED: "green", Result.DEVIATES: "bold red", Result.SKIPPED: "yellow"}
 SILENT = "project"
 """The section of a rule about which OCPI is silent."""
-_LONGEST_BODY = 1200
+_LONGEST_BODY = 800
 _LONGEST_LINE = 400
 
 
@@ -128,7 +128,7 @@ def _sum(counts: Counter[Result]) -> Text:
     deviations = counts[Result.DEVIATES]
     text = Text(f"\n{counts[Result.PASSED]} checks passed, {counts[Result.SKIPPED]} could not be made, ")
     text.append(
-        "no deviation" if not deviations else f"{deviations} deviate", "bold red" if deviations else "bold green"
+        "no deviation" if not deviations else f"{deviations} deviated", "bold red" if deviations else "bold green"
     )
     return text
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from broker.conformance.checks import CHECKS
 from broker.conformance.checks.registry import Check
-from broker.conformance.connection import Connection
+from broker.conformance.connection import Connection, read_versions
 from broker.conformance.deviations import Deviation, Skipped
 from broker.conformance.dialogue import Dialogue, Exchange
 from broker.conformance.editions import EDITIONS, encoded, raw
@@ -61,10 +61,8 @@ async def _listed(dialogue: Dialogue, url: str, token: str) -> list[str]:
             raise NoConnectionError(str(deviation)) from None
         finally:
             dialogue.exchanges.clear()
-        data = answer.data
-        if answer.status // 100 == 2 and isinstance(data, list):  # noqa: PLR2004  HTTP's own number
-            entries = [entry.get("version") for entry in data if isinstance(entry, dict)]
-            return [name for name in entries if isinstance(name, str)]
+        if listed := read_versions(answer):
+            return [name for name, _ in listed]
         status = answer.status
     raise NoConnectionError(f"the version list at {url} cannot be read with this token: HTTP {status}")
 

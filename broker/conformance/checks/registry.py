@@ -1,6 +1,6 @@
 """How a check is written: an async function of the connection, with the ids that it proves."""
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -57,8 +57,15 @@ async def each(cases: Mapping[str, Case], body: Callable[[Case], Awaitable[None]
         except Deviation as deviation:
             found.append((name, deviation))
     if found:
-        sentence = "; ".join(f"{name}: {deviation}" for name, deviation in found)
-        raise Deviation(sentence, found[0][1].exchange)
+        raise Deviation(_sentence(found), found[0][1].exchange)
+
+
+def _sentence(found: Sequence[tuple[str, Deviation]]) -> str:
+    """Cases that went wrong in the same way share what is said about them."""
+    names: dict[str, list[str]] = {}
+    for name, deviation in found:
+        names.setdefault(str(deviation), []).append(name)
+    return "; ".join(f"{', '.join(cases)}: {sentence}" for sentence, cases in names.items())
 
 
 async def at_once(
