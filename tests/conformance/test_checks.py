@@ -9,13 +9,11 @@ from tests.conformance.conftest import Runs
 from tests.conformance.coverage import NOT_MADE_HERE
 from tests.conformance.visitor import VERSIONS
 
-pytestmark = pytest.mark.anyio
-
 MADE = [(check.name, version) for version in VERSIONS for check in CHECKS if check.ids_in(version)]
 
 
 @pytest.mark.parametrize(("check", "version"), MADE, ids=[f"{check}-{version}" for check, version in MADE])
-async def test_the_check_passes(runs: Runs, check: str, version: str) -> None:
+def test_the_check_passes(runs: Runs, check: str, version: str) -> None:
     outcome = runs.outcome(version, check)
 
     if check in NOT_MADE_HERE:
@@ -24,7 +22,7 @@ async def test_the_check_passes(runs: Runs, check: str, version: str) -> None:
         assert outcome.result is Result.PASSED, f"{outcome.why}\n{outcome.exchange}"
 
 
-async def test_no_report_holds_a_token(runs: Runs) -> None:
+def test_no_report_holds_a_token(runs: Runs) -> None:
     """AU-15, for the checker's own output."""
     for version, report in runs.reports.items():
         connection = report.connection

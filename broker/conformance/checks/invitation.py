@@ -267,7 +267,10 @@ def _accepted(connection: Connection) -> Any:
     return accepted
 
 
-BAD_HEADERS: dict[str, Callable[[str, str], list[tuple[str, str | bytes]]]] = {
+BadHeader = Callable[[str, str], list[tuple[str, str | bytes]]]
+"""Makes the headers from the token and from the value that would be good."""
+
+BAD_HEADERS: dict[str, BadHeader] = {
     "missing": lambda _token, _good: [],
     "doubled": lambda _token, good: [(_HEADER, good), (_HEADER, good)],
     "empty": lambda _token, _good: [(_HEADER, "")],
@@ -293,16 +296,18 @@ async def a_bad_token_is_401(connection: Connection) -> None:
     """Without a good token everything is 401, with WWW-Authenticate: Token."""
     token, good = connection.token, connection.edition.authorization(connection.token)
     connection.secrets.learn(token[:-1], "the invitation's token, cut")
-    urls = [connection.versions_url, connection.details_url, connection.credentials_url]
 
-    async def refused(headers: Callable[[str, str], list[tuple[str, str | bytes]]]) -> None:
-        for url in urls:
-            exchange = await connection.call("GET", url, headers(token, good))
-            expect(exchange, UNAUTHORIZED)
-            challenge = exchange.answer.header("www-authenticate") or ""
-            demand(challenge.split()[:1] == ["Token"], "WWW-Authenticate is not Token", exchange)
+    async def refused(case: tuple[str, BadHeader]) -> None:
+        url, headers = case
+        exchange = await connection.call("GET", url, headers(token, good))
+        expect(exchange, UNAUTHORIZED)
+        challenge = exchange.answer.header("www-authenticate") or ""
+        demand(challenge.split()[:1] == ["Token"], "WWW-Authenticate is not Token", exchange)
 
-    await each(BAD_HEADERS, refused)
+    cases = {name: (connection.versions_url, headers) for name, headers in BAD_HEADERS.items()}
+    for resource, url in (("details", connection.details_url), ("credentials", connection.credentials_url)):
+        cases |= {f"{name} ({resource})": (url, BAD_HEADERS[name]) for name in ("missing", "unknown, raw", "doubled")}
+    await each(cases, refused)
 
 
 @stage.proves("AU-14")
