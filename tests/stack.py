@@ -313,7 +313,12 @@ async def attached(ready: Mapping[str, str], folder: Path) -> AsyncIterator[Depl
 
 
 @asynccontextmanager
-async def running(folder: Path, database: Database, **changes: Any) -> AsyncIterator[Stack]:
+async def running(
+    folder: Path,
+    database: Database,
+    insecure: frozenset[str] = frozenset({"loopback", "private"}),
+    **changes: Any,
+) -> AsyncIterator[Stack]:
     """Everything up, from an empty folder; down again at the end."""
     http = listener()
     http.listen()
@@ -323,7 +328,7 @@ async def running(folder: Path, database: Database, **changes: Any) -> AsyncIter
         grpc="127.0.0.1:0",
         public_url=f"http://127.0.0.1:{port}",
         database_url=database.url,
-        urls=UrlPolicy(insecure=frozenset({"loopback", "private"})),
+        urls=UrlPolicy(insecure=insecure),
         tls=None,
         **changes,
     )

@@ -10,6 +10,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 
 from broker.cli import notation
+from broker.conformance.requirements import REQUIREMENTS
 from broker.core.caller import CallerRole
 from broker.core.model import Policy
 from broker.core.quirks import Quirks
@@ -113,7 +114,9 @@ def test_every_log_event_is_described() -> None:
 
 
 def listed_ids() -> set[str]:
-    return set(re.findall(r"^\| ([A-Z]+-?\d+) \|", (ROOT / "docs" / "requirements.md").read_text(), re.MULTILINE))
+    """Of the page about rules, and of the one about what is tested of OCPI."""
+    explained = re.findall(r"^\| ([A-Z]+-?\d+) \|", (ROOT / "docs" / "requirements.md").read_text(), re.MULTILINE)
+    return {*explained, *REQUIREMENTS}
 
 
 def texts() -> Iterator[Path]:
@@ -136,6 +139,14 @@ def test_every_id_of_a_rule_is_explained() -> None:
             unknown[str(path.relative_to(ROOT))] = used - known
 
     assert unknown == {}
+
+
+def test_what_an_id_means_is_said_in_the_same_words_everywhere() -> None:
+    text = (ROOT / "docs" / "requirements.md").read_text()
+    written = dict(re.findall(r"^\| (\w+-\d+) \| (.*?) \|", text, re.MULTILINE))
+
+    both = written.keys() & REQUIREMENTS.keys()
+    assert {name: written[name] for name in both} == {name: REQUIREMENTS[name].meaning for name in both}
 
 
 def test_no_id_is_explained_twice() -> None:

@@ -8,6 +8,7 @@ import typer
 
 from broker.cli import callers, database, peers, processes, tenants, tokens
 from broker.cli.certificate import certificate
+from broker.cli.conformance import conformance
 from broker.cli.doctor import doctor
 from broker.cli.failures import reporting
 
@@ -17,6 +18,7 @@ app.command(short_help="Start one broker, for production.")(processes.serve)
 app.command(short_help="Start one gateway, for production.")(processes.gateway)
 app.command(short_help="Have the broker check itself.")(doctor)
 app.command(short_help="Make a self-signed certificate for a broker.")(certificate)
+app.command(short_help="Check another platform against the specification.")(conformance)
 app.add_typer(tenants.app, name="tenant")
 app.add_typer(peers.app, name="peer")
 app.add_typer(tokens.app, name="token")

@@ -11,7 +11,7 @@ from broker.cli.failures import CommandError
 from broker.cli.processes import INSECURE, check_addresses
 
 CONTRACT = {
-    "up", "serve", "gateway", "doctor", "certificate", "db upgrade",
+    "up", "serve", "gateway", "doctor", "certificate", "conformance", "db upgrade",
     "tenant create", "tenant update", "tenant show", "tenant list", "tenant delete",
     "peer invite", "peer list", "peer show", "peer exchanges", "peer unregister", "peer reset", "peer block",
     "peer unblock", "peer update", "peer approve",

@@ -1,0 +1,113 @@
+"""ocpi-broker conformance: hold another platform against the specification, as one of its peers.
+
+What makes the calls is imported when it runs: other commands must not wait for it.
+"""
+# ruff: noqa: PLC0415
+
+import asyncio
+import sys
+from typing import Annotated
+
+import typer
+
+from broker.cli import notation
+from broker.cli.address import Address
+from broker.cli.failures import CommandError
+from broker.cli.names import word
+from broker.cli.options import Json, reader
+from broker.cli.output import answer
+from broker.conformance.editions import EDITIONS
+from broker.conformance.objects import Party
+from ocpi_broker.v1.resources_pb2 import Role
+from ocpi_broker.v1.token_service_pb2 import PartyKey
+
+FREE = Address("127.0.0.1", 0)
+
+
+def _checked_version(text: str) -> str:
+    if text not in EDITIONS:
+        raise ValueError(f"must be one of {', '.join(EDITIONS)}")
+    return text
+
+
+def _announced(text: str) -> Party:
+    key: PartyKey = notation.party_key(text)
+    if not key.role:
+        raise ValueError(f"must end in a role, for example {text}/EMSP")
+    return Party(key.country_code, key.party_id, word(Role, key.role, "ROLE_") or "")
+
+
+def conformance(
+    versions_url: Annotated[
+        str, typer.Option("--versions-url", metavar="URL", help="The version list of the platform to be checked.")
+    ],
+    token_stdin: Annotated[
+        bool,
+        typer.Option("--token-stdin", help="Read its invitation's token (CREDENTIALS_TOKEN_A) from standard input."),
+    ] = False,
+    version: Annotated[
+        str | None,
+        typer.Option(
+            "--version",
+            metavar="V",
+            parser=reader(_checked_version),
+            help=f"{', '.join(EDITIONS)}. Without it, the newest that the platform lists.",
+        ),
+    ] = None,
+    party: Annotated[
+        Party,
+        typer.Option(
+            "--party",
+            metavar="CC/PID/ROLE",
+            parser=reader(_announced),
+            help="The party that the checker announces; the invitation has to be for it. DE/OCB/EMSP without it.",
+        ),
+    ] = Party(),  # noqa: B008  a value
+    listen: Annotated[
+        Address,
+        typer.Option(
+            "--listen",
+            metavar="HOST:PORT",
+            parser=reader(Address.parse),
+            help="Where the checker's own platform listens: the platform to be checked must be able to call it.",
+        ),
+    ] = FREE,
+    callback_url: Annotated[
+        str,
+        typer.Option(
+            "--callback-url", metavar="URL", help="How that is reached from outside, for example through a proxy."
+        ),
+    ] = "",
+    allow_remote: Annotated[
+        bool, typer.Option("--allow-remote", help="Let platforms be checked that are not on this machine.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Register with a platform and check everything that OCPI demands of it meanwhile, ending with DELETE.
+
+    The invitation is used up. Whatever deviates is shown with what was sent and what came back; tokens are masked.
+    The exit code is 0 only if nothing deviates.
+    """
+    from broker.cli.checking import check, is_local
+
+    if not allow_remote and not (is_local(versions_url) and listen.loopback):
+        raise CommandError("--versions-url and --listen must be on this machine, or give --allow-remote", 2)
+    token = _token(token_stdin)
+    report = asyncio.run(
+        check(versions_url, token, version or "", party, listen, callback_url, allow_remote=allow_remote)
+    )
+    answer(report.document(), as_json=as_json, text=report.text())
+    if report.deviations:
+        raise typer.Exit(1)
+
+
+def _token(from_stdin: bool) -> str:
+    """From a terminal it is asked for and not shown: secrets do not belong on the command line."""
+    if sys.stdin.isatty():
+        return str(typer.prompt("Token", hide_input=True, err=True)).strip()
+    if not from_stdin:
+        raise CommandError("give --token-stdin and the invitation's token on standard input", 2)
+    token = sys.stdin.buffer.read().decode("utf-8", "replace").strip()
+    if not token or not all("!" <= char <= "~" for char in token):
+        raise CommandError("standard input holds no token: it is printable ASCII without blanks", 2)
+    return token
