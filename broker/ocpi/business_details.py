@@ -63,8 +63,9 @@ class Decoration:
             return None
         try:
             if self.logo_as_url and isinstance(value, str):
+                image = _image_at(as_url(value, path))
                 notes.add(path, "is a URL, as before the release of 2.0")
-                return _image_at(as_url(value, path))
+                return image
             return self._image(as_object(value, path), path, notes)
         except Malformed as error:
             notes.add(error.path, f"{error.message}; the logo was dropped")
