@@ -7,7 +7,8 @@ import grpc
 import pytest
 from google.protobuf import field_mask_pb2
 
-from ocpi_broker.v1 import peer_service_pb2, resources_pb2
+from broker import ledger
+from ocpi_broker.v1 import peer_service_pb2, resources_pb2, tenant_service_pb2
 from tests.peer import (
     FLAT,
     Platform,
@@ -230,6 +231,30 @@ class TestDraft:
         for answer in (reply, after):
             assert answer.data["business_details"]["logo"] == "https://cdn.lumenhub.example/logo.svg"
 
+    async def test_it_stays_with_2_0_and_with_the_connection(self, stack: Stack) -> None:
+        home = await stack.home(versions=["2.0", "2.2.1"], logo="https://cdn.lumenhub.example/logo.svg")
+        async with platform_running(**speaks("2.0")) as platform:
+            invitation = await home.invite("DE/KWL/CPO", versions_url=platform.versions_url)
+            sender = stack.sender(invitation, platform, "DE/KWL/CPO")
+            await sender.discover()
+            sender.token = (await self._announce(sender, "POST")).token
+            newer = await sender.get(f"{sender.base}/2.2.1/credentials")
+            reset = await stack.peers.ResetPeer(peer_service_pb2.ResetPeerRequest(name=invitation.peer.name))
+            sender.token = reset.token
+            anew = await sender.get(f"{sender.base}/2.0/credentials")
+
+        assert newer.data["roles"][0]["business_details"]["logo"]["url"].endswith("logo.svg")
+        assert anew.data["business_details"]["logo"]["url"].endswith("logo.svg")
+
+    async def test_a_strict_tenant_refuses_it(self, stack: Stack) -> None:
+        home = await stack.home(versions=["2.0"], policy=resources_pb2.TenantPolicy(strict=True))
+        async with platform_running(**speaks("2.0")) as platform:
+            invitation = await home.invite("DE/KWL/CPO", versions_url=platform.versions_url)
+            sender = stack.sender(invitation, platform, "DE/KWL/CPO")
+            await sender.discover()
+
+            assert (await self._announce(sender, "POST")).outcome == (200, 2001)
+
     @pytest.mark.parametrize(
         ("parties", "url", "field"),
         [(["DE/KWL/CPO"], False, "url"), (["DE/KWL/CPO", "DE/KWM/CPO"], True, "party_id"), ([], True, "party_id")],
@@ -346,6 +371,29 @@ class TestSwitch:
             assert posted.outcome == (200, 3002)
             assert guest.platform.received == []
 
+    async def test_a_version_in_use_can_be_closed_too(self, stack: Stack) -> None:
+        """F22: the peer may leave it and unregister, and nothing else."""
+        home = await stack.home(versions=["2.1.1", "2.2.1"])
+        async with stack.guest(home, **speaks("2.1.1")) as guest:
+            await guest.sender.register()
+            await change(stack, guest.name, versions=["2.2.1"])
+            closed = await guest.sender.put()
+            read = await guest.sender.get()
+            guest.platform.version = "2.2.1"
+            await guest.sender.discover()
+            await guest.sender.rotate()
+
+            assert closed.outcome == (200, 3002)
+            assert read.outcome == (404, 3002)
+            assert (await home.peer(guest.name)).version == "2.2.1"
+
+    async def test_a_peer_cannot_be_limited_to_what_the_tenant_has_not(self, stack: Stack, home: Home) -> None:
+        invitation = await home.invite()
+        with pytest.raises(grpc.RpcError) as caught:
+            await change(stack, invitation.peer.name, versions=["2.3.0"])
+
+        assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
     async def test_a_version_that_is_not_offered_any_more_goes_on_for_who_uses_it(self, stack: Stack) -> None:
         """F22: until the peer has moved."""
         home = await stack.home(versions=["2.1.1", "2.2.1"])
@@ -383,6 +431,61 @@ class TestRolePolicy:
                 await invite
             assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
+    async def test_exact_binds_earlier_invitations_too(self, stack: Stack) -> None:
+        home = await stack.home()
+        invitation = await home.invite()
+        await stack.services.tenants.UpdateTenant(
+            tenant_service_pb2.UpdateTenantRequest(
+                tenant=resources_pb2.Tenant(
+                    name=home.name, policy=resources_pb2.TenantPolicy(role_policy=resources_pb2.ROLE_POLICY_EXACT)
+                ),
+                update_mask=field_mask_pb2.FieldMask(paths=["policy"]),
+            )
+        )
+        async with platform_running() as platform:
+            sender = stack.sender(invitation, platform, new_party())
+            await sender.discover()
+
+            assert (await sender.post()).outcome == (200, 2001)
+
+    async def test_what_nobody_can_look_through_does_not_wait(self, stack: Stack) -> None:
+        """An operator looks at each party; more than a hundred are refused, and nothing is kept of them."""
+        home = await stack.home(policy=resources_pb2.TenantPolicy(role_policy=resources_pb2.ROLE_POLICY_MANUAL))
+        async with stack.guest(home) as guest:
+            await guest.sender.discover()
+            strangers = [role(f"FR/X{number:02}/EMSP") for number in range(51)]
+            strangers += [role(f"FR/Y{number:02}/EMSP") for number in range(50)]
+            too_many = await guest.sender.post(roles=strangers)
+            kept = (await home.peer(guest.name)).requested_parties
+            enough = await guest.sender.post(roles=strangers[:100])
+
+            assert too_many.outcome == enough.outcome == (200, 2001)
+            assert "approval" not in too_many.message
+            assert kept == []
+            assert len((await home.peer(guest.name)).requested_parties) == 100
+
+    async def test_asking_for_something_else_uses_up_the_invitation(
+        self, stack: Stack, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(ledger, "_MAX_FAILURES", 3)
+        home = await stack.home(policy=resources_pb2.TenantPolicy(role_policy=resources_pb2.ROLE_POLICY_MANUAL))
+        async with stack.guest(home) as guest:
+            await guest.sender.discover()
+            for _ in range(3):
+                await guest.sender.post(roles=[role(new_party("EMSP"))])
+
+            assert (await guest.sender.versions()).status == 401
+
+    async def test_a_request_ends_with_the_connection(self, stack: Stack) -> None:
+        home = await stack.home(policy=resources_pb2.TenantPolicy(role_policy=resources_pb2.ROLE_POLICY_MANUAL))
+        async with stack.guest(home) as guest:
+            await guest.sender.discover()
+            await guest.sender.post(roles=[role(new_party("EMSP"))])
+            await stack.peers.ResetPeer(peer_service_pb2.ResetPeerRequest(name=guest.name))
+            peer = await home.peer(guest.name)
+
+            assert (peer.requested_parties, peer.warnings) == ([], [])
+
     async def test_manual_waits_for_an_operator(self, stack: Stack) -> None:
         home = await stack.home(policy=resources_pb2.TenantPolicy(role_policy=resources_pb2.ROLE_POLICY_MANUAL))
         stranger = new_party("EMSP")
@@ -393,16 +496,15 @@ class TestRolePolicy:
             asked = await home.peer(guest.name)
             terms = asked.terms
             terms.parties.extend(asked.requested_parties)
-            await change(stack, guest.name, "terms", "requested_parties", terms=terms)
+            approved = await change(stack, guest.name, terms=terms)
             await guest.sender.register()
 
             assert waiting.outcome == (200, 2001)
             assert "approval" in waiting.message
             assert [f"{p.country_code}/{p.party_id}" for p in asked.requested_parties] == [stranger[:6]]
             assert any("approval" in warning for warning in asked.warnings)
-            after = await home.peer(guest.name)
-            assert len(after.parties) == 2
-            assert after.requested_parties == []
+            assert approved.requested_parties == []
+            assert len((await home.peer(guest.name)).parties) == 2
 
     async def test_a_party_of_ours_is_nobody_elses(self, stack: Stack) -> None:
         home = await stack.home()
@@ -518,9 +620,10 @@ class TestQuirks:
             guest.platform.script["details"] = mismatched
             await self._prove(stack, guest, "accept_version_mismatch", code=3002)
 
-    async def test_echoes_our_roles(self, stack: Stack) -> None:
-        home = await stack.home()
-        async with stack.guest(home) as guest:
+    @every_version
+    async def test_echoes_our_roles(self, stack: Stack, version: str) -> None:
+        home = await stack.home(versions=[version])
+        async with stack.guest(home, **speaks(version)) as guest:
             guest.sender.roles[:] = [role("NL/LMH/CPO")]
             await self._prove(stack, guest, "echoes_our_roles", code=2001)
             peer = await home.peer(guest.name)
@@ -646,6 +749,47 @@ async def test_the_form_of_each_side_is_remembered(stack: Stack) -> None:
 
         assert peer.auth_form_in == peer.auth_form_out == resources_pb2.HEADER_FORM_RAW
         assert held.authorization == raw(held.token)
+
+
+@pytest.mark.parametrize(
+    ("versions", "quirk", "form"),
+    [(["2.1.1"], "", raw), (["2.1.1", "2.2.1"], "", encoded), (["2.2.1"], "raw", raw), (["2.1.1"], "base64", encoded)],
+)
+async def test_an_invitation_is_handed_over_in_the_form_that_works(
+    stack: Stack, versions: list[str], quirk: str, form: Any
+) -> None:
+    home = await stack.home(versions=versions)
+    name = (await home.invite()).peer.name
+    if quirk:
+        await change(stack, name, quirks={"auth_form_in": quirk})
+    invitation = await stack.peers.ResetPeer(peer_service_pb2.ResetPeerRequest(name=name))
+
+    assert invitation.authorization == form(invitation.token)
+    shown = {"Authorization": invitation.authorization}
+    assert (await stack.client.get(invitation.versions_url, headers=shown)).status_code == 200
+
+
+async def test_a_quirk_of_a_later_release_does_no_harm(own_stack: Stack) -> None:
+    """Brokers are replaced one by one, and read what a newer one has written."""
+    home = await own_stack.home()
+    name = (await home.invite()).peer.name
+    own_stack.database.execute("""UPDATE peer SET quirks = '{"from_a_later_release":"yes"}'""")
+    changed = await change(own_stack, name, versions=["2.2.1"])
+
+    assert dict(changed.quirks) == {"from_a_later_release": "yes"}
+
+
+async def test_what_a_failed_exchange_let_pass_is_on_record(stack: Stack) -> None:
+    policy = resources_pb2.TenantPolicy(required_modules=[resources_pb2.RequiredModule(module="commands")])
+    home = await stack.home(policy=policy)
+    async with stack.guest(home) as guest:
+        guest.platform.script |= wrapped(guest.platform)["versions_wrapped_in_object"]
+        await guest.sender.discover()
+        reply = await guest.sender.post()
+        exchange = await newest(stack, guest.name)
+
+        assert reply.outcome == (200, 3003)
+        assert any("versions_wrapped_in_object" in warning for warning in exchange.warnings)
 
 
 async def test_a_paged_version_list_is_followed(stack: Stack) -> None:

@@ -8,8 +8,11 @@ from broker.core.handshake import (
     MISSING_IDS,
     EndpointsRead,
     Establish,
+    Presented,
+    Put,
     ReadVersions,
     Rules,
+    Standing,
     Verifying,
     VersionsRead,
     announced,
@@ -19,8 +22,11 @@ from broker.core.model import (
     AnnouncedParty,
     Announcement,
     BusinessDetails,
+    Credentials,
+    Party,
     PartyKey,
     PartyPattern,
+    Registration,
     Role,
     Terms,
     Token,
@@ -349,3 +355,24 @@ def test_the_parties_that_an_exchange_would_register_are_known_beforehand(event,
     """So that the store is asked for their holders only once (PR-02)."""
     assert announced(INVITED, event) == keys
     assert isinstance(step(INVITED, event)[0], Verifying) or refusal(INVITED, event) is not None
+
+
+def test_a_hub_repeats_its_put_with_all_that_it_reaches():
+    """F4, F23: 20,000 parties and a thousand patterns are gone through once each, or this would take minutes."""
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ01"
+    keys = [PartyKey("DE", f"{a}{b}{c}", Role.CPO) for a in letters for b in letters for c in letters][:20_000]
+    parties = tuple(Party(key, BusinessDetails("K")) for key in keys)
+    patterns = {PartyPattern("FR", f"{a}{b}0", Role.EMSP) for a in letters for b in letters}
+    theirs = Credentials(Token("held-token"), URL, parties)
+    state = Standing(
+        terms=Terms(patterns=frozenset({*patterns, PartyPattern("DE", None, Role.CPO)})),
+        presented=Presented.REPLACED,
+        registration=Registration(V221, theirs, ()),
+    )
+    written = tuple(AnnouncedParty("roles", one.details, "DE", one.key.party_id, Role.CPO) for one in parties)
+
+    after, effect = step(state, Put(V221, Announcement(Token("new-held-token"), URL, written), 1))
+
+    assert isinstance(effect, ReadVersions)
+    assert isinstance(after, Verifying)
+    assert after.theirs.keys == theirs.keys
