@@ -48,8 +48,14 @@ def _stand_in(hub: Party) -> Party:
 
 
 def _role(value: object, path: str, notes: Notes) -> Role:
-    """A role that the version does not have counts as OTHER; HUB, which it had, as what it was (A22)."""
-    role = _ROLES.get(as_text(value, path))
+    """A role that the version does not have counts as OTHER; HUB, which it had, as what it was (A22).
+
+    One that it has, in other letters, is a slip and no other role (TY-09).
+    """
+    text = as_text(value, path)
+    role = _ROLES.get(text)
+    if role is None and text.upper() in _ROLES:
+        raise Malformed(path, "must be written in upper case")
     if role is Role.HUB:
         notes.add(path, "HUB is not a role of OCPI 2.3.0; taken as hub_party_id")
     if role is None:
