@@ -247,7 +247,7 @@ async def test_the_content_type_does_not_matter(http, script, content_type):
         "/2.2.1/credentials", headers=headers, content=httpx.Request("POST", "x:", json=THEIRS_JSON).content
     )
 
-    assert script.only[1].WhichOneof("body") == "credentials"
+    assert script.only[1].WhichOneof("body") == "announcement"
 
 
 async def chunks(size: int) -> AsyncIterator[bytes]:
@@ -337,15 +337,16 @@ async def test_a_refusal_is_an_envelope_with_its_code(http, script, raises, stat
     assert "canary" not in answer.text
 
 
-async def test_an_answer_that_ocpi_cannot_say_is_a_defect(http, monkeypatch):
-    hub_without_party = ocpi.Credentials(
-        token="t", url="https://us.example/", parties=OURS.parties, hub_party_id="NLXXX"
-    )
-    monkeypatch.setitem(ANSWERS, "GetCredentials", ocpi.GetCredentialsResponse(credentials=hub_without_party))
+async def test_an_answer_that_the_version_cannot_say_is_no_defect(http, monkeypatch):
+    """NotExpressible: what the broker answers is right, and 2.2.1 has no words for it."""
+    without_role = resources_pb2.Endpoint(module="locations", url="https://us.example/locations")
+    details = ocpi.GetVersionDetailsResponse(version="2.2.1", endpoints=[without_role])
+    monkeypatch.setitem(ANSWERS, "GetVersionDetails", details)
 
-    answer = await http.get("/2.2.1/credentials", headers=AUTHORIZATION)
+    answer = await http.get("/2.2.1", headers=AUTHORIZATION)
 
-    assert (answer.status_code, answer.json()["status_code"]) == (500, 3000)
+    assert (answer.status_code, answer.json()["status_code"]) == (200, 3000)
+    assert "locations" in answer.json()["status_message"]
 
 
 NOT_ALLOWED = pytest.mark.parametrize(
