@@ -11,11 +11,17 @@ import structlog
 
 from broker import logs
 from broker.logs import render
-from broker.tokens import SecretKind, mint
+from broker.tokens import SecretKind, lookup_id
 
-TOKEN, KEY = mint(SecretKind.ISSUED_TOKEN), mint(SecretKind.SERVICE_KEY)
+TOKEN = "ocpi-EN8Sbz7A2mp4-h50QoTF7ldJXwuNkWcPZPjEOiX8hUyQOQrIT3qz8yg"
+KEY = "obk-lrmGQCP6mHVE-Rbls2hQO3HgqHpSjFBcygNaVPvqo0pQPvMdz2iek5i"
 THEIRS = "5c6a9f0e-7d1b-4b8e-9a34-2f0d61c7be55"
 ENCODED = b64encode(TOKEN.encode()).decode()
+
+
+def test_the_examples_have_the_form_of_our_secrets():
+    assert lookup_id(SecretKind.ISSUED_TOKEN, TOKEN)
+    assert lookup_id(SecretKind.SERVICE_KEY, KEY)
 
 
 def masked(value):
