@@ -12,6 +12,8 @@ from gateway.answers import Answer
 from gateway.refusals import REFUSALS
 
 _NOW = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
+# The names that RFC 9110 gives; Python 3.13 and later have them, too.
+_PHRASES = {HTTPStatus(413): "Content Too Large"}
 _EXCHANGES = frozenset({"POST", "PUT"})
 _CREDENTIALS = frozenset({"GET", "POST", "PUT", "DELETE"})
 
@@ -85,7 +87,8 @@ def failures_of(operation: Operation) -> dict[str, Json]:
     for status in sorted({one.status for one in said if one.status is not HTTPStatus.OK}):
         of_status = [one for one in said if one.status is status]
         codes = sorted({one.code for one in of_status})
-        found[str(int(status))] = _response(f"{status.phrase}.", _failure(codes), _headers(of_status))
+        phrase = _PHRASES.get(status, status.phrase)
+        found[str(int(status))] = _response(f"{phrase}.", _failure(codes), _headers(of_status))
     return found
 
 

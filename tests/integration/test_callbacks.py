@@ -691,6 +691,13 @@ async def test_an_international_name_stays_in_ascii():
 # --- TLS --------------------------------------------------------------------------------------------------------------
 
 
+def usage(*, sign):
+    """Strict verifiers, Python 3.13's among them, want an authority to say that it signs certificates."""
+    unused = ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
+    never = ("crl_sign", "encipher_only", "decipher_only")
+    return x509.KeyUsage(digital_signature=True, key_cert_sign=sign, **dict.fromkeys(unused + never, False))
+
+
 def certificate(name, key, issuer, issuer_key, *, ca=False):
     now = datetime.now(UTC)
     try:
@@ -707,6 +714,7 @@ def certificate(name, key, issuer, issuer_key, *, ca=False):
         .not_valid_after(now + timedelta(hours=1))
         .add_extension(x509.SubjectAlternativeName([general]), critical=False)
         .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+        .add_extension(usage(sign=ca), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
     )
