@@ -13,10 +13,10 @@ from broker import keys, sealing, tokens
 from broker.clock import Clock
 from broker.config import Settings
 from broker.core.caller import EVERY_TENANT, CallerRole
-from broker.core.model import Tenant, Version
+from broker.core.model import Tenant
 from broker.core.paths import DEFAULT_TENANT
 from broker.keys import Keyring
-from broker.placeholder import PLACEHOLDER
+from broker.placeholder import DEFAULT_VERSIONS, PLACEHOLDER
 from broker.secretfiles import write_new
 from broker.store import callers, engine, keychecks, schema, tenants
 from broker.store.transactions import Store, Transaction
@@ -84,7 +84,7 @@ def _proofs(keyring: Keyring) -> dict[str, bytes]:
 async def _default_tenant(store: Store, keyring: Keyring) -> None:
     if await store.read(lambda session: tenants.find(session, DEFAULT_TENANT)):
         return
-    tenant = Tenant(DEFAULT_TENANT, (Version("2.2.1"),), (PLACEHOLDER,))
+    tenant = Tenant(DEFAULT_TENANT, DEFAULT_VERSIONS, (PLACEHOLDER,))
     key = sealing.new_data_key(keyring.encryption_key, DEFAULT_TENANT)
     await store.change(_ACTOR, lambda tx: tenants.insert(tx, tenant, key))
 

@@ -22,6 +22,7 @@ from ocpi_broker.v1.resources_pb2 import Role
 from ocpi_broker.v1.token_service_pb2 import PartyKey
 
 FREE = Address("127.0.0.1", 0)
+_PAGE = 120
 
 
 def _checked_version(text: str) -> str:
@@ -61,6 +62,7 @@ def conformance(
             metavar="CC/PID/ROLE",
             parser=reader(_announced),
             help="The party that the checker announces; the invitation has to be for it. DE/OCB/EMSP without it.",
+            show_default=False,
         ),
     ] = Party(),  # noqa: B008  a value
     listen: Annotated[
@@ -96,7 +98,7 @@ def conformance(
     report = asyncio.run(
         check(versions_url, token, version or "", party, listen, callback_url, allow_remote=allow_remote)
     )
-    answer(report.document(), as_json=as_json, text=report.text())
+    answer(report.document(), as_json=as_json, text=report.text(), piped_width=_PAGE)
     if report.deviations:
         raise typer.Exit(1)
 

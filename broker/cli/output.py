@@ -24,15 +24,20 @@ class Verbatim(dict[str, object]):
     """A mapping whose names are what people type, so that they are shown as they are."""
 
 
-def answer(document: Document, *, as_json: bool, text: RenderableType | None = None) -> None:
-    """Print what was asked for. text is what people see; when absent, one line for each field."""
+def answer(
+    document: Document, *, as_json: bool, text: RenderableType | None = None, piped_width: int = _ANY_WIDTH
+) -> None:
+    """Print what was asked for. text is what people see; when absent, one line for each field.
+
+    Piped, a line is as long as it needs to be: whoever cuts or searches it wants it whole. piped_width is for what is
+    rather read than searched.
+    """
     if as_json:
         typer.echo(json.dumps(document, indent=2))
     elif text is None or isinstance(text, str):
         typer.echo(fields(document) if text is None else text)
     else:
-        # Piped, a line is as long as it needs to be: whoever cuts or searches it wants it whole.
-        Console(width=None if sys.stdout.isatty() else _ANY_WIDTH, highlight=False).print(text)
+        Console(width=None if sys.stdout.isatty() else piped_width, highlight=False).print(text)
 
 
 def answer_list(noun: str, rows: Sequence[Document], columns: Sequence[str], *, as_json: bool) -> None:

@@ -35,7 +35,7 @@ Parties: TypeAlias = Annotated[
 Versions: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
-        "--version", metavar="V", help="An OCPI version offered to peers, for example 2.2.1. May be repeated."
+        "--version", metavar="V", help="An OCPI version offered to peers; 2.2.1 alone unless set. May be repeated."
     ),
 ]
 PublicUrl: TypeAlias = Annotated[

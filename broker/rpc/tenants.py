@@ -13,7 +13,7 @@ from broker.contract.parties import endpoint_to_pb, parties_from_pb, party_to_pb
 from broker.contract.tenants import policy_from_pb, policy_to_pb, versioned_endpoints_from_pb, versions_from_pb
 from broker.contract.values import Violations, etag, masked, page_size, timestamp
 from broker.core.caller import EVERY_TENANT
-from broker.core.model import MAX_URL, Tenant, Version
+from broker.core.model import MAX_URL, Tenant
 from broker.core.paths import DEFAULT_TENANT, Urls
 from broker.errors import (
     AlreadyExistsError,
@@ -26,6 +26,7 @@ from broker.errors import (
 from broker.keys import EncryptionKey
 from broker.ocpi import DIALECTS
 from broker.ocpi.shortcomings import shortcomings
+from broker.placeholder import DEFAULT_VERSIONS
 from broker.rpc import calls
 from broker.rpc.mutations import Mutations
 from broker.rpc.pages import Pages
@@ -38,7 +39,6 @@ from ocpi_broker.v1 import tenant_service_pb2_grpc as rpc
 
 Context: TypeAlias = "ServicerContext[Any, Any]"
 
-DEFAULT_VERSIONS = (Version("2.2.1"),)
 _FIELDS = ("versions", "parties", "public_url", "endpoints", "policy")
 _PUBLIC_URL = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+(/[A-Za-z0-9._~/-]*)?")
 _LONGEST_PATH = 100

@@ -103,14 +103,15 @@ async def listening(answer, *, address="127.0.0.1", port=0, tls=None):
         yield peer
     finally:
         server.close()
-        for _ in range(3):  # a connection that was accepted just now gets its transport and its task first
+        for _ in range(10):  # one accepted just now gets its socket, transport, protocol and task one after another
             await asyncio.sleep(0)
         for task in tuple(tasks):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         for writer in writers:
             writer.transport.abort()  # what a client never read would keep it open
-        await asyncio.sleep(0)
+        for _ in range(3):  # a TLS connection is closed in more than one step
+            await asyncio.sleep(0)
         await server.wait_closed()
 
 
@@ -819,17 +820,22 @@ def test_tls_is_not_older_than_1_2_and_verifies_chain_and_name():
 
 
 async def test_a_peer_that_speaks_no_tls_is_a_failure_of_tls():
+    hung_up = asyncio.Event()
+
     async def shout(reader, writer):
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         await writer.drain()
         await reader.read()
         writer.close()
+        await writer.wait_closed()
+        hung_up.set()
 
     server = await asyncio.start_server(shout, "127.0.0.1", 0)
     url = f"https://peer.localhost:{server.sockets[0].getsockname()[1]}/"
     async with server:
         with pytest.raises(CallbackError) as failure:
             await read_versions(url, resolve=resolving(["127.0.0.1"]))
+        await hung_up.wait()
 
     assert str(failure.value) == UNTRUSTED
 
