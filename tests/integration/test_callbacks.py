@@ -102,9 +102,9 @@ async def listening(answer, *, address="127.0.0.1", port=0, tls=None):
     try:
         yield peer
     finally:
-        server.close()
-        for _ in range(10):  # one accepted just now gets its socket, transport, protocol and task one after another
+        for _ in range(10):  # who was accepted just now gets transport, protocol and task, while the server is open
             await asyncio.sleep(0)
+        server.close()
         for task in tuple(tasks):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
