@@ -10,7 +10,7 @@ import structlog
 from broker import sealing
 from broker.core.caller import Caller
 from broker.core.model import PartyKey, Tenant, WrappedKey
-from broker.core.peer import IssuedToken, Peer, PeerState
+from broker.core.peer import IssuedToken, Peer
 from broker.errors import TamperedError
 from broker.keys import EncryptionKey
 from broker.sealing import DataKey
@@ -63,9 +63,8 @@ class Memory:
         self.names[peer.tenant, peer.id] = peer
         for token in peer.issued:
             self.issued[token.lookup_id] = (peer, token)
-        if peer.state is PeerState.REGISTERED:
-            for party in peer.parties:
-                self.holders.setdefault(_place(peer, party.key), {})[party.key.role.value] = peer
+        for party in peer.parties:
+            self.holders.setdefault(_place(peer, party.key), {})[party.key.role.value] = peer
 
     def _remove(self, peer: Peer) -> None:
         self.names.pop((peer.tenant, peer.id), None)

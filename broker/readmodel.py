@@ -66,7 +66,7 @@ class ReadModel:
         return self._memory.names.get((tenant, peer_id))
 
     def holders(self, tenant: str, country_code: str, party_id: str) -> dict[str, Peer]:
-        """The registered peers that hold this party, by role."""
+        """The peers that hold this party, by role."""
         return self._memory.holders.get((tenant, country_code, party_id), {})
 
     def issued(self, lookup_id: str) -> tuple[Peer, IssuedToken] | None:

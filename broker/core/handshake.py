@@ -92,7 +92,7 @@ class Standing:
     newest_version: Version | None = None
     """Newest version ever registered: no silent way back below it (A34)."""
     held_elsewhere: frozenset[PartyKey] = frozenset()
-    """Parties that other registered peers of the tenant hold (PR-02)."""
+    """Parties that other peers of the tenant hold (PR-02)."""
     rules: Rules = NO_RULES
 
 

@@ -1,8 +1,10 @@
 """The change log: what a broker reads to keep its memory current."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from broker.store.tables import STREAM, ChangeRow, ChangeStreamRow
 
@@ -21,15 +23,28 @@ def newest(session: Session) -> int:
 
 
 def since(session: Session, revision: int, limit: int) -> Changes:
-    """The changes after a revision, in order; at most limit of them, but whole revisions."""
-    query = (
-        select(ChangeRow.revision, ChangeRow.kind, ChangeRow.key)
+    """The changes after a revision, in order; whole revisions, and several only as far as limit rows hold them.
+
+    Revisions that changed nothing but the audit log are reached, too: others wait for them by number.
+    """
+    reached = newest(session)
+    rows = session.exec(_after(revision).limit(limit)).all()
+    if len(rows) < limit:
+        return _changes(rows, max([reached, *(row.revision for row in rows)]))
+    first, last = rows[0].revision, rows[-1].revision
+    if first == last:
+        return _changes(session.exec(_after(revision).where(ChangeRow.revision == first)).all(), first)
+    whole = [row for row in rows if row.revision != last]
+    return _changes(whole, whole[-1].revision)
+
+
+def _after(revision: int) -> SelectOfScalar[ChangeRow]:
+    return (
+        select(ChangeRow)
         .where(ChangeRow.stream == STREAM, ChangeRow.revision > revision)
         .order_by(col(ChangeRow.revision), col(ChangeRow.seq))
-        .limit(limit)
     )
-    rows = list(session.exec(query))
-    if len(rows) == limit and rows[0][0] != rows[-1][0]:
-        rows = [row for row in rows if row[0] != rows[-1][0]]
-    reached = rows[-1][0] if rows else revision
-    return Changes(reached, tuple(dict.fromkeys((kind, key) for _, kind, key in rows)))
+
+
+def _changes(rows: Iterable[ChangeRow], reached: int) -> Changes:
+    return Changes(reached, tuple(dict.fromkeys((row.kind, row.key) for row in rows)))

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import delete, insert, tuple_, update
+from sqlalchemy import delete, insert, or_, tuple_, update
 from sqlmodel import Session, col, select
 
 from broker.core.exchange import Exchange, ExchangeKind, Outcome, Step
@@ -72,12 +72,14 @@ def page(session: Session, peer_uid: str, before: tuple[int, str] | None, limit:
 
 
 def _drop_old(tx: Transaction, peer_uid: str) -> None:
+    """One that runs stays, however many were refused meanwhile: it has yet to be closed."""
     mine = col(ExchangeRow.peer_uid) == peer_uid
     newest_first = col(ExchangeRow.started_at).desc()
     oldest_kept = (
         select(ExchangeRow.started_at).where(mine).order_by(newest_first).offset(KEPT_PER_PEER - 1).limit(1)
     ).scalar_subquery()
-    tx.session.exec(delete(ExchangeRow).where(mine, col(ExchangeRow.started_at) < oldest_kept))
+    over = or_(col(ExchangeRow.outcome) != Outcome.RUNNING.value, col(ExchangeRow.deadline_at) < tx.now)
+    tx.session.exec(delete(ExchangeRow).where(mine, over, col(ExchangeRow.started_at) < oldest_kept))
 
 
 def _exchange(row: ExchangeRow, now: int) -> Exchange:

@@ -92,7 +92,10 @@ class PeerRow(SQLModel, table=True):
 
 
 class PeerPartyRow(SQLModel, table=True):
-    """A party that a registered peer holds. The primary key decides between two that claim it (PR-02)."""
+    """A party that a peer holds, from its registration until it is unregistered; a reset does not end that.
+
+    The primary key decides between two that claim it (PR-02).
+    """
 
     __tablename__ = "peer_party"
 

@@ -45,10 +45,17 @@ def replace(tx: Transaction, tenant: Tenant, revision: int) -> bool:
 
 
 def remove(tx: Transaction, tenant: str, revision: int) -> bool:
-    """Whether it was there at that revision. Its peers and its data key go with it."""
+    """Whether it was there at that revision. Its peers and its data key go with it.
+
+    Each peer is named as changed: whoever reads the log late may find a new tenant of that id, and none of these.
+    """
+    tx.session.exec(select(TenantRow.id).where(TenantRow.id == tenant).with_for_update()).all()  # no peer from now on
+    uids = tx.session.exec(select(PeerRow.uid).where(PeerRow.tenant == tenant)).all()
     gone = tx.session.exec(delete(TenantRow).where(col(TenantRow.id) == tenant, col(TenantRow.revision) == revision))
     if gone.rowcount == 1:
         tx.changed("tenant", tenant)
+        for uid in uids:
+            tx.changed("peer", uid)
         tx.audit("tenant.deleted", tenant, f"tenants/{tenant}")
     return gone.rowcount == 1
 

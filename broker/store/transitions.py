@@ -69,6 +69,7 @@ def issue(
     tx: Transaction, peer_uid: str, tenant: str, purpose: Purpose, token: Fingerprint, not_after: int | None = None
 ) -> None:
     """Store a new issued token; the one it follows must not be active any more."""
+    _drop_old_tokens(tx, peer_uid)
     tx.session.exec(
         insert(IssuedTokenRow).values(
             lookup_id=token.lookup_id,
@@ -125,6 +126,7 @@ def take_over(tx: Transaction, peer: Peer, exchange: str, result: Established) -
     """First part of a commit: the peer's own row, if the exchange still holds its lease. Whether it did."""
     registration = result.registration
     newest = max(registration.version, peer.newest_version or registration.version)
+    since = peer.registered_at if peer.state is PeerState.REGISTERED else None
     row = tx.session.exec(
         update(PeerRow)
         .where(col(PeerRow.uid) == peer.uid, col(PeerRow.lease) == exchange, col(PeerRow.blocked).is_(False))
@@ -138,7 +140,7 @@ def take_over(tx: Transaction, peer: Peer, exchange: str, result: Established) -
             form_out=result.form_out.value,
             requested=documents.write_keys(()),
             answered_at=tx.now,
-            registered_at=peer.registered_at or tx.now,
+            registered_at=since or tx.now,
             lease=None,
             revision=col(PeerRow.revision) + 1,
             updated_at=tx.now,
@@ -150,7 +152,6 @@ def take_over(tx: Transaction, peer: Peer, exchange: str, result: Established) -
 def establish(tx: Transaction, peer: Peer, result: Established) -> None:
     """Second part: tokens and endpoints. Parties are claimed apart, by claim_parties()."""
     _succeed(tx, result.succession)
-    _drop_old_tokens(tx, peer.uid)
     issue(tx, peer.uid, peer.tenant, Purpose.MAIN, result.issued)
     _hold(tx, peer.uid, result.held)
     _replace_endpoints(tx, peer.uid, result.registration.endpoints)
@@ -321,7 +322,7 @@ def count_failure(tx: Transaction, lookup_id: str) -> int:
 
 
 def _drop_old_tokens(tx: Transaction, peer_uid: str) -> None:
-    """Revoked tokens are kept to recognise them, the newest few: a peer may rotate as often as it likes."""
+    """Revoked tokens are kept to recognise them, the newest few: rotations and resets have no end."""
     table = IssuedTokenRow
     revoked = (col(table.peer_uid) == peer_uid, col(table.state) == TokenState.REVOKED.value)
     newest_first = col(table.created_at).desc()

@@ -646,6 +646,57 @@ async def test_a_party_is_free_again_after_a_delete(stack: Stack, home: Home) ->
         assert (await successor.register()).outcome == (200, 1000)
 
 
+async def test_a_party_is_kept_for_a_peer_that_was_reset(
+    stack: Stack, home: Home, registered: Guest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It will come back. Another that wants the party is told so from memory, and that is no failed attempt."""
+    monkeypatch.setattr(ledger, "_MAX_FAILURES", 1)
+    await stack.peers.ResetPeer(peer_service_pb2.ResetPeerRequest(name=registered.name))
+    country_code, party_id, _ = registered.party.split("/")
+    key = token_service_pb2.PartyKey(country_code=country_code, party_id=party_id)
+    with pytest.raises(grpc.RpcError) as no_token:
+        await stack.tokens.GetPeerToken(token_service_pb2.GetPeerTokenRequest(parent=home.name, party=key))
+    async with platform_running() as platform:
+        claimant = stack.sender(await home.invite(), platform, registered.party)
+        await claimant.discover()
+
+        replies = [(await claimant.post()).outcome for _ in range(2)]
+
+        assert replies == [(200, 2001)] * 2
+        assert platform.received == []
+    assert reason(no_token.value) == "WRONG_STATE"
+
+
+async def test_a_registration_after_a_reset_is_a_new_one(stack: Stack, home: Home, registered: Guest) -> None:
+    before = (await home.peer(registered.name)).register_time.ToNanoseconds()
+    answer = await stack.peers.ResetPeer(peer_service_pb2.ResetPeerRequest(name=registered.name))
+    registered.sender.token = answer.token
+
+    await registered.sender.register()
+
+    since = (await home.peer(registered.name)).register_time.ToNanoseconds()
+    await registered.sender.rotate()
+    assert since > before
+    assert (await home.peer(registered.name)).register_time.ToNanoseconds() == since
+
+
+async def test_the_record_of_a_running_exchange_is_not_pushed_out(
+    stack: Stack, guest: Guest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchanges, "KEPT_PER_PEER", 2)
+    await guest.sender.discover()
+    gate = guest.platform.script["versions"] = Gate()
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(guest.sender.post())
+        await gate.reached.wait()
+        for _ in range(4):
+            assert (await guest.sender.delete()).outcome == (405, 2000)
+        gate.open()
+
+    assert running.result().outcome == (200, 1000)
+    assert Outcome.EXCHANGE_OUTCOME_SUCCEEDED in [one.outcome for one in await _exchanges(stack, guest.name)]
+
+
 async def test_a_damaged_caller_keeps_nobody_else_out_after_a_start(own_stack: Stack) -> None:
     home = await own_stack.home()
     await own_stack.caller(admin_service_pb2.CALLER_ROLE_READER, home.name)
@@ -663,13 +714,29 @@ async def test_a_peer_that_rotates_for_ever_does_not_fill_the_database(own_stack
         for _ in range(25):
             await guest.sender.rotate()
 
-        uid = _row(own_stack.database, guest.name)
-        states = [row[0] for row in own_stack.database.execute(
-            f"SELECT state FROM issued_token WHERE peer_uid = '{uid}'"
-        )]  # fmt: skip
+        states = _states(own_stack.database, guest.name)
         assert states.count("ACTIVE") == 1
         assert 15 <= states.count("REVOKED") <= 21
         assert (await home.verify(guest.sender.token)).valid
+
+
+async def test_an_invitation_that_is_replaced_for_ever_does_not_fill_the_database(own_stack: Stack) -> None:
+    home = await own_stack.home()
+    invitation = await home.invite()
+
+    for _ in range(25):
+        last = await own_stack.peers.ResetPeer(peer_service_pb2.ResetPeerRequest(name=invitation.peer.name))
+
+    states = _states(own_stack.database, invitation.peer.name)
+    assert states.count("ACTIVE") == 1
+    assert 15 <= states.count("REVOKED") <= 21
+    assert (await home.verify(last.token, module="credentials")).valid
+
+
+def _states(database: Database, name: str) -> list[str]:
+    """Of all tokens that were issued to a peer and are kept."""
+    rows = database.execute(f"SELECT state FROM issued_token WHERE peer_uid = '{_row(database, name)}'")
+    return [row[0] for row in rows]
 
 
 async def test_only_so_many_wait_for_an_exchange_of_the_same_peer(home: Home, guest: Guest) -> None:
