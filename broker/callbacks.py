@@ -41,6 +41,8 @@ class Callbacks:
     steps: list[Step] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     versions_url: str = ""
+    settled: Token | None = field(default=None, repr=False)
+    """The fallback, once only it has worked: the exchange is finished with it."""
 
     async def ask(self, question: ReadVersions | ReadEndpoints) -> Event:
         """The peer's answer, or that it failed."""
@@ -56,6 +58,8 @@ class Callbacks:
         return event
 
     async def _ask_with_fallback(self, question: ReadVersions | ReadEndpoints) -> Event:
+        if self.settled is not None:
+            return await self._ask(question, self.settled)
         try:
             return await self._ask(question, question.token)
         except CallbackError as err:
@@ -63,9 +67,11 @@ class Callbacks:
                 raise
             refusal = err
         try:
-            return await self._ask(question, self.fallback)
+            event = await self._ask(question, self.fallback)
         except CallbackError:
             raise refusal from None
+        self.settled = self.fallback
+        return event
 
     async def _ask(self, question: ReadVersions | ReadEndpoints, token: Token) -> Event:
         match question:

@@ -10,6 +10,7 @@ from broker.cli.names import caller_name, tenant_name
 from broker.cli.options import DataDir, Json, reader, request_id
 from broker.cli.output import answer, answer_list, note
 from ocpi_broker.v1.admin_service_pb2 import (
+    CALLER_ROLE_GATEWAY,
     Caller,
     CreateCallerRequest,
     ListCallersRequest,
@@ -70,4 +71,7 @@ def revoke(name: CallerId, data_dir: DataDir = None, as_json: Json = False) -> N
     request = RevokeCallerRequest(name=caller_name(name), request_id=request_id())
     with connected(data_dir) as broker:
         revoked = broker.ask(broker.admin.RevokeCaller, request).caller
+    if revoked.role == CALLER_ROLE_GATEWAY:
+        note("Gateways with this key answer 503 from now on. Give them a new one; one that `up` made itself is made")
+        note("anew by the next start once the file gateway.key is removed.")
     answer(documents.caller(revoked), as_json=as_json)

@@ -186,6 +186,7 @@ def update(
     with connected(data_dir) as broker:
         now = broker.ask(broker.tenants.GetTenant, GetTenantRequest(name=tenant_name(tenant))).tenant
         wanted = Tenant(name=now.name, **changes)
+        _keep_looks(wanted, now)
         if amended:
             # The policy is replaced as a whole: what is not given comes from what stands, if it still stands.
             stands = {field.name: value for field, value in now.policy.ListFields()}
@@ -197,6 +198,17 @@ def update(
         request = UpdateTenantRequest(tenant=wanted, update_mask=FieldMask(paths=changes), request_id=request_id())
         updated = broker.ask(broker.tenants.UpdateTenant, request).tenant
     answer(documents.tenant(updated), as_json=as_json)
+
+
+def _keep_looks(wanted: Tenant, now: Tenant) -> None:
+    """--party says who a party is and its name; a website and a logo that it has stay."""
+    known = {(party.country_code, party.party_id, party.role): party.business_details for party in now.parties}
+    for party in wanted.parties:
+        details = known.get((party.country_code, party.party_id, party.role))
+        if details is not None:
+            party.business_details.website = details.website
+            if details.HasField("logo"):
+                party.business_details.logo.CopyFrom(details.logo)
 
 
 @app.command()

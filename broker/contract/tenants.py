@@ -12,7 +12,7 @@ from broker.contract.parties import (
     role_to_pb,
     versioned_from_pb,
 )
-from broker.contract.values import Violations, each, enum_name, seconds_from_pb
+from broker.contract.values import Violations, each, enum_name, invalid, seconds_from_pb
 from broker.core.model import (
     Endpoint,
     Policy,
@@ -23,6 +23,8 @@ from broker.core.model import (
 from ocpi_broker.v1 import (
     resources_pb2,
 )
+
+_OURS = frozenset({"credentials", "versions"})
 
 
 def versions_from_pb(
@@ -41,7 +43,19 @@ def versions_from_pb(
 def versioned_endpoints_from_pb(
     messages: Iterable[resources_pb2.VersionedEndpoint], found: Violations
 ) -> tuple[tuple[Version, Endpoint], ...]:
-    return each(messages, "tenant.endpoints", versioned_from_pb, found)
+    """One address for a module and side of a version (VD-08), and none for what the gateway serves itself."""
+    seen: set[tuple[Version, str]] = set()
+
+    def read(message: resources_pb2.VersionedEndpoint) -> tuple[Version, Endpoint]:
+        version, endpoint = versioned_from_pb(message)
+        if endpoint.module in _OURS:
+            raise invalid("endpoint.module", f"{endpoint.module} is served by the gateway and listed by itself")
+        if (version, endpoint.key) in seen:
+            raise invalid("endpoint", f"{endpoint.key} is given twice for OCPI {version}")
+        seen.add((version, endpoint.key))
+        return version, endpoint
+
+    return each(messages, "tenant.endpoints", read, found)
 
 
 def policy_from_pb(message: resources_pb2.TenantPolicy, found: Violations) -> Policy:

@@ -355,9 +355,10 @@ def _refuse_uncovered(state: Standing, paths: Mapping[PartyKey, str]) -> BrokerE
 
 
 def uncovered(state: Standing, keys: Iterable[PartyKey]) -> list[PartyKey]:
-    """Those that the invitation does not allow."""
-    covers = state.terms.coverage(exact=state.rules.exact)
-    return [key for key in keys if not covers(key)]
+    """Those that the invitation does not allow. A stricter policy binds what is added, not what is there (UR-14)."""
+    covers, covered = state.terms.coverage(exact=state.rules.exact), state.terms.coverage()
+    registered = _registered_keys(state)
+    return [key for key in keys if not covers(key) and not (key in registered and covered(key))]
 
 
 def _registered_keys(state: Standing) -> frozenset[PartyKey]:

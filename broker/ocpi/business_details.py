@@ -15,7 +15,7 @@ from broker.ocpi.fields import Notes, as_object, as_text, as_url, below
 
 CATEGORIES: Final = frozenset({"CHARGER", "ENTRANCE", "LOCATION", "NETWORK", "OPERATOR", "OTHER", "OWNER"})
 
-_MAX_PIXELS = 99999
+_MAX_PIXELS = 99_999
 _FILE_TYPE = re.compile(r"[!-~]{1,4}")
 _CATEGORY = re.compile(r"[!-~]{1,64}")
 _NUMBER = re.compile(r"[0-9]{1,5}")
@@ -95,6 +95,16 @@ class Decoration:
         return {"url": image.url, "category": category, "type": image.type} | optional(rest, style)
 
 
+def flaws(details: BusinessDetails) -> tuple[str, ...]:
+    """What is wrong with our own, by the rules that are held against those of peers."""
+    notes = Notes()
+    try:
+        _NEWEST.read(_NEWEST.write(details, Style()), "business_details", notes)
+    except Malformed as error:
+        return (str(error),)
+    return notes.taken()
+
+
 def optional(fields: Json, style: Style) -> Json:
     """Fields that need no value: left out without one, or null for peers that want to see every field (EN-10)."""
     return {name: value for name, value in fields.items() if value is not None or style.explicit_nulls}
@@ -137,3 +147,6 @@ def _in_ascii(name: str) -> str:
 
 def _is_accent(char: str) -> bool:
     return "\u0300" <= char <= "\u036f"
+
+
+_NEWEST: Final = Decoration(open_categories=True)

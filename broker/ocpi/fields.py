@@ -69,7 +69,12 @@ def as_url(value: object, path: str) -> str:
 
 
 def as_token(value: object, path: str) -> Token:
-    """Of any length that there is at all; how long this peer's may be is not OCPI's to say alone (CO-41)."""
+    """Of any length that there is at all; how long this peer's may be is not OCPI's to say alone (CO-41).
+
+    "#NA" is how OCPI says that there is no value (EN-11); a token there must be.
+    """
+    if value == "#NA":
+        raise Malformed(path, "must be a token; #NA says that there is none")
     return _as(Token, value, path)
 
 

@@ -64,10 +64,15 @@ def _role(value: object, path: str, notes: Notes) -> Role:
 
 
 def _with_hub(value: object, listed: Sequence[AnnouncedParty], notes: Notes) -> tuple[AnnouncedParty, ...]:
-    """The hub as a party of its own; the stand-in of a hub that reaches nobody is that party."""
+    """The hub as a party of its own; the stand-in of a hub that reaches nobody is that party. There is one (CO-10)."""
+    hubs = [party for party in listed if party.role is Role.HUB]
+    if len(hubs) > 1:
+        raise Malformed(hubs[1].path, "names a second hub; a platform is one at most")
     if value is None:
         return tuple(listed)
     country_code, party_id = _hub_ids(as_text(value, "hub_party_id"), notes)
+    if hubs and (hubs[0].country_code, hubs[0].party_id) != (country_code, party_id):
+        raise Malformed("hub_party_id", f"names another hub than {hubs[0].path}")
     own = [party for party in listed if (party.country_code, party.party_id) == (country_code, party_id)]
     if any(party.role is Role.HUB for party in own):
         return tuple(listed)

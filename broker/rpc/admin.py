@@ -13,6 +13,7 @@ from broker.core.caller import EVERY_TENANT, Caller, CallerRole
 from broker.errors import AlreadyExistsError, NotFoundError, WrongStateError
 from broker.inspection import Inspection
 from broker.readmodel import ReadModel
+from broker.rpc import calls
 from broker.rpc.mutations import Mutations
 from broker.rpc.pages import Pages
 from broker.store import callers
@@ -67,6 +68,8 @@ class AdminServicer(rpc.AdminServiceServicer):
 
     async def RevokeCaller(self, request: pb.RevokeCallerRequest, _context: Context) -> pb.RevokeCallerResponse:
         caller_id = caller_of(request.name, "name")
+        if caller_id == calls.current().caller.id:
+            raise WrongStateError("this key is the one that asks; revoke it with the key of another administrator")
 
         def revoke(tx: Transaction) -> pb.RevokeCallerResponse:
             if not callers.revoke(tx, caller_id):

@@ -13,7 +13,7 @@ from broker.contract.parties import endpoint_to_pb, parties_from_pb, party_to_pb
 from broker.contract.tenants import policy_from_pb, policy_to_pb, versioned_endpoints_from_pb, versions_from_pb
 from broker.contract.values import Violations, etag, masked, page_size, timestamp
 from broker.core.caller import EVERY_TENANT
-from broker.core.model import MAX_URL, Tenant
+from broker.core.model import MAX_URL, Party, Tenant
 from broker.core.paths import DEFAULT_TENANT, Urls
 from broker.errors import (
     AlreadyExistsError,
@@ -25,12 +25,13 @@ from broker.errors import (
 )
 from broker.keys import EncryptionKey
 from broker.ocpi import DIALECTS
+from broker.ocpi.business_details import flaws
 from broker.ocpi.shortcomings import shortcomings
 from broker.placeholder import DEFAULT_VERSIONS
 from broker.rpc import calls
 from broker.rpc.mutations import Mutations
 from broker.rpc.pages import Pages
-from broker.store import callers, tenants
+from broker.store import callers, peers, tenants
 from broker.store.tenants import TenantRecord
 from broker.store.transactions import Store, Transaction
 from ocpi_broker.v1 import resources_pb2
@@ -97,6 +98,7 @@ class TenantServicer(rpc.TenantServiceServicer):
         def update(tx: Transaction) -> pb.UpdateTenantResponse:
             record = self._current(tx, name, request.tenant.etag)
             tenant = _merged(record.tenant, request.tenant, fields, Violations())
+            _refuse_held(tx, tenant)
             if not tenants.replace(tx, tenant, record.revision):
                 raise ConflictError("the tenant was changed at the same time; try again")
             return pb.UpdateTenantResponse(tenant=self._message(_read(tx, name)))
@@ -156,6 +158,7 @@ def _merged(tenant: Tenant, message: resources_pb2.Tenant, fields: Sequence[str]
         changed["parties"] = parties_from_pb(message.parties, "tenant.parties", found)
         if not message.parties:
             found.add("tenant.parties", "at least one party is needed: peers are told who you are (CO-09)")
+        _flawless(changed["parties"], found)
     if "public_url" in fields:
         changed["public_url"] = _public_url(message.public_url, found)
     if "endpoints" in fields:
@@ -164,6 +167,23 @@ def _merged(tenant: Tenant, message: resources_pb2.Tenant, fields: Sequence[str]
         changed["policy"] = policy_from_pb(message.policy, found)
     found.check()
     return replace(tenant, **changed)
+
+
+def _flawless(parties: Sequence[Party], found: Violations) -> None:
+    """Peers are told who we are as it stands here, so that it must be what we would take from them."""
+    for index, party in enumerate(parties):
+        for flaw in flaws(party.details):
+            found.add(f"tenant.parties[{index}]", f"peers may not take {flaw}")
+
+
+def _refuse_held(tx: Transaction, tenant: Tenant) -> None:
+    """A party is one platform's: its peer could not update the registration any more (PR-02)."""
+    held = peers.holders(tx.session, tenant.id, [party.key for party in tenant.parties])
+    found = Violations()
+    for index, party in enumerate(tenant.parties):
+        if party.key in held:
+            found.add(f"tenant.parties[{index}]", f"{party.key} is held by one of the tenant's peers")
+    found.check()
 
 
 def _public_url(value: str, found: Violations) -> str | None:

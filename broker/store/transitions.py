@@ -125,7 +125,6 @@ def token_is_live(tx: Transaction, lookup_id: str) -> bool:
 def take_over(tx: Transaction, peer: Peer, exchange: str, result: Established) -> bool:
     """First part of a commit: the peer's own row, if the exchange still holds its lease. Whether it did."""
     registration = result.registration
-    newest = max(registration.version, peer.newest_version or registration.version)
     since = peer.registered_at if peer.state is PeerState.REGISTERED else None
     row = tx.session.exec(
         update(PeerRow)
@@ -133,7 +132,6 @@ def take_over(tx: Transaction, peer: Peer, exchange: str, result: Established) -
         .values(
             state=PeerState.REGISTERED.value,
             version=str(registration.version),
-            newest_version=str(newest),
             versions_url=registration.theirs.url,
             draft=registration.draft,
             form_in=result.form_in.value,
@@ -273,7 +271,10 @@ def request_parties(tx: Transaction, peer: Peer, asked: Iterable[PartyKey]) -> b
 
 
 def confirm(tx: Transaction, peer: Peer, lookup_id: str) -> bool:
-    """First use of the token given last: what it replaced dies now (F3, F4). Whether this was the first use."""
+    """First use of the token given last: what it replaced dies now (F3, F4). Whether this was the first use.
+
+    Only now the version counts as used (A34): before, the peer may never have learned that it was reached.
+    """
     row = tx.session.exec(
         update(IssuedTokenRow)
         .where(
@@ -290,6 +291,10 @@ def confirm(tx: Transaction, peer: Peer, lookup_id: str) -> bool:
         .where(col(IssuedTokenRow.peer_uid) == peer.uid, col(IssuedTokenRow.state) == TokenState.RETIRING.value)
         .values(state=TokenState.REVOKED.value)
     )
+    used = [version for version in (peer.version, peer.newest_version) if version is not None]
+    if used:
+        newest = update(PeerRow).where(col(PeerRow.uid) == peer.uid).values(newest_version=str(max(used)))
+        tx.session.exec(newest)
     tx.changed("peer", peer.uid)
     return True
 

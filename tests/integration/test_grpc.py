@@ -85,6 +85,23 @@ async def test_two_keys_in_one_call_are_unauthenticated(stack: Stack) -> None:
     assert error.code() == Code.UNAUTHENTICATED
 
 
+async def test_an_administrator_does_not_lock_itself_out(stack: Stack) -> None:
+    """Its key is revoked by another's."""
+    admin = stack.services.admin
+    created = await admin.CreateCaller(
+        admin_service_pb2.CreateCallerRequest(
+            caller_id=f"b{uuid.uuid4().hex[:8]}",
+            caller=admin_service_pb2.Caller(role=admin_service_pb2.CALLER_ROLE_ADMIN),
+        )
+    )
+    request = admin_service_pb2.RevokeCallerRequest(name=created.caller.name)
+    async with stack.speaking(created.key) as second:
+        error = await refused(second.admin.RevokeCaller(request))
+    await admin.RevokeCaller(request)
+
+    assert reason(error) == "WRONG_STATE"
+
+
 async def test_a_revoked_caller_is_unauthenticated_at_once(stack: Stack, home: Home, registered: Guest) -> None:
     admin = stack.services.admin
     created = await admin.CreateCaller(

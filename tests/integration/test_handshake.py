@@ -183,10 +183,13 @@ async def test_put_falls_back_to_the_token_that_it_replaces(stack: Stack, home: 
     async with stack.guest(home) as guest:
         await guest.sender.register()
         old, fresh = guest.platform.accepted, new_token()
+        guest.platform.received.clear()
 
         reply = await guest.sender.put(guest.sender.credentials(fresh))
 
         assert reply.outcome == (200, 1000)
+        asked = [request.resource for request in guest.platform.received]
+        assert (asked.count("versions"), len(asked)) == (3, 4)  # what works is known when it comes to the details
         assert fresh not in old
         assert (await home.held(guest.name)).token == fresh
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 import grpc
 import pytest
@@ -15,7 +16,7 @@ from ocpi_broker.v1 import (
     token_service_pb2,
 )
 from tests.peer import Reply, checked, encoded, new_party, new_token, platform_running
-from tests.stack import Guest, Home, Stack, reason
+from tests.stack import Guest, Home, Stack, party, reason, violations
 
 pytestmark = pytest.mark.anyio
 
@@ -217,3 +218,59 @@ async def test_the_path_is_taken_literally(stack: Stack, guest: Guest) -> None:
     for path in (f"/ocpi//{tail}", f"/ocpi/x/../{tail}", f"/ocpi/x%2F..%2F{tail}", f"/ocpi/{tail.upper()}"):
         reply = checked(await stack.client.get(f"{stack.http}{path}", headers=headers))
         assert reply.status in {401, 404} or path.count("..") == 1, path  # the client itself resolves plain dots
+
+
+def _endpoint(
+    module: str, version: str = "2.2.1", url: str = "https://ocpi.example/x"
+) -> resources_pb2.VersionedEndpoint:
+    endpoint = resources_pb2.Endpoint(module=module, interface_role=resources_pb2.INTERFACE_ROLE_SENDER, url=url)
+    return resources_pb2.VersionedEndpoint(version=version, endpoint=endpoint)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"endpoints": [_endpoint("credentials")]}, "tenant.endpoints[0].endpoint.module"),
+        ({"endpoints": [_endpoint("tokens"), _endpoint("versions")]}, "tenant.endpoints[1].endpoint.module"),
+        (
+            {
+                "endpoints": [
+                    _endpoint("tokens"),
+                    _endpoint("tokens", "2.2"),
+                    _endpoint("tokens", url="https://b.example/x"),
+                ]
+            },
+            "tenant.endpoints[2].endpoint",
+        ),
+        ({"parties": [party("NL/LMH/CPO", "Lumen\nHub")]}, "tenant.parties[0]"),
+        ({"parties": [party("NL/LMH/CPO", "Lumen"), party("NL/LMH/EMSP", "Lumen\0")]}, "tenant.parties[1]"),
+        ({"parties": [party("NL/LMH/CPO", "Lumen", "no url")]}, "tenant.parties[0]"),
+    ],
+)
+async def test_what_peers_could_not_read_is_refused(
+    stack: Stack, home: Home, changes: dict[str, Any], field: str
+) -> None:
+    """VD-06, VD-08, TY-01, CO-16: we do not send what we would complain about."""
+    update = tenant_service_pb2.UpdateTenantRequest(
+        tenant=resources_pb2.Tenant(name=home.name, **changes), update_mask=field_mask_pb2.FieldMask(paths=changes)
+    )
+    with pytest.raises(grpc.RpcError) as refused:
+        await stack.services.tenants.UpdateTenant(update)
+
+    assert reason(refused.value) == "INVALID_ARGUMENT"
+    assert list(violations(refused.value)) == [field]
+
+
+async def test_a_party_of_a_peer_does_not_become_the_tenants(stack: Stack, home: Home, registered: Guest) -> None:
+    """PR-02: the peer could not update its registration any more."""
+    update = tenant_service_pb2.UpdateTenantRequest(
+        tenant=resources_pb2.Tenant(
+            name=home.name, parties=[party("NL/LMH/CPO", "Lumen"), party(registered.party, "Lumen")]
+        ),
+        update_mask=field_mask_pb2.FieldMask(paths=["parties"]),
+    )
+    with pytest.raises(grpc.RpcError) as refused:
+        await stack.services.tenants.UpdateTenant(update)
+
+    assert list(violations(refused.value)) == ["tenant.parties[1]"]
+    assert (await registered.sender.put()).outcome == (200, 1000)

@@ -326,6 +326,25 @@ class TestSwitch:
             assert allowed.outcome == again.outcome == (200, 1000)
             assert (await home.peer(guest.name)).version == "2.1.1"
 
+    @pytest.mark.parametrize("first", ["POST", "PUT"])
+    async def test_a_version_counts_once_the_peer_has_learned_that_it_was_reached(
+        self, stack: Stack, first: str
+    ) -> None:
+        """F3, F4: the answer was lost, so the peer goes on from where it was."""
+        home = await stack.home(versions=["2.2.1", "2.3.0"])
+        async with stack.guest(home) as guest:
+            if first == "PUT":
+                await guest.sender.register()
+            guest.platform.version = "2.3.0"
+            await guest.sender.discover()
+            lost = await (guest.sender.post() if first == "POST" else guest.sender.put())
+            guest.platform.version = "2.2.1"
+            await guest.sender.discover()
+            again = await (guest.sender.post() if first == "POST" else guest.sender.rotate())
+
+            assert lost.outcome == again.outcome == (200, 1000)
+            assert (await home.peer(guest.name)).version == "2.2.1"
+
     async def test_down_may_be_the_tenants_rule(self, stack: Stack) -> None:
         policy = resources_pb2.TenantPolicy(may_downgrade=True)
         home = await stack.home(versions=["2.1.1", "2.2.1"], policy=policy)

@@ -227,6 +227,16 @@ def test_a19_approval_is_not_asked_for_what_an_operator_cannot_give(state, keys)
     assert type(refusal(state, event(body(*keys)))) is PartyNotAllowedError
 
 
+def test_ur14_a_stricter_policy_binds_what_is_added():
+    """What is registered and covered stays; a pattern is not enough for more, nor terms that cover it no longer."""
+    anybody = ruled(replace(CURRENT, terms=Terms(any_party=True)), exact=True)
+    nobody = replace(anybody, terms=Terms(parties=frozenset({CPO})))
+
+    assert refusal(anybody, put(body(CPO, EMSP))) is None
+    assert type(refusal(anybody, put(body(CPO, EMSP, NOBODY)))) is PartyNotAllowedError
+    assert type(refusal(nobody, put(body(CPO, EMSP)))) is PartyNotAllowedError
+
+
 @pytest.mark.parametrize(("pattern", "admitted"), [("*/ABC/CPO", True), ("NL/*/*", True), ("DE/*/CPO", False)])
 def test_a19_a_pattern_covers_parties_that_nobody_has_named(pattern, admitted):
     state = replace(INVITED, terms=Terms(patterns=frozenset({PartyPattern.parse(pattern)})))

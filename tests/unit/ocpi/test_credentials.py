@@ -53,6 +53,7 @@ def url_of(length):
         (("token",), 5, "token: must be a string"),
         (("token",), "", "token: must have 1 to 255 characters"),
         (("token",), "a" * 256, "token: must have 1 to 255 characters"),
+        (("token",), "#NA", "token: must be a token; #NA says that there is none"),
         (("token",), "a b", f"token: {PRINTABLE} (U+0021 to U+007E)"),
         (("token",), "a\tb", f"token: {PRINTABLE} (U+0021 to U+007E)"),
         (("token",), "caf\u00e9", f"token: {PRINTABLE} (U+0021 to U+007E)"),

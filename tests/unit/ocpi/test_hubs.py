@@ -210,6 +210,25 @@ def test_a_hub_party_id_is_a_country_code_and_a_party_id(hub_party_id, said):
     assert str(refused.value) == f"hub_party_id: {said}"
 
 
+@pytest.mark.parametrize(
+    ("roles", "fields", "said"),
+    [
+        ((LUMEN, KABELWERK), {"hub_party_id": "BELMH"}, "hub_party_id: names another hub than roles[0]"),
+        (
+            (LUMEN, role("BE/LMH/HUB", "Lumen Hub Belgium")),
+            {},
+            "roles[1]: names a second hub; a platform is one at most",
+        ),
+    ],
+)
+def test_a_platform_is_one_hub_in_2_3_0(roles, fields, said):
+    """CO-10."""
+    with pytest.raises(Malformed) as refused:
+        V230.read_credentials(body(*roles, **fields))
+
+    assert str(refused.value) == said
+
+
 def test_a_hub_of_no_country_is_noted():
     """CO-43. That the order was swapped cannot be told from the form alone."""
     read = V230.read_credentials(body(KABELWERK, hub_party_id="XXLMH"))
