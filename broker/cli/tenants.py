@@ -186,7 +186,9 @@ def update(
     with connected(data_dir) as broker:
         now = broker.ask(broker.tenants.GetTenant, GetTenantRequest(name=tenant_name(tenant))).tenant
         wanted = Tenant(name=now.name, **changes)
-        _keep_looks(wanted, now)
+        if party:
+            _keep_looks(wanted, now)
+            wanted.etag = now.etag
         if amended:
             # The policy is replaced as a whole: what is not given comes from what stands, if it still stands.
             stands = {field.name: value for field, value in now.policy.ListFields()}
