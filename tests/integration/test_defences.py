@@ -18,7 +18,7 @@ import pytest
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
-from broker import app, bootstrap, disclosures, keys, ledger, limits, readmodel, registrar, tokens
+from broker import app, authenticator, bootstrap, disclosures, keys, ledger, limits, readmodel, registrar, tokens
 from broker.clock import Clock
 from broker.config import Settings
 from broker.contract.parties import announcement_to_pb
@@ -506,6 +506,37 @@ async def test_memory_answers_for_a_limited_time_only(
 
             assert await _soon(back)
             assert (await guest.sender.versions()).outcome == (200, 1000)
+
+
+async def test_a_token_works_before_its_first_use_can_be_written(
+    own_stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database takes the connection and hangs. One note waits for it, however often the token is used."""
+    change, answers = Store.change, asyncio.Event()
+    waiting: list[str] = []
+
+    async def hang(store: Store, actor: str, work: Any) -> Any:
+        waiting.append(actor)
+        await answers.wait()
+        return await change(store, actor, work)
+
+    monkeypatch.setattr(authenticator, "_PATIENCE_SECONDS", 0.2)
+    home = await own_stack.home()
+    async with own_stack.guest(home) as guest:
+        await guest.sender.register()
+        with monkeypatch.context() as hanging:
+            hanging.setattr(Store, "change", hang)
+            assert (await guest.sender.versions()).outcome == (200, 1000)
+            assert [(await home.verify(guest.sender.token)).valid for _ in range(3)] == [True] * 3
+            assert waiting.count(guest.name) == 1
+
+            assert (await home.peer(guest.name)).unconfirmed
+        answers.set()
+
+        async def confirmed() -> bool:
+            return not (await home.peer(guest.name)).unconfirmed
+
+        assert await _soon(confirmed)
 
 
 async def _away(*_: Any) -> None:
