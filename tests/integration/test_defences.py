@@ -16,7 +16,8 @@ import grpc
 import psycopg
 import pytest
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy import make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError, InternalError, OperationalError
 
 from broker import app, authenticator, bootstrap, disclosures, keys, ledger, limits, readmodel, registrar, tokens
 from broker.clock import Clock
@@ -34,6 +35,8 @@ from ocpi_broker.v1 import (
     tenant_service_pb2,
     token_service_pb2,
 )
+from tests import database as databases
+from tests import postgres
 from tests import stack as stacks
 from tests.database import Database
 from tests.peer import Gate, Sender, Served, answering, encoded, new_party, new_token, platform_running
@@ -640,6 +643,19 @@ async def test_a_race_that_the_database_lost_for_us_is_run_again(store: Store, e
         assert len(runs) == 3
 
 
+async def test_a_database_that_only_reads_after_a_failover_is_said_to_be_away(
+    postgres_server: postgres.Server, tmp_path: Path
+) -> None:
+    with databases.fresh("postgresql", tmp_path, postgres_server) as database:
+        database.execute(f"ALTER DATABASE {make_url(database.url).database} SET default_transaction_read_only = on")
+        standby = Store(engine.connect(database.url), Clock())
+
+        with pytest.raises(StoreUnavailableError):
+            await standby.jot(lambda tx: tx.session.connection().exec_driver_sql("CREATE TABLE one (id int)"))
+
+        await standby.aclose()
+
+
 async def test_a_database_that_stays_busy_is_said_to_be_away(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transactions, "_ATTEMPTS", 3)
     runs, work = _failing(100, LOCKED)
@@ -654,6 +670,7 @@ async def test_work_is_not_repeated_for_other_reasons(store: Store) -> None:
     """A connection that broke may have committed; a statement that is wrong stays wrong."""
     for error, told in (
         (OperationalError("", {}, sqlite3.OperationalError("disk I/O error")), StoreUnavailableError),
+        (InternalError("", {}, psycopg.errors.IdleInTransactionSessionTimeout()), StoreUnavailableError),
         (IntegrityError("", {}, sqlite3.IntegrityError("UNIQUE constraint failed")), IntegrityError),
     ):
         runs, work = _failing(1, error)
