@@ -87,7 +87,9 @@ class PeerServicer(rpc.PeerServiceServicer):
 
     async def ResetPeer(self, request: pb.ResetPeerRequest, _context: Context) -> pb.ResetPeerResponse:
         tenant, _ = peer_of(request.name, "name")
-        lifetime = self._lifetime(request, tenant)
+        found = Violations()
+        lifetime = self._lifetime(request, tenant, found)
+        found.check()
 
         def reset(tx: Transaction) -> pb.ResetPeerResponse:
             peer = self._locked(tx, request.name, request.etag)
@@ -122,8 +124,8 @@ class PeerServicer(rpc.PeerServiceServicer):
         def update(tx: Transaction) -> pb.UpdatePeerResponse:
             peer = self._locked(tx, request.peer.name, request.peer.etag)
             covers = changes.get("terms", peer.terms).coverage()
-            changed = replace(peer, requested=tuple(key for key in peer.requested if not covers(key)))
-            changed = replace(changed, **changes)
+            waiting = tuple(key for key in peer.requested if not covers(key))
+            changed = replace(peer, **{"requested": waiting, **changes})
             transitions.adjust(tx, peer, changed)
             tx.audit("peer.updated_by_operator", tenant, peer.name, **_decided(changed, fields))
             return pb.UpdatePeerResponse(peer=self._reread(tx, peer))
@@ -211,16 +213,17 @@ class PeerServicer(rpc.PeerServiceServicer):
             with found.of("peer_id"):
                 resource_id(request.peer_id)
         terms = self._terms(request.terms, tenant, "terms", found)
-        lifetime = 0
-        with found.of("expiry"):
-            lifetime = self._lifetime(request, tenant)
+        lifetime = self._lifetime(request, tenant, found)
         found.check()
         return terms, lifetime
 
-    def _lifetime(self, request: pb.InvitePeerRequest | pb.ResetPeerRequest, tenant: str) -> int:
-        if not request.HasField("expiry"):
-            return self._model.policy(tenant).invitation_expiry
-        return seconds_from_pb(request.expiry)
+    def _lifetime(self, request: pb.InvitePeerRequest | pb.ResetPeerRequest, tenant: str, found: Violations) -> int:
+        """In seconds, as asked for or as the tenant's policy has it."""
+        lifetime = self._model.policy(tenant).invitation_expiry
+        if request.HasField("expiry"):
+            with found.of("expiry"):
+                lifetime = seconds_from_pb(request.expiry)
+        return lifetime
 
     def _insert(self, tx: Transaction, uid: str, tenant: str, wanted: str, terms: Terms) -> str:
         """Create the peer; its id is the one wanted, or made from its first party."""

@@ -284,6 +284,15 @@ async def test_bad_arguments_of_the_other_services_name_their_fields(stack: Stac
         assert [path for path in violations(error) if path.startswith(field)], (field, violations(error))
 
 
+async def test_an_expiry_of_a_reset_that_is_none_names_its_field(stack: Stack, guest: Guest) -> None:
+    reset = peer_service_pb2.ResetPeerRequest(name=guest.name, expiry=duration_pb2.Duration(seconds=-1))
+
+    error = await refused(stack.peers.ResetPeer(reset))
+
+    assert reason(error) == "INVALID_ARGUMENT"
+    assert list(violations(error)) == ["expiry"]
+
+
 async def test_what_does_not_exist_in_a_tenant_of_the_caller_is_not_found(stack: Stack, home: Home) -> None:
     missing = f"{home.name}/peers/nobody"
     errors = [
