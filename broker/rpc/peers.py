@@ -23,7 +23,7 @@ from broker.ocpi.authorization import write_authorization
 from broker.readmodel import ReadModel
 from broker.rpc.mutations import Mutations
 from broker.rpc.pages import Pages
-from broker.store import exchanges, peers, transitions
+from broker.store import exchanges, peers, tenant_locks, transitions
 from broker.store.transactions import Store, Transaction
 from broker.tokens import Pepper, SecretKind
 from broker.urls import UrlPolicy
@@ -75,6 +75,8 @@ class PeerServicer(rpc.PeerServiceServicer):
         terms, lifetime = self._wanted(request, tenant)
 
         def invite(tx: Transaction) -> pb.InvitePeerResponse:
+            if not tenant_locks.keep(tx, [tenant]):
+                raise NotFoundError("there is no such tenant")
             uid = str(uuid4())
             peer_id = self._insert(tx, uid, tenant, request.peer_id, terms)
             tx.audit(

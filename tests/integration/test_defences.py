@@ -241,6 +241,51 @@ async def test_a_tenant_is_known_to_every_broker_at_once(own_stack: Stack, monke
         assert not answer.peers
 
 
+async def test_a_new_tenant_may_be_granted_at_every_broker(own_stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readmodel, "_POLL_SECONDS", 3600)
+    async with _second_broker(own_stack) as admin:
+        home = await own_stack.home()
+
+        answer = await admin.admin.CreateCaller(_reader(home.name))
+
+        assert list(answer.caller.tenants) == [home.name]
+
+
+def _reader(*tenants: str) -> admin_service_pb2.CreateCallerRequest:
+    caller = admin_service_pb2.Caller(role=admin_service_pb2.CALLER_ROLE_READER, tenants=tenants)
+    return admin_service_pb2.CreateCallerRequest(caller_id=f"c{uuid.uuid4().hex[:12]}", caller=caller)
+
+
+async def _refusals_without(stack: Stack, home: Home) -> list[str]:
+    """What those who still write for the tenant are told."""
+    calls = home.invite(), stack.services.admin.CreateCaller(_reader("tenants/-", home.name))
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+    return [reason(answer) if isinstance(answer, grpc.RpcError) else "" for answer in answers]
+
+
+async def test_nothing_is_written_for_a_tenant_that_another_broker_has_deleted(own_stack: Stack) -> None:
+    """Memory has not heard of it yet. A grant that was left would be good for the next tenant of that id."""
+    home = await own_stack.home()
+    own_stack.database.execute(f"DELETE FROM tenant WHERE id = '{home.name.removeprefix('tenants/')}'")
+
+    assert await _refusals_without(own_stack, home) == ["NOT_FOUND", "INVALID_ARGUMENT"]
+
+
+async def test_nothing_is_written_for_a_tenant_that_is_being_deleted(
+    event_loop_for_all: None, postgres_server: postgres.Server, tmp_path: Path
+) -> None:
+    with databases.fresh("postgresql", tmp_path, postgres_server) as database:
+        async with stacks.running(tmp_path, database) as stack:
+            home = await stack.home()
+            with psycopg.connect(database.url) as deleting:
+                deleting.execute("DELETE FROM tenant WHERE id = %s", [home.name.removeprefix("tenants/")])
+                refusals = asyncio.create_task(_refusals_without(stack, home))
+                await asyncio.sleep(0.5)
+                assert not refusals.done()
+
+            assert await refusals == ["NOT_FOUND", "INVALID_ARGUMENT"]
+
+
 # The lease of a broker that died
 
 
