@@ -19,7 +19,7 @@ from ocpi_broker.v1 import (
     tenant_service_pb2,
     token_service_pb2,
 )
-from tests.peer import encoded, new_party, new_token, raw
+from tests.peer import encoded, new_party, new_token, raw, role
 from tests.stack import OUR_PARTY, Guest, Home, Stack, key_of, party, reason, services, violations
 
 pytestmark = pytest.mark.anyio
@@ -426,6 +426,28 @@ async def test_a_batch_answers_each_entry_for_itself(stack: Stack, home: Home, r
     assert answer.results[2].token.endpoint_url
     assert [answer.results[index].refusal.reason for index in (1, 3)] == ["NOT_FOUND", "ENDPOINT_NOT_FOUND"]
     assert all(answer.results[index].refusal.message for index in (1, 3))
+
+
+async def test_a_full_batch_fits_into_a_message_however_large_its_peers_are(stack: Stack, home: Home) -> None:
+    """gRPC clients take 4 MiB; a thousand parties in each of 500 entries would be five times as much."""
+    async with stack.guest(home) as hub:
+        hub.sender.roles = [role(f"DE/{place:03X}/CPO") for place in range(1000)]
+        await stack.peers.UpdatePeer(
+            peer_service_pb2.UpdatePeerRequest(
+                peer=resources_pb2.Peer(name=hub.name, terms=resources_pb2.InvitationTerms(any_party=True)),
+                update_mask=field_mask_pb2.FieldMask(paths=["terms"]),
+            )
+        )
+        assert (await hub.sender.register()).outcome == (200, 1000)
+    whole = await home.held(hub.name, module="locations")
+    entry = token_service_pb2.GetPeerTokenRequest(peer=hub.name, module="locations")
+    batch = token_service_pb2.BatchGetPeerTokensRequest(parent=home.name, requests=[entry] * 500)
+
+    answer = await stack.tokens.BatchGetPeerTokens(batch)
+
+    assert len(whole.parties) == 1000
+    del whole.parties[:], whole.endpoints[:]
+    assert [result.token for result in answer.results] == [whole] * 500
 
 
 async def test_a_batch_is_about_one_tenant_and_has_a_limit(stack: Stack, home: Home, registered: Guest) -> None:
