@@ -37,10 +37,10 @@ class Callbacks:
     tolerances: Tolerances
     deadline: float
     """In the event loop's time; what passes while waiting for a lease counts too."""
-    fallback: Token | None = field(default=None, repr=False)
-    steps: list[Step] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    versions_url: str = ""
+    fallback: Token | None = field(repr=False)
+    steps: list[Step]
+    warnings: list[str]
+    versions_url: str = field(default="", init=False)
 
     async def ask(self, question: ReadVersions | ReadEndpoints) -> Event:
         """The peer's answer, or that it failed."""
@@ -76,7 +76,7 @@ class Callbacks:
                 )
                 self._learn(versions)
                 return VersionsRead(dict(versions.value))
-            case ReadEndpoints(_, url):
+            case ReadEndpoints(url):
                 details = await self.peers.details(
                     url,
                     token,

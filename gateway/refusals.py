@@ -115,11 +115,6 @@ def not_expressible(error: NotExpressibleError, now: datetime) -> Answer:
     return _answer(REFUSALS[error.reason], str(error), error.reason, now)
 
 
-def token_rejected(now: datetime) -> Answer:
-    """The same for every token that is not valid here (F19)."""
-    return _answer(_UNAUTHORIZED, "", "TOKEN_REJECTED", now)
-
-
 def _answer(refusal: Refusal, said: str, reason: str, now: datetime) -> Answer:
     sentence = said if refusal.sentence is None else refusal.sentence
     return Answer(failure(refusal.code, sentence, now), refusal.status, refusal.headers, reason)

@@ -106,7 +106,7 @@ async def test_a_revoked_caller_is_unauthenticated_at_once(stack: Stack, home: H
 ALLOWED = {
     admin_service_pb2.CALLER_ROLE_READER: {"tokens", "verify"},
     admin_service_pb2.CALLER_ROLE_OPERATOR: {"peers", "tenants"},
-    admin_service_pb2.CALLER_ROLE_GATEWAY: {"ocpi", "verify"},
+    admin_service_pb2.CALLER_ROLE_GATEWAY: {"ocpi"},
     admin_service_pb2.CALLER_ROLE_AUDITOR: set(),
     admin_service_pb2.CALLER_ROLE_ADMIN: {"tokens", "verify", "peers", "tenants", "admin"},
 }
