@@ -15,11 +15,10 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
+from broker.contract.refusals import DOMAIN
 from broker.errors import NotExpressibleError
 from broker.ocpi.envelope import StatusCode, failure
 from gateway.answers import Answer, broken
-
-DOMAIN = "ocpi-broker"
 
 _RETRY_LATER = ("Retry-After", "5")
 _CHALLENGE = ("WWW-Authenticate", "Token")

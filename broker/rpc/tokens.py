@@ -16,6 +16,7 @@ from broker.contract.parties import (
 from broker.contract.peers import rejection_to_pb
 from broker.contract.values import invalid
 from broker.core.model import Endpoint, HeaderForm, InterfaceRole, country_code, party_id
+from broker.core.negotiation import CREDENTIALS
 from broker.core.peer import Peer, PeerState, Rejection
 from broker.disclosures import Disclosures
 from broker.errors import (
@@ -39,7 +40,7 @@ T = TypeVar("T")
 V = TypeVar("V")
 
 MAX_BATCH = 500
-_OPEN_TO_INVITATIONS = frozenset({"versions", "credentials"})
+_OPEN_TO_INVITATIONS = frozenset({"versions", CREDENTIALS})
 
 
 class TokenServicer(rpc.TokenServiceServicer):

@@ -9,7 +9,8 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 from grpc.aio import AioRpcError, Metadata
 
-from gateway.refusals import DOMAIN, REFUSALS, refused
+from broker.contract.refusals import DOMAIN
+from gateway.refusals import REFUSALS, refused
 from ocpi_broker.v1.reasons_pb2 import Reason
 
 NOW = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
