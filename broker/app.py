@@ -168,7 +168,7 @@ def _add_services(server: grpc.aio.Server, parts: _Parts, registrar: Registrar, 
         OcpiServicer(model, authenticator, registrar, failures, clock), server
     )
     admin_service_pb2_grpc.add_AdminServiceServicer_to_server(
-        AdminServicer(store, model, mutations, pages, pepper, inspector.look), server
+        AdminServicer(store, mutations, pages, pepper, inspector.look), server
     )
 
 

@@ -3,6 +3,7 @@
 The text is looked up in both header forms (A1); which of several reasons refuses it is told to internal services only.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,9 @@ from broker.store.transactions import Store, Transaction
 from broker.tokens import Pepper, SecretKind
 
 _log = structlog.get_logger(__name__)
+
+_PATIENCE_SECONDS = 1.0
+"""A request waits no longer for its note: a database that hangs would use up the time for the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,7 @@ class Authenticator:
         self._store = store
         self._peppers = peppers
         self._clock = clock
+        self._notes: dict[str, asyncio.Task[None]] = {}
 
     async def identify(
         self, authorization: Sequence[str], admits: Callable[[Peer], bool] = lambda _peer: True
@@ -84,7 +89,25 @@ class Authenticator:
         return any(tokens.lookup_id(SecretKind.ISSUED_TOKEN, text) for text, _ in candidates(authorization))
 
     async def _note_use(self, identity: Identity) -> Identity:
-        """Written once per token. With the database away the peer is served all the same."""
+        """Written once per token. With the database away or slow the peer is served all the same."""
+        try:
+            await asyncio.wait_for(asyncio.shield(self._note(identity)), _PATIENCE_SECONDS)
+        except TimeoutError:
+            _log.warning("first_use_recorded_late", peer=identity.peer.name, lookup_id=identity.token.lookup_id)
+        return identity
+
+    def _note(self, identity: Identity) -> "asyncio.Task[None]":
+        """One at a time per token: more of them would only occupy the threads for which every change waits.
+
+        It may end long after the request. By then the token may have been replaced; then it changes nothing.
+        """
+        lookup_id = identity.token.lookup_id
+        if lookup_id not in self._notes:
+            self._notes[lookup_id] = task = asyncio.create_task(self._write_note(identity))
+            task.add_done_callback(lambda _: self._notes.pop(lookup_id))
+        return self._notes[lookup_id]
+
+    async def _write_note(self, identity: Identity) -> None:
         peer, token = identity.peer, identity.token
 
         def note(tx: Transaction) -> None:
@@ -98,7 +121,6 @@ class Authenticator:
             await self._store.change(peer.name, note)
         except StoreUnavailableError:
             _log.warning("first_use_not_recorded", peer=peer.name, lookup_id=token.lookup_id)
-        return identity
 
 
 def registration_only(identity: Identity) -> bool:

@@ -37,11 +37,11 @@ class Callbacks:
     tolerances: Tolerances
     deadline: float
     """In the event loop's time; what passes while waiting for a lease counts too."""
-    fallback: Token | None = field(default=None, repr=False)
-    steps: list[Step] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    versions_url: str = ""
-    settled: Token | None = field(default=None, repr=False)
+    fallback: Token | None = field(repr=False)
+    steps: list[Step]
+    warnings: list[str]
+    versions_url: str = field(default="", init=False)
+    settled: Token | None = field(default=None, init=False, repr=False)
     """The fallback, once only it has worked: the exchange is finished with it."""
 
     async def ask(self, question: ReadVersions | ReadEndpoints) -> Event:
@@ -82,7 +82,7 @@ class Callbacks:
                 )
                 self._learn(versions)
                 return VersionsRead(dict(versions.value))
-            case ReadEndpoints(_, url):
+            case ReadEndpoints(url):
                 details = await self.peers.details(
                     url,
                     token,

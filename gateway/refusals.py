@@ -15,11 +15,10 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
+from broker.contract.refusals import DOMAIN
 from broker.errors import NotExpressibleError
 from broker.ocpi.envelope import StatusCode, failure
 from gateway.answers import Answer, broken
-
-DOMAIN = "ocpi-broker"
 
 _RETRY_LATER = ("Retry-After", "5")
 _CHALLENGE = ("WWW-Authenticate", "Token")
@@ -113,11 +112,6 @@ def refused(error: grpc.aio.AioRpcError, now: datetime) -> Answer:
 def not_expressible(error: NotExpressibleError, now: datetime) -> Answer:
     """The version asked for cannot say what the broker has answered."""
     return _answer(REFUSALS[error.reason], str(error), error.reason, now)
-
-
-def token_rejected(now: datetime) -> Answer:
-    """The same for every token that is not valid here (F19)."""
-    return _answer(_UNAUTHORIZED, "", "TOKEN_REJECTED", now)
 
 
 def _answer(refusal: Refusal, said: str, reason: str, now: datetime) -> Answer:

@@ -3,7 +3,6 @@
 The path only says which tenant is addressed; whether the token fits is decided by the broker (F21).
 """
 
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +10,9 @@ from datetime import datetime
 from grpc.aio import AioRpcError
 from starlette.types import Receive, Scope, Send
 
+from broker.contract.names import tenant_id
 from broker.core.model import Version
+from broker.core.paths import DEFAULT_TENANT
 from broker.errors import NotExpressibleError
 from broker.ocpi import DIALECTS
 from broker.ocpi.dialect import Dialect
@@ -20,11 +21,6 @@ from gateway import answers, refusals, visit
 from gateway.answers import Answer
 from gateway.upstream import READ_TIMEOUT, Metadata, Upstream
 from ocpi_broker.v1.ocpi_service_pb2 import ListVersionsRequest, OcpiCall
-
-DEFAULT_TENANT = "default"
-
-TENANT = re.compile(r"[a-z0-9-]{1,40}")
-RESERVED = frozenset({"versions", "credentials", "hubclientinfo"})
 
 Clock = Callable[[], datetime]
 
@@ -100,7 +96,11 @@ async def recognised(upstream: Upstream, asked: Asked) -> None:
 
 def is_tenant(name: str) -> bool:
     """Whether a segment of a path can be a tenant's id."""
-    return bool(TENANT.fullmatch(name)) and name not in RESERVED and not is_version(name)
+    try:
+        tenant_id(name)
+    except ValueError:
+        return False
+    return True
 
 
 def is_version(text: str) -> bool:

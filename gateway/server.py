@@ -23,7 +23,7 @@ _POLL = 0.005
 _READS = [
     {"service": "ocpi_broker.v1.OcpiService", "method": method}
     for method in ("ListVersions", "GetVersionDetails", "GetCredentials")
-] + [{"service": "ocpi_broker.v1.TokenService", "method": "VerifyToken"}]
+]
 
 # Reads are repeated while brokers restart; exchanges never (TR-18).
 _SERVICE_CONFIG = {

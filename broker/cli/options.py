@@ -11,8 +11,6 @@ from google.protobuf.duration_pb2 import Duration
 from broker.cli import notation
 from broker.cli.connection import KEY_FILE, TARGET
 
-DEFAULT_TENANT = "default"
-
 Value = TypeVar("Value")
 
 

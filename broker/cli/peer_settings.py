@@ -10,7 +10,6 @@ from broker.cli.connection import Broker, connected
 from broker.cli.failures import CommandError
 from broker.cli.names import peer_name
 from broker.cli.options import (
-    DEFAULT_TENANT,
     AnyParty,
     DataDir,
     ExpectedParties,
@@ -22,6 +21,7 @@ from broker.cli.options import (
     request_id,
 )
 from broker.cli.output import answer
+from broker.core.paths import DEFAULT_TENANT
 from ocpi_broker.v1.peer_service_pb2 import GetPeerRequest, UpdatePeerRequest
 from ocpi_broker.v1.resources_pb2 import Party, Peer
 

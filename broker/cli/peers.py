@@ -8,7 +8,6 @@ from broker.cli import documents, notation, peer_settings
 from broker.cli.connection import connected
 from broker.cli.names import peer_name, tenant_name
 from broker.cli.options import (
-    DEFAULT_TENANT,
     AnyParty,
     DataDir,
     ExpectedParties,
@@ -20,6 +19,7 @@ from broker.cli.options import (
     request_id,
 )
 from broker.cli.output import Document, answer, answer_list, fields, note
+from broker.core.paths import DEFAULT_TENANT
 from ocpi_broker.v1.peer_service_pb2 import (
     BlockPeerRequest,
     GetPeerRequest,

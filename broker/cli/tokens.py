@@ -9,8 +9,9 @@ from broker.cli import documents, notation
 from broker.cli.connection import connected
 from broker.cli.failures import CommandError
 from broker.cli.names import peer_name, tenant_name
-from broker.cli.options import DEFAULT_TENANT, DataDir, Json, OfTenant, reader
+from broker.cli.options import DataDir, Json, OfTenant, reader
 from broker.cli.output import answer
+from broker.core.paths import DEFAULT_TENANT
 from ocpi_broker.v1.token_service_pb2 import GetPeerTokenRequest, PartyKey, VerifyTokenRequest
 
 app = typer.Typer(no_args_is_help=True, help="The token to show to a peer, and whose token was shown to us.")

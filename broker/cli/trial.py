@@ -25,11 +25,11 @@ from broker.cli.connection import Broker, connected
 from broker.cli.demo_platform import NAME, PARTY, DemoPlatform, demo_platform, masked
 from broker.cli.failures import CommandError, reporting
 from broker.cli.names import id_of, tenant_name
-from broker.cli.options import DEFAULT_TENANT
 from broker.cli.output import note
 from broker.cli.processes import GRPC, HTTP, INSECURE, warn
 from broker.cli.stack import Stack
 from broker.core.model import Token
+from broker.core.paths import DEFAULT_TENANT
 from ocpi_broker.v1.peer_service_pb2 import (
     InvitePeerRequest,
     InvitePeerResponse,

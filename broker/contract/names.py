@@ -11,15 +11,18 @@ MAX_ID: Final = 60
 _KEPT: Final = 20_000
 """Names remembered: each call reads the same ones several times."""
 
+TENANT_ID: Final = rf"[a-z0-9]([a-z0-9-]{{0,{MAX_TENANT_ID - 2}}}[a-z0-9])?"
+RESERVED: Final = frozenset({"versions", "credentials", "hubclientinfo"})
+"""No tenants' ids: they would be taken for OCPI paths."""
+
 _ID = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
-_RESERVED = frozenset({"versions", "credentials", "hubclientinfo"})
 _VERSION_LIKE = re.compile(r"[0-9.]+")
 
 
 def tenant_id(value: str) -> str:
     """A new tenant's id: what the paths of version lists cannot be taken for."""
     checked = _checked_id(value, MAX_TENANT_ID)
-    if checked in _RESERVED or _VERSION_LIKE.fullmatch(checked):
+    if checked in RESERVED or _VERSION_LIKE.fullmatch(checked):
         raise ValueError("is reserved: it would be taken for an OCPI path")
     return checked
 

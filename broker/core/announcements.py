@@ -92,7 +92,7 @@ def _role(country_code: str, party_id: str, known: Known) -> Role:
         if roles:
             return _one_of(roles)
     patterns = [pattern for pattern in known.terms.patterns if pattern.covers_ids(country_code, party_id)]
-    return _one_of({pattern.role or counterpart(known.ours) for pattern in patterns} or {counterpart(known.ours)})
+    return _one_of({pattern.role or _counterpart(known.ours) for pattern in patterns} or {_counterpart(known.ours)})
 
 
 def _one_of(roles: Iterable[Role]) -> Role:
@@ -104,6 +104,6 @@ def _one_of(roles: Iterable[Role]) -> Role:
     return Role(found[0])
 
 
-def counterpart(ours: Iterable[PartyKey]) -> Role:
+def _counterpart(ours: Iterable[PartyKey]) -> Role:
     """Whom we talk to where nobody has said it: before 2.2 there are only CPOs and eMSPs."""
     return _COUNTERPART.get(frozenset(key.role for key in ours), Role.OTHER)

@@ -189,7 +189,6 @@ class ReadVersions:
 class ReadEndpoints:
     """GET the peer's details of the version of the endpoint used (RR-04)."""
 
-    version: Version
     url: str
     token: Token = field(repr=False)
 
@@ -390,7 +389,7 @@ def _choose(state: Verifying, event: VersionsRead) -> tuple[State, Effect]:
     url = event.urls.get(state.version)
     if url is None:
         return state.before, Refuse(PeerVersionUnsupportedError(f"your version list does not offer {state.version}"))
-    return replace(state, details_url=url), ReadEndpoints(state.version, url, state.theirs.token)
+    return replace(state, details_url=url), ReadEndpoints(url, state.theirs.token)
 
 
 def _conclude(state: Verifying, event: EndpointsRead) -> tuple[State, Effect]:

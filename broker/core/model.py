@@ -24,7 +24,7 @@ _TELLING = 8
 
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _PARTY_ID = re.compile(r"[A-Z0-9]{3}")
-_VERSION = re.compile(r"(0|[1-9][0-9]{0,3})(\.(0|[1-9][0-9]{0,3})){1,3}")
+VERSION_NUMBER = re.compile(r"(0|[1-9][0-9]{0,3})(\.(0|[1-9][0-9]{0,3})){1,3}")
 _PRINTABLE = re.compile(r"[!-~]+")
 
 
@@ -89,7 +89,7 @@ class Version:
     text: str
 
     def __post_init__(self) -> None:
-        if not _VERSION.fullmatch(self.text):
+        if not VERSION_NUMBER.fullmatch(self.text):
             raise ValueError("must be a version number such as 2.2.1")
 
     def __lt__(self, other: "Version") -> bool:

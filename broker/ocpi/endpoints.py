@@ -3,20 +3,19 @@
 from collections.abc import Sequence
 
 from broker.core.model import Endpoint, InterfaceRole, Version
+from broker.core.negotiation import CREDENTIALS
 from broker.errors import NotExpressibleError
 from broker.ocpi.dialect import Json, Malformed
 from broker.ocpi.fields import as_list, as_object, as_url, as_version
 
 MAX_MODULE = 255
 
-# The only module that is found without an interface role (VD-07).
-_CREDENTIALS = "credentials"
 _MODULES = frozenset(
     {
         "cdrs",
         "chargingprofiles",
         "commands",
-        _CREDENTIALS,
+        CREDENTIALS,
         "hubclientinfo",
         "invoicereconciliation",
         "locations",
@@ -67,7 +66,8 @@ def _endpoint_if_valid(value: object, with_roles: bool) -> Endpoint | None:
         return None
     module = _module_if_valid(value.get("identifier"))
     role = _interface_role_if_valid(value.get("role")) if with_roles else None
-    if module is None or (with_roles and role is None and module != _CREDENTIALS):
+    # Only credentials is found without an interface role (VD-07).
+    if module is None or (with_roles and role is None and module != CREDENTIALS):
         return None
     try:
         return Endpoint(module, role, as_url(value.get("url"), ""))
@@ -91,7 +91,7 @@ def _interface_role_if_valid(value: object) -> InterfaceRole | None:
 
 def _write_with_role(version: Version, endpoint: Endpoint) -> Json:
     role = endpoint.role
-    if role is None and endpoint.module != _CREDENTIALS:
+    if role is None and endpoint.module != CREDENTIALS:
         raise NotExpressibleError(f"OCPI {version} needs an interface role for the endpoint of {endpoint.module}")
     # VD-06: the role of credentials means nothing; SENDER is what the specification advises.
     return {"identifier": endpoint.module, "role": (role or InterfaceRole.SENDER).value, "url": endpoint.url}

@@ -12,11 +12,10 @@ from broker.contract.values import Violations, page_size
 from broker.core.caller import EVERY_TENANT, Caller, CallerRole
 from broker.errors import AlreadyExistsError, NotFoundError, WrongStateError
 from broker.inspection import Inspection
-from broker.readmodel import ReadModel
 from broker.rpc import calls
 from broker.rpc.mutations import Mutations
 from broker.rpc.pages import Pages
-from broker.store import callers
+from broker.store import callers, tenants
 from broker.store.transactions import Store, Transaction
 from broker.tokens import Pepper, SecretKind
 from ocpi_broker.v1 import admin_service_pb2 as pb
@@ -33,14 +32,12 @@ class AdminServicer(rpc.AdminServiceServicer):
     def __init__(
         self,
         store: Store,
-        model: ReadModel,
         mutations: Mutations,
         pages: Pages,
         pepper: Pepper,
         inspect: Callable[[], Awaitable[Inspection]],
     ) -> None:
         self._store = store
-        self._model = model
         self._mutations = mutations
         self._pages = pages
         self._pepper = pepper
@@ -50,6 +47,7 @@ class AdminServicer(rpc.AdminServiceServicer):
         role, grants = self._wanted(request)
 
         def create(tx: Transaction) -> pb.CreateCallerResponse:
+            _require_tenants(tx, request.caller.tenants)
             key = tokens.mint(SecretKind.SERVICE_KEY)
             fingerprint = tokens.fingerprint(self._pepper, SecretKind.SERVICE_KEY, key)
             if not callers.insert(tx, request.caller_id, role, grants, fingerprint):
@@ -104,17 +102,23 @@ class AdminServicer(rpc.AdminServiceServicer):
             grants = grants or frozenset({EVERY_TENANT})
         elif not request.caller.tenants:
             found.add("caller.tenants", 'name at least one tenant, or "tenants/-" for all')
-        self._require_tenants(request.caller.tenants, grants, found)
         found.check()
         assert role is not None  # noqa: S101  check() raised otherwise
         return role, grants
 
-    def _require_tenants(self, names: Sequence[str], grants: frozenset[str], found: Violations) -> None:
-        """A grant for a tenant that does not exist is a slip of the pen."""
-        for index, name in enumerate(names):
-            tenant = name.removeprefix("tenants/")
-            if tenant in grants and tenant != EVERY_TENANT and self._model.tenant(tenant) is None:
-                found.add(f"caller.tenants[{index}]", "there is no such tenant")
+
+def _require_tenants(tx: Transaction, names: Sequence[str]) -> None:
+    """A grant for a tenant that does not exist is a slip of the pen, and would be good for a later one of that id.
+
+    Raises InvalidArgumentError.
+    """
+    wanted = [name.removeprefix("tenants/") for name in names]
+    known = tenants.keep(tx, wanted) | {EVERY_TENANT}
+    found = Violations()
+    for index, tenant in enumerate(wanted):
+        if tenant not in known:
+            found.add(f"caller.tenants[{index}]", "there is no such tenant")
+    found.check()
 
 
 def _read(tx: Transaction, caller_id: str) -> Caller:

@@ -1,7 +1,9 @@
-"""Around every RPC: message ids, one log event, deadline, authentication, permission, and the last-resort mapping.
+"""Around every RPC of ours: message ids, one log event, deadline, authentication, permission, last-resort mapping.
 
 From outside in: log what happened; let no exception out that is not a refusal; find out who calls; look up the row of
-the permission table; give the handler as long as the caller waits, and never longer than the method's limit.
+the permission table; give the handler as long as the caller waits, and never longer than the method's limit. Of the
+standard services reflection, which is a stream, has authentication and permission only, and health, which is public,
+nothing of this.
 """
 
 import asyncio

@@ -23,7 +23,7 @@ from broker.ocpi.authorization import write_authorization
 from broker.readmodel import ReadModel
 from broker.rpc.mutations import Mutations
 from broker.rpc.pages import Pages
-from broker.store import exchanges, peers, transitions
+from broker.store import exchanges, peers, tenants, transitions
 from broker.store.transactions import Store, Transaction
 from broker.tokens import Pepper, SecretKind
 from broker.urls import UrlPolicy
@@ -75,6 +75,8 @@ class PeerServicer(rpc.PeerServiceServicer):
         terms, lifetime = self._wanted(request, tenant)
 
         def invite(tx: Transaction) -> pb.InvitePeerResponse:
+            if not tenants.keep(tx, [tenant]):
+                raise NotFoundError("there is no such tenant")
             uid = str(uuid4())
             peer_id = self._insert(tx, uid, tenant, request.peer_id, terms)
             tx.audit(
@@ -87,10 +89,17 @@ class PeerServicer(rpc.PeerServiceServicer):
 
     async def ResetPeer(self, request: pb.ResetPeerRequest, _context: Context) -> pb.ResetPeerResponse:
         tenant, _ = peer_of(request.name, "name")
-        lifetime = self._lifetime(request, tenant)
+        found = Violations()
+        lifetime = self._lifetime(request, tenant, found)
+        found.check()
 
         def reset(tx: Transaction) -> pb.ResetPeerResponse:
             peer = self._locked(tx, request.name, request.etag)
+            if self._is_exact(tenant) and not peer.terms.parties:
+                raise WrongStateError(
+                    "nobody could use the invitation: the tenant's role policy is exact, and the peer's terms name no "
+                    "party; update them first"
+                )
             transitions.invite_again(tx, peer)
             tx.audit("peer.reset", tenant, peer.name)
             invitation = self._issue_invitation(tx, peer, lifetime)
@@ -122,8 +131,8 @@ class PeerServicer(rpc.PeerServiceServicer):
         def update(tx: Transaction) -> pb.UpdatePeerResponse:
             peer = self._locked(tx, request.peer.name, request.peer.etag)
             covers = changes.get("terms", peer.terms).coverage()
-            changed = replace(peer, requested=tuple(key for key in peer.requested if not covers(key)))
-            changed = replace(changed, **changes)
+            waiting = tuple(key for key in peer.requested if not covers(key))
+            changed = replace(peer, **{"requested": waiting, **changes})
             transitions.adjust(tx, peer, changed)
             tx.audit("peer.updated_by_operator", tenant, peer.name, **_decided(changed, fields))
             return pb.UpdatePeerResponse(peer=self._reread(tx, peer))
@@ -196,13 +205,15 @@ class PeerServicer(rpc.PeerServiceServicer):
 
     def _terms(self, message: resources_pb2.InvitationTerms, tenant: str, field: str, found: Violations) -> Terms:
         terms = terms_from_pb(message, field, found)
-        exact = self._model.policy(tenant).role_policy is RolePolicy.EXACT
-        if exact and (terms.any_party or terms.patterns):
+        if self._is_exact(tenant) and (terms.any_party or terms.patterns):
             found.add(field, "must name each party: the tenant's role policy is exact")
         if terms.versions_url is not None:
             with found.of(f"{field}.versions_url"):
                 self._urls.check(terms.versions_url)
         return terms
+
+    def _is_exact(self, tenant: str) -> bool:
+        return self._model.policy(tenant).role_policy is RolePolicy.EXACT
 
     def _wanted(self, request: pb.InvitePeerRequest, tenant: str) -> tuple[Terms, int]:
         """The terms and the lifetime in seconds. Raises InvalidArgumentError with everything that is wrong."""
@@ -211,16 +222,17 @@ class PeerServicer(rpc.PeerServiceServicer):
             with found.of("peer_id"):
                 resource_id(request.peer_id)
         terms = self._terms(request.terms, tenant, "terms", found)
-        lifetime = 0
-        with found.of("expiry"):
-            lifetime = self._lifetime(request, tenant)
+        lifetime = self._lifetime(request, tenant, found)
         found.check()
         return terms, lifetime
 
-    def _lifetime(self, request: pb.InvitePeerRequest | pb.ResetPeerRequest, tenant: str) -> int:
-        if not request.HasField("expiry"):
-            return self._model.policy(tenant).invitation_expiry
-        return seconds_from_pb(request.expiry)
+    def _lifetime(self, request: pb.InvitePeerRequest | pb.ResetPeerRequest, tenant: str, found: Violations) -> int:
+        """In seconds, as asked for or as the tenant's policy has it."""
+        lifetime = self._model.policy(tenant).invitation_expiry
+        if request.HasField("expiry"):
+            with found.of("expiry"):
+                lifetime = seconds_from_pb(request.expiry)
+        return lifetime
 
     def _insert(self, tx: Transaction, uid: str, tenant: str, wanted: str, terms: Terms) -> str:
         """Create the peer; its id is the one wanted, or made from its first party."""

@@ -11,9 +11,8 @@ from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 from grpc.aio import ServicerContext
 
+from broker.contract.refusals import DOMAIN
 from broker.errors import BrokerError, InvalidArgumentError
-
-DOMAIN: Final = "ocpi-broker"
 
 _LONGEST_MESSAGE: Final = 500
 _MOST_VIOLATIONS: Final = 20

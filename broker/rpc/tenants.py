@@ -42,8 +42,8 @@ Context: TypeAlias = "ServicerContext[Any, Any]"
 
 _FIELDS = ("versions", "parties", "public_url", "endpoints", "policy")
 _PUBLIC_URL = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+(/[A-Za-z0-9._~/-]*)?")
-_LONGEST_PATH = 100
-"""Left of a URL's 255 characters for /ocpi/{tenant}/{version}/credentials."""
+_MAX_PUBLIC_URL = MAX_URL - 100
+"""What is left of it is for /ocpi/{tenant}/{version}/credentials."""
 
 
 class TenantServicer(rpc.TenantServiceServicer):
@@ -187,8 +187,9 @@ def _refuse_held(tx: Transaction, tenant: Tenant) -> None:
 
 
 def _public_url(value: str, found: Violations) -> str | None:
-    if value and (len(value) > MAX_URL - _LONGEST_PATH or not _PUBLIC_URL.fullmatch(value)):
-        found.add("tenant.public_url", "must be an absolute http or https URL without query, of at most 155 characters")
+    if value and (len(value) > _MAX_PUBLIC_URL or not _PUBLIC_URL.fullmatch(value)):
+        rule = f"must be an absolute http or https URL without query, of at most {_MAX_PUBLIC_URL} characters"
+        found.add("tenant.public_url", rule)
     return value.rstrip("/") or None
 
 

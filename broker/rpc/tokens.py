@@ -16,6 +16,7 @@ from broker.contract.parties import (
 from broker.contract.peers import rejection_to_pb
 from broker.contract.values import invalid
 from broker.core.model import Endpoint, HeaderForm, InterfaceRole, country_code, party_id
+from broker.core.negotiation import CREDENTIALS
 from broker.core.peer import Peer, PeerState, Rejection
 from broker.disclosures import Disclosures
 from broker.errors import (
@@ -39,7 +40,7 @@ T = TypeVar("T")
 V = TypeVar("V")
 
 MAX_BATCH = 500
-_OPEN_TO_INVITATIONS = frozenset({"versions", "credentials"})
+_OPEN_TO_INVITATIONS = frozenset({"versions", CREDENTIALS})
 
 
 class TokenServicer(rpc.TokenServiceServicer):
@@ -55,7 +56,7 @@ class TokenServicer(rpc.TokenServiceServicer):
     async def GetPeerToken(self, request: pb.GetPeerTokenRequest, _context: Context) -> pb.GetPeerTokenResponse:
         self._model.require_fresh()
         await self._model.reach(request.min_revision)
-        return self._peer_token(tenant_of(request.parent, "parent"), request)
+        return self._peer_token(tenant_of(request.parent, "parent"), request, self._whole)
 
     async def BatchGetPeerTokens(
         self, request: pb.BatchGetPeerTokensRequest, _context: Context
@@ -100,22 +101,27 @@ class TokenServicer(rpc.TokenServiceServicer):
         try:
             if request.parent not in ("", parent):
                 raise invalid("parent", "must be empty or the batch's parent")
-            return pb.BatchGetPeerTokensResponse.Result(token=self._peer_token(tenant, request))
+            return pb.BatchGetPeerTokensResponse.Result(token=self._peer_token(tenant, request, _brief))
         except BrokerError as err:
             return pb.BatchGetPeerTokensResponse.Result(refusal=pb.Refusal(reason=err.reason, message=str(err)))
 
-    def _peer_token(self, tenant: str, request: pb.GetPeerTokenRequest) -> pb.GetPeerTokenResponse:
+    def _peer_token(
+        self, tenant: str, request: pb.GetPeerTokenRequest, described: Callable[[Peer], pb.GetPeerTokenResponse]
+    ) -> pb.GetPeerTokenResponse:
         peer = self._usable(self._find(tenant, request))
         role = _field("interface_role", interface_role_from_pb, request.interface_role)
         endpoint = _endpoint(peer, request.module, role)
         token = self._model.held_token(peer)
         self._disclosures.note(calls.current().caller, peer)
-        answer = pb.GetPeerTokenResponse.FromString(self._tokens.of(peer))
+        answer = described(peer)
         answer.token = token.reveal()
         answer.authorization = write_authorization(token, _form(peer))
         answer.endpoint_url = endpoint.url if endpoint else ""
         answer.revision = self._model.revision
         return answer
+
+    def _whole(self, peer: Peer) -> pb.GetPeerTokenResponse:
+        return pb.GetPeerTokenResponse.FromString(self._tokens.of(peer))
 
     def _find(self, tenant: str, request: pb.GetPeerTokenRequest) -> Peer:
         match request.WhichOneof("target"):
@@ -158,15 +164,19 @@ def _form(peer: Peer) -> HeaderForm:
     return peer.quirks.auth_form_out or peer.form_out or DIALECTS[str(peer.version)].header
 
 
+def _brief(peer: Peer) -> pb.GetPeerTokenResponse:
+    """What has no more than a kilobyte: 500 of it must fit into the 4 MiB that gRPC clients take."""
+    return pb.GetPeerTokenResponse(
+        peer=peer.name, version=str(peer.version or ""), versions_url=peer.versions_url or ""
+    )
+
+
 def _token_of(peer: Peer) -> pb.GetPeerTokenResponse:
     """All but the token itself."""
-    return pb.GetPeerTokenResponse(
-        peer=peer.name,
-        version=str(peer.version or ""),
-        versions_url=peer.versions_url or "",
-        endpoints=map(endpoint_to_pb, peer.endpoints),
-        parties=map(party_to_pb, peer.parties),
-    )
+    answer = _brief(peer)
+    answer.endpoints.extend(map(endpoint_to_pb, peer.endpoints))
+    answer.parties.extend(map(party_to_pb, peer.parties))
+    return answer
 
 
 def _verdict_of(peer: Peer) -> pb.VerifyTokenResponse:

@@ -119,7 +119,7 @@ class PeerEndpointRow(SQLModel, table=True):
 
 
 class IssuedTokenRow(SQLModel, table=True):
-    """A token that we generated, as a keyed hash. At most one is active and one retiring per peer and purpose."""
+    """A token that we generated, as a keyed hash. At most one is active and one retiring per peer."""
 
     __tablename__ = "issued_token"
     __table_args__ = (

@@ -1,5 +1,6 @@
 """Tenants and their data keys."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import delete, update
@@ -44,12 +45,23 @@ def replace(tx: Transaction, tenant: Tenant, revision: int) -> bool:
     return changed.rowcount == 1
 
 
+def keep(tx: Transaction, tenants: Iterable[str]) -> frozenset[str]:
+    """Those of them that there are: until this transaction ends nobody deletes one, or writes for one that goes."""
+    rows = tx.session.exec(
+        update(TenantRow)
+        .where(col(TenantRow.id).in_(sorted(tenants)))
+        .values(revision=col(TenantRow.revision))
+        .returning(col(TenantRow.id))
+    )
+    return frozenset(tenant for (tenant,) in rows)
+
+
 def remove(tx: Transaction, tenant: str, revision: int) -> bool:
     """Whether it was there at that revision. Its peers and its data key go with it.
 
     Each peer is named as changed: whoever reads the log late may find a new tenant of that id, and none of these.
     """
-    tx.session.exec(select(TenantRow.id).where(TenantRow.id == tenant).with_for_update()).all()  # no peer from now on
+    keep(tx, [tenant])  # so that no peer comes after those that are listed here
     uids = tx.session.exec(select(PeerRow.uid).where(PeerRow.tenant == tenant)).all()
     gone = tx.session.exec(delete(TenantRow).where(col(TenantRow.id) == tenant, col(TenantRow.revision) == revision))
     if gone.rowcount == 1:

@@ -32,6 +32,8 @@ Reading: TypeAlias = Session
 
 _ATTEMPTS = 10
 _RETRIED_STATES = frozenset({"40001", "40P01", "55P03"})
+_AWAY_STATES = frozenset({"25006", "25P03"})
+"""The server became a standby, or ended a transaction that stood still. The driver takes both for errors of ours."""
 
 
 @dataclass(slots=True)
@@ -200,13 +202,19 @@ class Store:
 
 def _is_store_failure(err: Exception) -> bool:
     """Whether the database is busy or away, rather than our statement wrong."""
-    return isinstance(err, OperationalError | InterfaceError | PoolTimeoutError | OSError) or _may_repeat(err)
+    away = isinstance(err, OperationalError | InterfaceError | PoolTimeoutError | OSError)
+    return away or _may_repeat(err) or _sqlstate(err) in _AWAY_STATES
 
 
 def _may_repeat(err: Exception) -> bool:
     cause = getattr(err, "orig", None)
     busy = "database is locked" in str(cause) or "database is busy" in str(cause)
-    return busy or getattr(cause, "sqlstate", None) in _RETRIED_STATES
+    return busy or _sqlstate(err) in _RETRIED_STATES
+
+
+def _sqlstate(err: Exception) -> str | None:
+    """PostgreSQL's code for what happened; SQLite has none."""
+    return getattr(getattr(err, "orig", None), "sqlstate", None)
 
 
 def _insert_for(session: Session) -> Any:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
+from broker.contract.names import RESERVED, TENANT_ID
 from broker.core.model import HeaderForm
 from broker.ocpi import DIALECTS
 from broker.ocpi.dialect import ABSENT, Dialect, Json
@@ -10,7 +11,6 @@ from gateway.app import BODY_LIMIT, PREFIXES, resources
 from gateway.message_ids import HARMLESS
 from gateway.openapi import schemas
 from gateway.openapi.responses import Operation, failures_of, success_of
-from gateway.resource import RESERVED, TENANT
 from gateway.upstream import Upstream
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def _schemas() -> dict[str, Json]:
 
 
 def _parameters() -> Json:
-    tenant: Json = {"type": "string", "pattern": f"^{TENANT.pattern}$", "not": {"enum": sorted(RESERVED)}}
+    tenant: Json = {"type": "string", "pattern": f"^{TENANT_ID}$", "not": {"enum": sorted(RESERVED)}}
     ids = {
         name: {"name": name, "in": "header", "required": False, "schema": _id()}
         for name in ("X-Request-ID", "X-Correlation-ID")

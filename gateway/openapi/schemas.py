@@ -9,6 +9,7 @@ from broker.core.model import (
     MAX_NAME,
     MAX_TOKEN,
     MAX_URL,
+    VERSION_NUMBER,
     BusinessDetails,
     Credentials,
     Endpoint,
@@ -29,7 +30,7 @@ _TOKEN = Token("5c6a9f0e-7d1b-4b8e-9a34-2f0d61c7be55")
 _LOGO = Image("https://lumenhub.example/logo.svg", "OPERATOR", "svg", "https://lumenhub.example/small.svg", 512, 512)
 _DETAILS = BusinessDetails("Lumen Hub", "https://lumenhub.example", _LOGO)
 
-VERSION = {"type": "string", "pattern": r"^(0|[1-9][0-9]{0,3})(\.(0|[1-9][0-9]{0,3})){1,3}$"}
+VERSION = {"type": "string", "pattern": f"^{VERSION_NUMBER.pattern}$"}
 URL = {"type": "string", "format": "uri", "maxLength": MAX_URL}
 _COUNTRY = {"type": "string", "pattern": "^[A-Za-z]{2}$", "description": "ISO 3166-1 alpha-2, in any letter case."}
 _PARTY_ID = {"type": "string", "pattern": "^[A-Za-z0-9]{3}$", "description": "In any letter case."}

@@ -16,9 +16,10 @@ import grpc
 import psycopg
 import pytest
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy import make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError, InternalError, OperationalError
 
-from broker import app, bootstrap, disclosures, keys, ledger, limits, readmodel, registrar, tokens
+from broker import app, authenticator, bootstrap, disclosures, keys, ledger, limits, readmodel, registrar, tokens
 from broker.clock import Clock
 from broker.config import Settings
 from broker.contract.parties import announcement_to_pb
@@ -34,6 +35,8 @@ from ocpi_broker.v1 import (
     tenant_service_pb2,
     token_service_pb2,
 )
+from tests import database as databases
+from tests import postgres
 from tests import stack as stacks
 from tests.database import Database
 from tests.peer import Gate, Sender, Served, answering, encoded, new_party, new_token, platform_running
@@ -236,6 +239,51 @@ async def test_a_tenant_is_known_to_every_broker_at_once(own_stack: Stack, monke
         answer = await admin.peers.ListPeers(peer_service_pb2.ListPeersRequest(parent=home.name))
 
         assert not answer.peers
+
+
+async def test_a_new_tenant_may_be_granted_at_every_broker(own_stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readmodel, "_POLL_SECONDS", 3600)
+    async with _second_broker(own_stack) as admin:
+        home = await own_stack.home()
+
+        answer = await admin.admin.CreateCaller(_reader(home.name))
+
+        assert list(answer.caller.tenants) == [home.name]
+
+
+def _reader(*tenants: str) -> admin_service_pb2.CreateCallerRequest:
+    caller = admin_service_pb2.Caller(role=admin_service_pb2.CALLER_ROLE_READER, tenants=tenants)
+    return admin_service_pb2.CreateCallerRequest(caller_id=f"c{uuid.uuid4().hex[:12]}", caller=caller)
+
+
+async def _refusals_without(stack: Stack, home: Home) -> list[str]:
+    """What those who still write for the tenant are told."""
+    calls = home.invite(), stack.services.admin.CreateCaller(_reader("tenants/-", home.name))
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+    return [reason(answer) if isinstance(answer, grpc.RpcError) else "" for answer in answers]
+
+
+async def test_nothing_is_written_for_a_tenant_that_another_broker_has_deleted(own_stack: Stack) -> None:
+    """Memory has not heard of it yet. A grant that was left would be good for the next tenant of that id."""
+    home = await own_stack.home()
+    own_stack.database.execute(f"DELETE FROM tenant WHERE id = '{home.name.removeprefix('tenants/')}'")
+
+    assert await _refusals_without(own_stack, home) == ["NOT_FOUND", "INVALID_ARGUMENT"]
+
+
+async def test_nothing_is_written_for_a_tenant_that_is_being_deleted(
+    event_loop_for_all: None, postgres_server: postgres.Server, tmp_path: Path
+) -> None:
+    with databases.fresh("postgresql", tmp_path, postgres_server) as database:
+        async with stacks.running(tmp_path, database) as stack:
+            home = await stack.home()
+            with psycopg.connect(database.url) as deleting:
+                deleting.execute("DELETE FROM tenant WHERE id = %s", [home.name.removeprefix("tenants/")])
+                refusals = asyncio.create_task(_refusals_without(stack, home))
+                await asyncio.sleep(0.5)
+                assert not refusals.done()
+
+            assert await refusals == ["NOT_FOUND", "INVALID_ARGUMENT"]
 
 
 # The lease of a broker that died
@@ -508,6 +556,37 @@ async def test_memory_answers_for_a_limited_time_only(
             assert (await guest.sender.versions()).outcome == (200, 1000)
 
 
+async def test_a_token_works_before_its_first_use_can_be_written(
+    own_stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database takes the connection and hangs. One note waits for it, however often the token is used."""
+    change, answers = Store.change, asyncio.Event()
+    waiting: list[str] = []
+
+    async def hang(store: Store, actor: str, work: Any) -> Any:
+        waiting.append(actor)
+        await answers.wait()
+        return await change(store, actor, work)
+
+    monkeypatch.setattr(authenticator, "_PATIENCE_SECONDS", 0.2)
+    home = await own_stack.home()
+    async with own_stack.guest(home) as guest:
+        await guest.sender.register()
+        with monkeypatch.context() as hanging:
+            hanging.setattr(Store, "change", hang)
+            assert (await guest.sender.versions()).outcome == (200, 1000)
+            assert [(await home.verify(guest.sender.token)).valid for _ in range(3)] == [True] * 3
+            assert waiting.count(guest.name) == 1
+
+            assert (await home.peer(guest.name)).unconfirmed
+        answers.set()
+
+        async def confirmed() -> bool:
+            return not (await home.peer(guest.name)).unconfirmed
+
+        assert await _soon(confirmed)
+
+
 async def _away(*_: Any) -> None:
     await asyncio.sleep(0.05)
     raise StoreUnavailableError("the database is away")
@@ -609,6 +688,19 @@ async def test_a_race_that_the_database_lost_for_us_is_run_again(store: Store, e
         assert len(runs) == 3
 
 
+async def test_a_database_that_only_reads_after_a_failover_is_said_to_be_away(
+    postgres_server: postgres.Server, tmp_path: Path
+) -> None:
+    with databases.fresh("postgresql", tmp_path, postgres_server) as database:
+        database.execute(f"ALTER DATABASE {make_url(database.url).database} SET default_transaction_read_only = on")
+        standby = Store(engine.connect(database.url), Clock())
+
+        with pytest.raises(StoreUnavailableError):
+            await standby.jot(lambda tx: tx.session.connection().exec_driver_sql("CREATE TABLE one (id int)"))
+
+        await standby.aclose()
+
+
 async def test_a_database_that_stays_busy_is_said_to_be_away(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transactions, "_ATTEMPTS", 3)
     runs, work = _failing(100, LOCKED)
@@ -623,6 +715,7 @@ async def test_work_is_not_repeated_for_other_reasons(store: Store) -> None:
     """A connection that broke may have committed; a statement that is wrong stays wrong."""
     for error, told in (
         (OperationalError("", {}, sqlite3.OperationalError("disk I/O error")), StoreUnavailableError),
+        (InternalError("", {}, psycopg.errors.IdleInTransactionSessionTimeout()), StoreUnavailableError),
         (IntegrityError("", {}, sqlite3.IntegrityError("UNIQUE constraint failed")), IntegrityError),
     ):
         runs, work = _failing(1, error)

@@ -19,7 +19,7 @@ from ocpi_broker.v1 import (
     tenant_service_pb2,
     token_service_pb2,
 )
-from tests.peer import encoded, new_party, new_token, raw
+from tests.peer import encoded, new_party, new_token, raw, role
 from tests.stack import OUR_PARTY, Guest, Home, Stack, key_of, party, reason, services, violations
 
 pytestmark = pytest.mark.anyio
@@ -123,7 +123,7 @@ async def test_a_revoked_caller_is_unauthenticated_at_once(stack: Stack, home: H
 ALLOWED = {
     admin_service_pb2.CALLER_ROLE_READER: {"tokens", "verify"},
     admin_service_pb2.CALLER_ROLE_OPERATOR: {"peers", "tenants"},
-    admin_service_pb2.CALLER_ROLE_GATEWAY: {"ocpi", "verify"},
+    admin_service_pb2.CALLER_ROLE_GATEWAY: {"ocpi"},
     admin_service_pb2.CALLER_ROLE_AUDITOR: set(),
     admin_service_pb2.CALLER_ROLE_ADMIN: {"tokens", "verify", "peers", "tenants", "admin"},
 }
@@ -301,6 +301,15 @@ async def test_bad_arguments_of_the_other_services_name_their_fields(stack: Stac
         assert [path for path in violations(error) if path.startswith(field)], (field, violations(error))
 
 
+async def test_an_expiry_of_a_reset_that_is_none_names_its_field(stack: Stack, guest: Guest) -> None:
+    reset = peer_service_pb2.ResetPeerRequest(name=guest.name, expiry=duration_pb2.Duration(seconds=-1))
+
+    error = await refused(stack.peers.ResetPeer(reset))
+
+    assert reason(error) == "INVALID_ARGUMENT"
+    assert list(violations(error)) == ["expiry"]
+
+
 async def test_what_does_not_exist_in_a_tenant_of_the_caller_is_not_found(stack: Stack, home: Home) -> None:
     missing = f"{home.name}/peers/nobody"
     errors = [
@@ -434,6 +443,28 @@ async def test_a_batch_answers_each_entry_for_itself(stack: Stack, home: Home, r
     assert answer.results[2].token.endpoint_url
     assert [answer.results[index].refusal.reason for index in (1, 3)] == ["NOT_FOUND", "ENDPOINT_NOT_FOUND"]
     assert all(answer.results[index].refusal.message for index in (1, 3))
+
+
+async def test_a_full_batch_fits_into_a_message_however_large_its_peers_are(stack: Stack, home: Home) -> None:
+    """gRPC clients take 4 MiB; a thousand parties in each of 500 entries would be five times as much."""
+    async with stack.guest(home) as hub:
+        hub.sender.roles = [role(f"DE/{place:03X}/CPO") for place in range(1000)]
+        await stack.peers.UpdatePeer(
+            peer_service_pb2.UpdatePeerRequest(
+                peer=resources_pb2.Peer(name=hub.name, terms=resources_pb2.InvitationTerms(any_party=True)),
+                update_mask=field_mask_pb2.FieldMask(paths=["terms"]),
+            )
+        )
+        assert (await hub.sender.register()).outcome == (200, 1000)
+    whole = await home.held(hub.name, module="locations")
+    entry = token_service_pb2.GetPeerTokenRequest(peer=hub.name, module="locations")
+    batch = token_service_pb2.BatchGetPeerTokensRequest(parent=home.name, requests=[entry] * 500)
+
+    answer = await stack.tokens.BatchGetPeerTokens(batch)
+
+    assert len(whole.parties) == 1000
+    del whole.parties[:], whole.endpoints[:]
+    assert [result.token for result in answer.results] == [whole] * 500
 
 
 async def test_a_batch_is_about_one_tenant_and_has_a_limit(stack: Stack, home: Home, registered: Guest) -> None:

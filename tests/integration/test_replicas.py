@@ -7,15 +7,16 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
+import grpc
 import pytest
 
 from broker import app, readmodel
 from broker.config import Settings
-from ocpi_broker.v1 import peer_service_pb2, tenant_service_pb2, token_service_pb2
+from ocpi_broker.v1 import ocpi_service_pb2, peer_service_pb2, tenant_service_pb2, token_service_pb2
 from tests import database as databases
 from tests import postgres
 from tests.peer import Sender
-from tests.stack import Deployment, Stack, key_of, running, services
+from tests.stack import Deployment, Stack, key_of, reason, running, services
 
 pytestmark = pytest.mark.anyio
 
@@ -109,5 +110,7 @@ async def test_brokers_that_start_for_the_first_time_at_once_agree(
             services(broker.grpc, key_of(tmp_path, "gateway")) as gateway,
         ):
             await admin.tenants.GetTenant(tenant_service_pb2.GetTenantRequest(name="tenants/default"))
-            ask = token_service_pb2.VerifyTokenRequest(authorization="Token unknown")
-            assert not (await gateway.tokens.VerifyToken(ask)).valid
+            call = ocpi_service_pb2.OcpiCall(tenant="default", authorization=["Token unknown"])
+            with pytest.raises(grpc.RpcError) as caught:
+                await gateway.ocpi.ListVersions(ocpi_service_pb2.ListVersionsRequest(call=call))
+            assert reason(caught.value) == "TOKEN_REJECTED"  # the caller is not

@@ -25,7 +25,7 @@ from tests.peer import (
     raw,
     role,
 )
-from tests.stack import Guest, Home, Stack
+from tests.stack import Guest, Home, Stack, reason
 
 pytestmark = pytest.mark.anyio
 
@@ -453,19 +453,37 @@ class TestRolePolicy:
     async def test_exact_binds_earlier_invitations_too(self, stack: Stack) -> None:
         home = await stack.home()
         invitation = await home.invite()
-        await stack.services.tenants.UpdateTenant(
-            tenant_service_pb2.UpdateTenantRequest(
-                tenant=resources_pb2.Tenant(
-                    name=home.name, policy=resources_pb2.TenantPolicy(role_policy=resources_pb2.ROLE_POLICY_EXACT)
-                ),
-                update_mask=field_mask_pb2.FieldMask(paths=["policy"]),
-            )
-        )
+        await self._make_exact(stack, home)
         async with platform_running() as platform:
             sender = stack.sender(invitation, platform, new_party())
             await sender.discover()
 
             assert (await sender.post()).outcome == (200, 2001)
+        with pytest.raises(grpc.RpcError) as caught:
+            await stack.peers.ResetPeer(peer_service_pb2.ResetPeerRequest(name=invitation.peer.name))
+        assert reason(caught.value) == "WRONG_STATE"  # nobody could use another invitation on the same terms
+
+    async def test_exact_leaves_what_is_registered(self, stack: Stack) -> None:
+        """UR-14: a peer rotates its token under whatever policy."""
+        home = await stack.home()
+        invitation = await home.invite()
+        async with platform_running() as platform:
+            sender = stack.sender(invitation, platform, new_party())
+            await sender.register()
+            await self._make_exact(stack, home)
+            await sender.rotate()
+            more = await sender.put(roles=[*sender.roles, role(new_party())])
+
+        assert more.outcome == (200, 2001)
+
+    async def _make_exact(self, stack: Stack, home: Home) -> None:
+        policy = resources_pb2.TenantPolicy(role_policy=resources_pb2.ROLE_POLICY_EXACT)
+        await stack.services.tenants.UpdateTenant(
+            tenant_service_pb2.UpdateTenantRequest(
+                tenant=resources_pb2.Tenant(name=home.name, policy=policy),
+                update_mask=field_mask_pb2.FieldMask(paths=["policy"]),
+            )
+        )
 
     async def test_what_nobody_can_look_through_does_not_wait(self, stack: Stack) -> None:
         """An operator looks at each party; more than a hundred are refused, and nothing is kept of them."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from broker.core.announcements import Known, completed, counterpart, echoes, renamed
+from broker.core.announcements import Known, completed, echoes, renamed
 from broker.core.model import (
     AnnouncedParty,
     Announcement,
@@ -97,6 +97,8 @@ def test_what_leaves_nothing_out_is_taken_as_it_is():
         (known(any_party=True, ours=(OUR_CPO, PartyKey("BE", "OWN", Role.CPO))), Role.EMSP),
         (known(any_party=True, ours=(OUR_CPO, OUR_EMSP)), Role.OTHER),
         (known(any_party=True, ours=(HUB,)), Role.OTHER),
+        (known(any_party=True, ours=(OUR_CPO, HUB)), Role.OTHER),
+        (known(any_party=True, ours=()), Role.OTHER),
     ],
 )
 def test_a_role_follows_from_the_registration_then_the_invitation_then_our_side(what, role):
@@ -117,21 +119,6 @@ def test_of_two_roles_none_is_guessed(what):
     said = refused(flat(), what)
 
     assert said == "party_id: is known as CPO and EMSP; before OCPI 2.2 each role needs an invitation of its own"
-
-
-@pytest.mark.parametrize(
-    ("ours", "theirs"),
-    [
-        ((), Role.OTHER),
-        ((OUR_CPO,), Role.EMSP),
-        ((OUR_EMSP,), Role.CPO),
-        ((OUR_CPO, OUR_EMSP), Role.OTHER),
-        ((HUB,), Role.OTHER),
-        ((OUR_CPO, HUB), Role.OTHER),
-    ],
-)
-def test_cpos_talk_to_emsps_and_emsps_to_cpos(ours, theirs):
-    assert counterpart(ours) is theirs
 
 
 @pytest.mark.parametrize(

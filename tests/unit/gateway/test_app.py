@@ -142,7 +142,9 @@ async def test_a_request_is_one_event_without_query_headers_or_body():
     [
         ("default", True),
         ("a", True),
-        ("2", True),
+        ("2", False),
+        ("-a", False),
+        ("a-", False),
         ("nl-main", True),
         ("a" * 40, True),
         ("a" * 41, False),

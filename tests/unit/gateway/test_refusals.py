@@ -9,7 +9,8 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 from grpc.aio import AioRpcError, Metadata
 
-from gateway.refusals import DOMAIN, REFUSALS, refused, token_rejected
+from broker.contract.refusals import DOMAIN
+from gateway.refusals import REFUSALS, refused
 from ocpi_broker.v1.reasons_pb2 import Reason
 
 NOW = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
@@ -90,14 +91,12 @@ def test_what_is_not_meant_for_peers_is_not_passed_on(reason):
     assert SENTENCE not in message
 
 
-def test_a_rejected_token_is_answered_the_same_whoever_found_it():
-    answers = [
-        token_rejected(NOW),
-        refused(error(reason="TOKEN_REJECTED"), NOW),
-        refused(error(reason="PEER_BLOCKED"), NOW),
-    ]
+def test_a_blocked_peer_is_answered_like_any_token_that_is_not_valid_here():
+    """F19."""
+    rejected, blocked = (refused(error(reason=reason), NOW) for reason in ("TOKEN_REJECTED", "PEER_BLOCKED"))
 
-    assert all((a.envelope, a.status, a.headers) == (answers[0].envelope, 401, answers[0].headers) for a in answers)
+    assert rejected.status == 401
+    assert (blocked.envelope, blocked.status, blocked.headers) == (rejected.envelope, 401, rejected.headers)
 
 
 @pytest.mark.parametrize(

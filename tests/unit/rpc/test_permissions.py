@@ -22,7 +22,7 @@ EVERYBODY = {"reader", "operator", "gateway", "auditor", "admin"}
 MATRIX = {
     f"{PREFIX}TokenService/GetPeerToken": {"reader", "admin"},
     f"{PREFIX}TokenService/BatchGetPeerTokens": {"reader", "admin"},
-    f"{PREFIX}TokenService/VerifyToken": {"reader", "gateway", "admin"},
+    f"{PREFIX}TokenService/VerifyToken": {"reader", "admin"},
     f"{PREFIX}PeerService/InvitePeer": {"operator", "admin"},
     f"{PREFIX}PeerService/GetPeer": {"operator", "admin"},
     f"{PREFIX}PeerService/ListPeers": {"operator", "admin"},

@@ -67,7 +67,8 @@ class TokenServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def BatchGetPeerTokens(self, request, context):
-        """Up to 500 peer tokens in one call, each with its own result.
+        """Up to 500 peer tokens in one call, each with its own result. They come without endpoints and parties: those of a
+        large hub, once per entry, are more than clients take. Name the module whose URL is wanted.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

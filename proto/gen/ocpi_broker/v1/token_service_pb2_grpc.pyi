@@ -40,7 +40,9 @@ class TokenServiceStub:
     but its token is not to be used.
     """
     BatchGetPeerTokens: _grpc.UnaryUnaryMultiCallable[_token_service_pb2.BatchGetPeerTokensRequest, _token_service_pb2.BatchGetPeerTokensResponse]
-    """Up to 500 peer tokens in one call, each with its own result."""
+    """Up to 500 peer tokens in one call, each with its own result. They come without endpoints and parties: those of a
+    large hub, once per entry, are more than clients take. Name the module whose URL is wanted.
+    """
     VerifyToken: _grpc.UnaryUnaryMultiCallable[_token_service_pb2.VerifyTokenRequest, _token_service_pb2.VerifyTokenResponse]
     """Whose token an OCPI request carries. A token that is not good is an answer (valid = false), not an error."""
 
@@ -56,7 +58,9 @@ class TokenServiceAsyncStub(TokenServiceStub):
     but its token is not to be used.
     """
     BatchGetPeerTokens: _aio.UnaryUnaryMultiCallable[_token_service_pb2.BatchGetPeerTokensRequest, _token_service_pb2.BatchGetPeerTokensResponse]  # type: ignore[assignment]
-    """Up to 500 peer tokens in one call, each with its own result."""
+    """Up to 500 peer tokens in one call, each with its own result. They come without endpoints and parties: those of a
+    large hub, once per entry, are more than clients take. Name the module whose URL is wanted.
+    """
     VerifyToken: _aio.UnaryUnaryMultiCallable[_token_service_pb2.VerifyTokenRequest, _token_service_pb2.VerifyTokenResponse]  # type: ignore[assignment]
     """Whose token an OCPI request carries. A token that is not good is an answer (valid = false), not an error."""
 
@@ -81,7 +85,9 @@ class TokenServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _token_service_pb2.BatchGetPeerTokensRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_token_service_pb2.BatchGetPeerTokensResponse, _abc.Awaitable[_token_service_pb2.BatchGetPeerTokensResponse]]:
-        """Up to 500 peer tokens in one call, each with its own result."""
+        """Up to 500 peer tokens in one call, each with its own result. They come without endpoints and parties: those of a
+        large hub, once per entry, are more than clients take. Name the module whose URL is wanted.
+        """
 
     @_abc_1.abstractmethod
     def VerifyToken(
