@@ -258,6 +258,9 @@ class HttpPeers:
                 body, following = await self._body(call, form)
         except (OSError, httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError) as error:
             raise self._explained(call, error) from None
+        except (UnicodeError, httpx.InvalidURL):
+            # What the policy admits and the client cannot read is the peer's fault as well, never a defect.
+            raise call.failed("the URL cannot be called") from None
         with _said_by_peer(call):
             return _Page(read_envelope(body), following)
 

@@ -19,7 +19,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "broker/core": PURE,
     "broker/ocpi": {*PURE, "orjson"},
     "broker/contract": {*PURE, *CONTRACT},
-    "broker/urls": {*PURE, "publicsuffixlist"},
+    "broker/urls": {*PURE, "idna", "publicsuffixlist"},
     "broker/addresses": {*PURE, "broker.urls", "httpx"},
     "broker/peers": {*PURE, "broker.ocpi", "broker.urls", "broker.addresses", "httpx", "structlog"},
     "broker/callbacks": {*PURE, "broker.clock", "broker.ocpi", "broker.peers"},

@@ -616,6 +616,19 @@ async def test_a_url_that_the_policy_refuses_is_not_called(policy, url, why):
         assert (peer.connections, resolve.asked) == (0, 0)
 
 
+class Lenient(UrlPolicy):
+    """Admits what only the HTTP client objects to."""
+
+    def check(self, url: str) -> None:
+        pass
+
+
+@pytest.mark.parametrize("url", ["https://xn--a.com/", "https://peer..example/\n"])
+async def test_a_url_that_the_client_cannot_read_is_a_failure_of_the_call(url):
+    with pytest.raises(CallbackError, match=r"^versions list: the URL cannot be called$"):
+        await read_versions(url, policy=Lenient())
+
+
 async def test_an_address_family_that_does_not_work_is_survived():
     async with listening(lists("2.2.1")) as peer:
         await read_versions(peer.url(host="peer.localhost"), resolve=resolving(["::1", "::1", "127.0.0.1"]))
