@@ -35,8 +35,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "broker/cli": {"broker", "gateway", *CONTRACT, "grpc", "grpc_status", "grpc_health", "typer", "click", "rich",
                    "cryptography", "uvloop", "httpx", "uvicorn", "starlette"},
     "broker": {"broker", *CONTRACT, "grpc", "grpc_status", "grpc_health", "grpc_reflection", "structlog"},
-    "gateway": {*PURE, "broker.contract", "broker.ocpi", *CONTRACT, "grpc", "grpc_status", "orjson", "starlette",
-                "structlog", "uvicorn"},
+    "gateway": {*PURE, "broker.contract", "broker.ocpi", "broker.threads", *CONTRACT, "grpc", "grpc_status", "orjson",
+                "starlette", "structlog", "uvicorn"},
 }  # fmt: skip
 
 ENGINES = {"grpc", "httpx", "sqlalchemy", "sqlmodel", "ocpi_broker", "broker.rpc", "broker.app", "gateway"}

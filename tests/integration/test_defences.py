@@ -4,6 +4,7 @@ import asyncio
 import json
 import shutil
 import sqlite3
+import threading
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -24,8 +25,10 @@ from broker.config import Settings
 from broker.contract.parties import announcement_to_pb
 from broker.errors import StoreUnavailableError, TooManyExchangesError
 from broker.ocpi import DIALECTS
+from broker.rpc import ocpi as rpc_ocpi
 from broker.store import engine, exchanges, transactions
 from broker.store.transactions import Store
+from gateway import credentials
 from ocpi_broker.v1 import (
     admin_service_pb2,
     ocpi_service_pb2,
@@ -36,7 +39,7 @@ from ocpi_broker.v1 import (
 )
 from tests import stack as stacks
 from tests.database import Database
-from tests.peer import Gate, Sender, Served, answering, encoded, new_party, new_token, platform_running
+from tests.peer import Gate, Sender, Served, answering, encoded, new_party, new_token, platform_running, role
 from tests.stack import Guest, Home, Stack, key_of, reason, services
 
 pytestmark = pytest.mark.anyio
@@ -192,6 +195,35 @@ async def test_a_stop_waits_for_an_exchange_without_its_caller(
 
         assert database.execute("SELECT state FROM peer") == [("REGISTERED",)]
         assert database.execute("SELECT outcome FROM exchange") == [("SUCCEEDED",)]
+
+
+@pytest.mark.parametrize(("roles", "beside"), [(1, False), (600, True)])
+async def test_a_long_announcement_is_not_worked_on_in_the_event_loop(
+    stack: Stack, home: Home, monkeypatch: pytest.MonkeyPatch, roles: int, beside: bool
+) -> None:
+    """F7: also where it will be refused; everybody else would wait meanwhile."""
+    here, seen = threading.current_thread(), {}
+
+    def watch(module: Any, name: str) -> None:
+        work = getattr(module, name)
+
+        def watched(*args: Any) -> Any:
+            seen[name] = threading.current_thread() is not here
+            return work(*args)
+
+        monkeypatch.setattr(module, name, watched)
+
+    async with platform_running() as platform:
+        sender = stack.sender(await home.invite(), platform, new_party())
+        await sender.register()
+        watch(credentials, "announcement_to_pb")
+        watch(rpc_ocpi, "announcement_from_pb")
+        watch(registrar, "judge")
+
+        reply = await sender.post(roles=[role(f"DE/{number:03}/CPO") for number in range(roles)])
+
+    assert reply.outcome == (405, 2000)
+    assert seen == dict.fromkeys(("announcement_to_pb", "announcement_from_pb", "judge"), beside)
 
 
 async def test_the_budget_for_callbacks_ends_an_exchange(
