@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from uuid import uuid4
 
-from broker import threads, tokens
+from broker import defects, threads, tokens
 from broker.authenticator import Identity
 from broker.callbacks import BUDGET_SECONDS, Callbacks
 from broker.clock import Clock
@@ -189,7 +189,11 @@ class Registrar:
         task = asyncio.create_task(self._leased(request, record, event))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(partial(_unheard, request))
+            raise
 
     async def _leased(self, request: Request, record: Exchange, event: Posted | Put) -> Credentials:
         deadline = asyncio.get_running_loop().time() + BUDGET_SECONDS
@@ -212,11 +216,11 @@ class Registrar:
                 registration = await _converse(callbacks, footing.judged)
                 said = replace(record, steps=tuple(steps), warnings=tuple(warnings))
                 return await self._commit(request, said, footing, callbacks.form, registration)
-        except Exception as err:
-            refusal = err if isinstance(err, BrokerError) else InternalError("internal error")
+        except Exception as err:  # noqa: BLE001  whatever it was, it goes on record and the lease is given back
+            refusal = err if isinstance(err, BrokerError) else _defect(err, request)
             said = replace(record, steps=tuple(steps), warnings=tuple(warnings))
             await self._ledger.fail(said, request.identity, refusal)
-            raise
+            raise refusal from None
 
     async def _judge(self, request: Request, event: Posted | Put | Deleted) -> Judgement:
         """What can be refused from memory; whatever passes is judged again under the lease."""
@@ -333,6 +337,18 @@ class Registrar:
 
 def _warnings(event: Posted | Put) -> tuple[str, ...]:
     return event.body.warnings if isinstance(event.body, Announcement) else ()
+
+
+def _defect(error: BaseException, request: Request) -> InternalError:
+    """It has the same id in the log, in the record of the exchange and in the answer."""
+    return defects.report(error, request_id=request.request_id, peer=request.peer.name)
+
+
+def _unheard(request: Request, task: asyncio.Task[Credentials]) -> None:
+    """Look at how an exchange ended whose caller has gone: nobody else does, and asyncio takes offence at that."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None and not isinstance(error, BrokerError):
+        _defect(error, request)
 
 
 def _size(event: Posted | Put | Deleted) -> int:

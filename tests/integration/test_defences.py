@@ -1,6 +1,7 @@
 """Defences that show only when something is wrong: each of these tests fails if its defence is taken out."""
 
 import asyncio
+import gc
 import json
 import shutil
 import sqlite3
@@ -16,6 +17,7 @@ from typing import Any
 import grpc
 import psycopg
 import pytest
+import structlog
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
@@ -23,7 +25,7 @@ from broker import app, bootstrap, disclosures, keys, ledger, limits, readmodel,
 from broker.clock import Clock
 from broker.config import Settings
 from broker.contract.parties import announcement_to_pb
-from broker.errors import StoreUnavailableError, TooManyExchangesError
+from broker.errors import StoreUnavailableError, TokenRejectedError, TooManyExchangesError
 from broker.ocpi import DIALECTS
 from broker.rpc import ocpi as rpc_ocpi
 from broker.store import engine, exchanges, transactions
@@ -166,6 +168,13 @@ async def _hang_up(stack: Stack, sender: Sender, token: str) -> Gate:
     return gate
 
 
+def _raising(error: Exception) -> Callable[..., Any]:
+    def work(*_args: Any, **_kwargs: Any) -> Any:
+        raise error
+
+    return work
+
+
 async def test_an_exchange_is_finished_without_its_caller(stack: Stack, home: Home, guest: Guest) -> None:
     """F2: what was begun is not torn apart."""
     theirs = new_token()
@@ -179,6 +188,59 @@ async def test_an_exchange_is_finished_without_its_caller(stack: Stack, home: Ho
     assert await _soon(registered)
     assert (await home.held(guest.name)).token == theirs
     assert [one.outcome for one in await _exchanges(stack, guest.name)] == [Outcome.EXCHANGE_OUTCOME_SUCCEEDED]
+
+
+@pytest.mark.parametrize(("error", "logged"), [(TokenRejectedError(), []), (RuntimeError(), ["defect"])])
+async def test_a_refusal_that_nobody_waits_for_is_no_error(
+    stack: Stack, guest: Guest, monkeypatch: pytest.MonkeyPatch, error: Exception, logged: list[str]
+) -> None:
+    complaints: list[dict[str, Any]] = []
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(loop, "call_exception_handler", complaints.append)
+    monkeypatch.setattr(registrar.Registrar, "_commit", _raising(error))
+    gate = await _hang_up(stack, guest.sender, new_token())
+
+    async def over() -> bool:
+        return [one.outcome for one in await _exchanges(stack, guest.name)] == [Outcome.EXCHANGE_OUTCOME_REFUSED]
+
+    with structlog.testing.capture_logs() as logs:
+        gate.open()
+        assert await _soon(over)
+        gc.collect()
+
+    assert complaints == []
+    assert [event["event"] for event in logs if event["log_level"] == "error"] == logged
+
+
+async def test_a_defect_in_an_exchange_has_one_id_everywhere(
+    stack: Stack, guest: Guest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log explains what the answer and the record only name."""
+    monkeypatch.setattr(registrar.Registrar, "_commit", _raising(RuntimeError("our mistake")))
+    await guest.sender.discover()
+
+    with structlog.testing.capture_logs() as logs:
+        reply = await guest.sender.post()
+
+    [defect] = [event for event in logs if event["event"] == "defect"]
+    [record] = await _exchanges(stack, guest.name)
+    assert reply.outcome == (200, 3000)
+    assert record.message == f"internal error {defect['error_id']}"
+    assert record.request_id == defect["request_id"]
+
+
+async def test_a_defect_outside_an_exchange_names_its_request(
+    stack: Stack, guest: Guest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registrar.Registrar, "own_credentials", _raising(RuntimeError("our mistake")))
+    await guest.sender.discover()
+
+    with structlog.testing.capture_logs() as logs:
+        await guest.sender.get()
+
+    [defect] = [event for event in logs if event["event"] == "defect"]
+    [call] = [event for event in logs if event["event"] == "rpc" and event["outcome"] == "INTERNAL"]
+    assert defect["request_id"] == call["request_id"]
 
 
 async def test_a_stop_waits_for_an_exchange_without_its_caller(
