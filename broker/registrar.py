@@ -54,7 +54,8 @@ from broker.urls import UrlPolicy
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A POST, PUT or DELETE by an authenticated peer. arrived is in microseconds since 1970. without_ids is true if
+    """A POST, PUT or DELETE by an authenticated peer. arrived is in microseconds since 1970, and not later than the
+    commit of an exchange that was not yet known when the request came (F5). without_ids is true if
     the version has message ids and the request had not both (ID-07).
     """
 

@@ -101,11 +101,14 @@ class OcpiServicer(rpc.OcpiServiceServicer):
 
     async def _request(self, call: pb.OcpiCall, version: str) -> Request:
         arrived = self._clock()
-        await self._recognise(call)
+        met, _ = await self._recognise(call)
         # Now that it is worth a look at the database: what is committed by now is known, so that whatever another
         # exchange commits later makes this one a duplicate (F5).
         await self._model.catch_up()
         identity, tenant = await self._recognise(call)
+        if identity.peer.answered_at != met.peer.answered_at:
+            # It was being committed when this request came: its time was taken before, its answer is given after.
+            arrived = min(arrived, identity.peer.answered_at)
         ids = calls.current()
         return Request(
             tenant=tenant,
