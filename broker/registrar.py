@@ -129,11 +129,6 @@ class Registrar:
         """At the start of the only broker of a database: what a crash left open is over."""
         await self._ledger.recover()
 
-    @property
-    def busy(self) -> bool:
-        """Whether an exchange is running, whose peer waits for its answer."""
-        return bool(self._running)
-
     async def drain(self) -> None:
         """Wait for the exchanges that are running; their callback budget bounds how long."""
         await asyncio.gather(*self._running, return_exceptions=True)

@@ -33,10 +33,10 @@ _log = structlog.get_logger("broker.rpc")
 UNARY_SECONDS: Final = 10.0
 EXCHANGE_SECONDS: Final = 45.0
 INSPECTION_SECONDS: Final = 60.0
+_EXCHANGES: Final = frozenset({"/ocpi_broker.v1.OcpiService/Register", "/ocpi_broker.v1.OcpiService/Update"})
 _LIMITS: Final = {
     "/ocpi_broker.v1.AdminService/GetServerInfo": INSPECTION_SECONDS,
-    "/ocpi_broker.v1.OcpiService/Register": EXCHANGE_SECONDS,
-    "/ocpi_broker.v1.OcpiService/Update": EXCHANGE_SECONDS,
+    **dict.fromkeys(_EXCHANGES, EXCHANGE_SECONDS),
 }
 _MAX_ID: Final = 128
 
@@ -53,6 +53,12 @@ class Guard(grpc.aio.ServerInterceptor):
         self._model = model
         self._peppers = peppers
         self._guarded: dict[str, MethodHandler] = {}
+        self._exchanges = 0
+
+    @property
+    def exchanging(self) -> bool:
+        """Whether a POST or PUT is being answered, from its first moment on."""
+        return self._exchanges > 0
 
     async def intercept_service(
         self,
@@ -94,6 +100,7 @@ class Guard(grpc.aio.ServerInterceptor):
             metadata = _metadata(context)
             request_id = metadata.get("x-request-id", "")[:_MAX_ID] or str(uuid4())
             outcome, call = "OK", None
+            self._exchanges += method in _EXCHANGES
             try:
                 async with asyncio.timeout(_time_left(context, limit)):
                     call = await self._identified(metadata, request_id)
@@ -113,6 +120,7 @@ class Guard(grpc.aio.ServerInterceptor):
                 outcome = InternalError.reason
                 await refuse(context, defects.report(err, method=name, request_id=request_id))
             finally:
+                self._exchanges -= method in _EXCHANGES
                 _log.info(
                     "rpc",
                     method=name,

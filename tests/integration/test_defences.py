@@ -8,7 +8,7 @@ import sqlite3
 import threading
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -142,24 +142,29 @@ async def test_nothing_is_kept_of_a_registration_that_ended(stack: Stack, regist
 # The caller of an exchange goes away
 
 
+def _register(gateway: stacks.Services, sender: Sender, token: str, correlation: str = "") -> Any:
+    """The call that the gateway makes of the sender's POST."""
+    announced = DIALECTS["2.2.1"].read_credentials(sender.credentials(token))
+    return gateway.ocpi.Register(
+        ocpi_service_pb2.RegisterRequest(
+            call=ocpi_service_pb2.OcpiCall(
+                tenant=sender.base.rpartition("/")[2], authorization=[encoded(sender.token)]
+            ),
+            version="2.2.1",
+            announcement=announcement_to_pb(announced),
+        ),
+        metadata=(("x-correlation-id", correlation),),
+    )
+
+
 async def _hang_up(stack: Stack, sender: Sender, token: str) -> Gate:
     """A POST whose caller goes away in the middle: the gateway died, or its connection broke."""
     gate, correlation = Gate(), str(uuid.uuid4())
     sender.platform.script["details"] = gate
     sender.platform.accepted.add(token)
     sender.platform.correlations.add(correlation)
-    announced = DIALECTS["2.2.1"].read_credentials(sender.credentials(token))
-    tenant = sender.base.rpartition("/")[2]
     async with stack.speaking(key_of(stack.settings.data_dir, "gateway")) as gateway:
-        call = gateway.ocpi.Register(
-            ocpi_service_pb2.RegisterRequest(
-                call=ocpi_service_pb2.OcpiCall(tenant=tenant, authorization=[encoded(sender.token)]),
-                version="2.2.1",
-                announcement=announcement_to_pb(announced),
-            ),
-            metadata=(("x-correlation-id", correlation),),
-        )
-        waiting = asyncio.ensure_future(call)
+        waiting = asyncio.ensure_future(_register(gateway, sender, token, correlation))
         await gate.reached.wait()
         waiting.cancel()
         await asyncio.wait([waiting])
@@ -286,6 +291,35 @@ async def test_a_long_announcement_is_not_worked_on_in_the_event_loop(
 
     assert reply.outcome == (405, 2000)
     assert seen == dict.fromkeys(("announcement_to_pb", "announcement_from_pb", "judge"), beside)
+
+
+async def test_a_stop_gives_an_exchange_its_time_from_the_first_moment(
+    event_loop_for_all: None, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one that has not come to its lease when the stop begins."""
+    monkeypatch.setattr(app, "_GRACE_SECONDS", 0.2)
+    begun, read = asyncio.Event(), rpc_ocpi.OcpiServicer._request
+
+    async def slow(*args: Any) -> registrar.Request:
+        begun.set()
+        await asyncio.sleep(1)
+        return await read(*args)
+
+    monkeypatch.setattr(rpc_ocpi.OcpiServicer, "_request", slow)
+    party = new_party()
+    async with platform_running() as platform, stacks.running(tmp_path, database) as stack, AsyncExitStack() as second:
+        home = await stack.home()
+        sender = stack.sender(await home.invite(party), platform, party)
+        token = new_token()
+        platform.accepted.add(token)
+        broker = await second.enter_async_context(app.running(replace(stack.settings, grpc="127.0.0.1:0")))
+        async with services(broker.grpc, key_of(stack.settings.data_dir, "gateway")) as gateway:
+            post = asyncio.ensure_future(_register(gateway, sender, token))
+            await begun.wait()
+
+            await second.aclose()
+
+            assert (await post).credentials.token
 
 
 async def test_the_budget_for_callbacks_ends_an_exchange(
