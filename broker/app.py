@@ -121,7 +121,8 @@ async def _serving(parts: _Parts) -> AsyncIterator[Broker]:
     )
     if store.dialect == "sqlite":
         await registrar.recover()
-    server = grpc.aio.server(interceptors=[Guard(model, keyring.peppers)], options=_OPTIONS)
+    guard = Guard(model, keyring.peppers)
+    server = grpc.aio.server(interceptors=[guard], options=_OPTIONS)
     _add_services(server, parts, registrar, disclosures)
     readiness = _add_standard_services(server)
     bound = _bind(server, parts.settings)
@@ -134,7 +135,7 @@ async def _serving(parts: _Parts) -> AsyncIterator[Broker]:
         yield Broker(bound)
     finally:
         await readiness.enter_graceful_shutdown()
-        await server.stop(EXCHANGE_SECONDS if registrar.busy else _GRACE_SECONDS)
+        await server.stop(EXCHANGE_SECONDS if guard.exchanging else _GRACE_SECONDS)
         await registrar.drain()
         await _cancel(followers)
         disclosures.finish()

@@ -157,6 +157,6 @@ class TamperedError(BrokerError):
 
 
 class InternalError(BrokerError):
-    """A defect; the message is the id under which the log explains it."""
+    """A defect; the message ends with the id under which the log explains it (broker.defects)."""
 
     reason = "INTERNAL"

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from broker.core.handshake import Posted, Put, Rules, Standing
+from broker.core.handshake import Deleted, Posted, Put, Rules, Standing
+from broker.core.judgement import Judgement
 from broker.core.model import Credentials, Registration, RolePolicy, Tenant, Token
 from broker.core.peer import IssuedToken, Peer, PeerState, usable
 
@@ -13,12 +14,12 @@ class Footing:
 
     peer: Peer
     token: IssuedToken
-    standing: Standing
+    judged: Judgement
 
 
-def overtaken(event: Posted | Put, seen: Peer, found: Peer) -> Posted | Put:
+def overtaken(event: Posted | Put | Deleted, seen: Peer, found: Peer) -> Posted | Put | Deleted:
     """An exchange committed since this one was let in makes it a duplicate, whatever the clocks say (F5)."""
-    if found.answered_at == seen.answered_at:
+    if isinstance(event, Deleted) or found.answered_at == seen.answered_at:
         return event
     return replace(event, arrived=min(event.arrived, found.answered_at))
 

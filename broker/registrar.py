@@ -7,9 +7,10 @@ longer holds its lease (F1, F5). Only after that commit is the answer given (RR-
 
 import asyncio
 from dataclasses import dataclass, replace
+from functools import partial
 from uuid import uuid4
 
-from broker import tokens
+from broker import defects, threads, tokens
 from broker.authenticator import Identity
 from broker.callbacks import BUDGET_SECONDS, Callbacks
 from broker.clock import Clock
@@ -25,11 +26,11 @@ from broker.core.handshake import (
     ReadEndpoints,
     ReadVersions,
     Refuse,
-    Standing,
 )
+from broker.core.judgement import Judgement, judge
 from broker.core.model import Announcement, Credentials, HeaderForm, PartyKey, Registration, Tenant, Token, Version
 from broker.core.paths import Urls
-from broker.core.peer import IssuedToken, Peer, Purpose, reject, succeed
+from broker.core.peer import Peer, Purpose, reject, succeed
 from broker.errors import (
     BrokerError,
     CredentialsInvalidError,
@@ -53,7 +54,8 @@ from broker.urls import UrlPolicy
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A POST, PUT or DELETE by an authenticated peer. arrived is in microseconds since 1970. without_ids is true if
+    """A POST, PUT or DELETE by an authenticated peer. arrived is in microseconds since 1970, and not later than the
+    commit of an exchange that was not yet known when the request came (F5). without_ids is true if
     the version has message ids and the request had not both (ID-07).
     """
 
@@ -109,7 +111,7 @@ class Registrar:
     async def unregister(self, request: Request) -> None:
         """DELETE: both tokens die, also under a running exchange (UN-02, F5)."""
         record = self._record(request, ExchangeKind.DELETE)
-        refusal = self._refusal(request, Deleted())
+        refusal = (await self._judge(request, Deleted())).refusal
         if refusal is not None:
             await self._ledger.refuse(record, refusal)
             raise refusal
@@ -126,11 +128,6 @@ class Registrar:
     async def recover(self) -> None:
         """At the start of the only broker of a database: what a crash left open is over."""
         await self._ledger.recover()
-
-    @property
-    def busy(self) -> bool:
-        """Whether an exchange is running, whose peer waits for its answer."""
-        return bool(self._running)
 
     async def drain(self) -> None:
         """Wait for the exchanges that are running; their callback budget bounds how long."""
@@ -178,17 +175,21 @@ class Registrar:
     async def _exchange(self, request: Request, kind: ExchangeKind, event: Posted | Put) -> Credentials:
         """Refuse what can be refused at once; else take the lease and begin again from what stands then (F5)."""
         record = replace(self._record(request, kind), warnings=_warnings(event))
-        refusal = self._refusal(request, event)
-        if refusal is not None:
-            await self._ledger.refuse(record, refusal)
-            if isinstance(refusal, PartyNotApprovedError):
-                await self._ledger.put_before_operator(request.identity, self._uncovered(request, event))
-            raise refusal
+        judged = await self._judge(request, event)
+        if judged.refusal is not None:
+            await self._ledger.refuse(record, judged.refusal)
+            if isinstance(judged.refusal, PartyNotApprovedError):
+                await self._ledger.put_before_operator(request.identity, judged.uncovered)
+            raise judged.refusal
         # From here on the exchange runs to its own end: a caller that goes away must not tear it apart (F2 to F4).
         task = asyncio.create_task(self._leased(request, record, event))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(partial(_unheard, request))
+            raise
 
     async def _leased(self, request: Request, record: Exchange, event: Posted | Put) -> Credentials:
         deadline = asyncio.get_running_loop().time() + BUDGET_SECONDS
@@ -207,52 +208,43 @@ class Registrar:
         try:
             with self._slots.slot(request.tenant.id):
                 footing = await self._footing(request, event)
-                event = overtaken(event, request.peer, footing.peer)
                 callbacks = self._callbacks(request, footing, event, deadline, steps, warnings)
-                registration = await _converse(callbacks, footing.standing, event)
+                registration = await _converse(callbacks, footing.judged)
                 said = replace(record, steps=tuple(steps), warnings=tuple(warnings))
                 return await self._commit(request, said, footing, callbacks.form, registration)
-        except Exception as err:
-            refusal = err if isinstance(err, BrokerError) else InternalError("internal error")
+        except Exception as err:  # noqa: BLE001  whatever it was, it goes on record and the lease is given back
+            refusal = err if isinstance(err, BrokerError) else _defect(err, request)
             said = replace(record, steps=tuple(steps), warnings=tuple(warnings))
             await self._ledger.fail(said, request.identity, refusal)
-            raise
+            raise refusal from None
 
-    def _refusal(self, request: Request, event: Posted | Put | Deleted) -> BrokerError | None:
+    async def _judge(self, request: Request, event: Posted | Put | Deleted) -> Judgement:
         """What can be refused from memory; whatever passes is judged again under the lease."""
-        peer = request.peer
-        before = standing(request.tenant, peer, request.identity.token)
-        elsewhere = {
-            key
-            for key in handshake.announced(before, event)
-            for role, holder in self._model.holders(peer.tenant, key.country_code, key.party_id).items()
-            if role == key.role.value and holder.uid != peer.uid
-        }
-        _, effect = handshake.step(replace(before, held_elsewhere=frozenset(elsewhere)), event)
-        return effect.error if isinstance(effect, Refuse) else None
-
-    def _uncovered(self, request: Request, event: Posted | Put) -> list[PartyKey]:
         before = standing(request.tenant, request.peer, request.identity.token)
-        return sorted(handshake.uncovered(before, handshake.announced(before, event)), key=str)
+        return await threads.run(_size(event), judge, before, event, partial(self._held_elsewhere, request.peer))
+
+    def _held_elsewhere(self, peer: Peer, keys: frozenset[PartyKey]) -> frozenset[PartyKey]:
+        """As memory has it. Single look-ups only, since memory may change while a thread asks."""
+        holders = (
+            (key, self._model.holders(peer.tenant, key.country_code, key.party_id).get(key.role.value)) for key in keys
+        )
+        return frozenset(key for key, holder in holders if holder is not None and holder.uid != peer.uid)
 
     async def _footing(self, request: Request, event: Posted | Put | Deleted) -> Footing:
-        """Read the peer from the database and judge its token again. Raises TokenRejectedError."""
-        uid, lookup_id = request.peer.uid, request.identity.token.lookup_id
+        """Read the peer from the database, judge its token and its request again. Raises TokenRejectedError."""
+        lookup_id = request.identity.token.lookup_id
 
-        def shown(peer: Peer) -> IssuedToken | None:
-            return next((token for token in peer.issued if token.lookup_id == lookup_id), None)
+        def stand(peer: Peer, holders: peers.Holders) -> Footing:
+            token = next((token for token in peer.issued if token.lookup_id == lookup_id), None)
+            if token is None or reject(peer, token, self._clock()):
+                raise TokenRejectedError
+            before, due = standing(request.tenant, peer, token), overtaken(event, request.peer, peer)
+            return Footing(peer, token, judge(before, due, partial(_others, holders, peer)))
 
-        def announced(peer: Peer) -> frozenset[PartyKey]:
-            token = shown(peer)
-            return handshake.announced(standing(request.tenant, peer, token), event) if token else frozenset()
-
-        peer, holders = await self._store.read(lambda session: peers.find_with_holders(session, uid, announced))
-        token = shown(peer) if peer else None
-        if peer is None or token is None or reject(peer, token, self._clock()):
+        footing = await self._store.read(lambda session: peers.view(session, request.peer.uid, stand))
+        if footing is None:
             raise TokenRejectedError
-        elsewhere = frozenset(key for key, holder in holders.items() if holder != uid)
-        before = replace(standing(request.tenant, peer, token), held_elsewhere=elsewhere)
-        return Footing(peer, token, before)
+        return footing
 
     def _callbacks(
         self,
@@ -343,17 +335,37 @@ def _warnings(event: Posted | Put) -> tuple[str, ...]:
     return event.body.warnings if isinstance(event.body, Announcement) else ()
 
 
-async def _converse(callbacks: Callbacks, standing: Standing, event: handshake.Event) -> Registration:
+def _defect(error: BaseException, request: Request) -> InternalError:
+    """It has the same id in the log, in the record of the exchange and in the answer."""
+    return defects.report(error, request_id=request.request_id, peer=request.peer.name)
+
+
+def _unheard(request: Request, task: asyncio.Task[Credentials]) -> None:
+    """Look at how an exchange ended whose caller has gone: nobody else does, and asyncio takes offence at that."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None and not isinstance(error, BrokerError):
+        _defect(error, request)
+
+
+def _size(event: Posted | Put | Deleted) -> int:
+    """About as many bytes as an announcement was read from."""
+    return 0 if isinstance(event, Deleted) or isinstance(event.body, BrokerError) else 100 * len(event.body.parties)
+
+
+def _others(holders: peers.Holders, peer: Peer, keys: frozenset[PartyKey]) -> frozenset[PartyKey]:
+    return frozenset(key for key, uid in holders(keys).items() if uid != peer.uid)
+
+
+async def _converse(callbacks: Callbacks, judged: Judgement) -> Registration:
     """Run the handshake to its end. Raises the refusal if it ends in one."""
-    state: handshake.State = standing
+    state, effect = judged.state, judged.effect
     while True:
-        state, effect = handshake.step(state, event)
         match effect:
             case Refuse(error):
                 raise error
             case Establish(registration):
                 return registration
             case ReadVersions() | ReadEndpoints():
-                event = await callbacks.ask(effect)
+                state, effect = handshake.step(state, await callbacks.ask(effect))
             case Dissolve():
                 raise handshake.IllegalTransitionError("a POST or PUT cannot end a registration")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
+import idna
 from publicsuffixlist import PublicSuffixList
 
 from broker.core.model import MAX_URL
@@ -29,6 +30,7 @@ _AUTHORITY = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9.-]+)
 _NAME = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 # 2130706433, 0x7f000001 and 127.1 are addresses to a resolver: a label that is a number is never the last of a name.
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_INTERNATIONAL = re.compile(r"(?:^|\.)xn--")
 # Names that only mean something inside a machine or a network (RFC 6761, 6762, 7686, 8375, ICANN's .internal).
 _INNER = frozenset({"localhost", "local", "localdomain", "internal", "intranet", "lan", "arpa", "onion", "invalid"})
 
@@ -202,7 +204,18 @@ def _literal(host: str) -> IPv4Address | IPv6Address | None:
 
 
 def _is_name(host: str) -> bool:
-    return bool(_NAME.fullmatch(host)) and not _NUMBER.fullmatch(host.rpartition(".")[2])
+    if not _NAME.fullmatch(host) or _NUMBER.fullmatch(host.rpartition(".")[2]):
+        return False
+    return _INTERNATIONAL.search(host) is None or _is_decodable(host)
+
+
+def _is_decodable(host: str) -> bool:
+    """Whether every xn-- label stands for a name (RFC 5891): HTTP clients decode it and fail over one that does not."""
+    try:
+        idna.decode(host)
+    except UnicodeError:
+        return False
+    return True
 
 
 @cache

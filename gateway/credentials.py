@@ -1,21 +1,19 @@
 """GET, POST, PUT and DELETE credentials."""
 
-import asyncio
-
+from broker import threads
 from broker.contract.parties import announcement_to_pb, credentials_from_pb, style_from_pb
-from broker.core.model import Announcement
+from broker.ocpi.dialect import Dialect
 from gateway.bodies import BodyError, read_body, read_credentials
 from gateway.resource import Asked, recognised
 from gateway.upstream import EXCHANGE_TIMEOUT, READ_TIMEOUT, Upstream
-from ocpi_broker.v1.ocpi_service_pb2 import Credentials as Message
 from ocpi_broker.v1.ocpi_service_pb2 import (
+    Announcement,
     GetCredentialsRequest,
     RegisterRequest,
     UnregisterRequest,
     UpdateRequest,
 )
-
-SMALL = 16 * 1024
+from ocpi_broker.v1.ocpi_service_pb2 import Credentials as Message
 
 
 class Credentials:
@@ -48,10 +46,9 @@ class Credentials:
 
     async def _read(self, asked: Asked, body: bytes) -> Announcement:
         """A large body takes long to read: not before its sender is known, and not in the event loop."""
-        if len(body) <= SMALL:
-            return read_credentials(asked.dialect, body)
-        await recognised(self._upstream, asked)
-        return await asyncio.to_thread(read_credentials, asked.dialect, body)
+        if len(body) > threads.SMALL:
+            await recognised(self._upstream, asked)
+        return await threads.run(len(body), _announcement, asked.dialect, body)
 
     async def _put_body(self, asked: Asked, request: RegisterRequest | UpdateRequest) -> None:
         """What the peer announced, or why it cannot be read."""
@@ -61,7 +58,11 @@ class Credentials:
         except BodyError as error:
             request.unreadable.CopyFrom(error.unreadable)
         else:
-            request.announcement.CopyFrom(announcement_to_pb(announced))
+            request.announcement.CopyFrom(announced)
+
+
+def _announcement(dialect: Dialect, body: bytes) -> Announcement:
+    return announcement_to_pb(read_credentials(dialect, body))
 
 
 def _written(asked: Asked, ours: Message) -> object:

@@ -16,12 +16,13 @@ CONTRACT = {"ocpi_broker", "google.protobuf", "google.rpc"}
 MAY_IMPORT: dict[str, set[str]] = {
     "broker/errors": set(),
     "broker/clock": set(),
+    "broker/threads": set(),
     "broker/core": PURE,
     "broker/ocpi": {*PURE, "orjson"},
     "broker/contract": {*PURE, *CONTRACT},
-    "broker/urls": {*PURE, "publicsuffixlist"},
+    "broker/urls": {*PURE, "idna", "publicsuffixlist"},
     "broker/addresses": {*PURE, "broker.urls", "httpx"},
-    "broker/peers": {*PURE, "broker.ocpi", "broker.urls", "broker.addresses", "httpx", "structlog"},
+    "broker/peers": {*PURE, "broker.ocpi", "broker.urls", "broker.addresses", "broker.threads", "httpx", "structlog"},
     "broker/callbacks": {*PURE, "broker.clock", "broker.ocpi", "broker.peers"},
     "broker/tokens": PURE,
     "broker/sealing": {*PURE, "broker.keys", "cryptography"},
@@ -34,8 +35,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "broker/cli": {"broker", "gateway", *CONTRACT, "grpc", "grpc_status", "grpc_health", "typer", "click", "rich",
                    "cryptography", "uvloop", "httpx", "uvicorn", "starlette"},
     "broker": {"broker", *CONTRACT, "grpc", "grpc_status", "grpc_health", "grpc_reflection", "structlog"},
-    "gateway": {*PURE, "broker.contract", "broker.ocpi", *CONTRACT, "grpc", "grpc_status", "orjson", "starlette",
-                "structlog", "uvicorn"},
+    "gateway": {*PURE, "broker.contract", "broker.ocpi", "broker.threads", *CONTRACT, "grpc", "grpc_status", "orjson",
+                "starlette", "structlog", "uvicorn"},
 }  # fmt: skip
 
 ENGINES = {"grpc", "httpx", "sqlalchemy", "sqlmodel", "ocpi_broker", "broker.rpc", "broker.app", "gateway"}

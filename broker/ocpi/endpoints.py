@@ -9,6 +9,8 @@ from broker.ocpi.dialect import Json, Malformed
 from broker.ocpi.fields import as_list, as_object, as_url, as_version
 
 MAX_MODULE = 255
+# OCPI has a dozen modules. Each entry costs checks that take time.
+MAX_ENDPOINTS = 1000
 
 _MODULES = frozenset(
     {
@@ -56,7 +58,8 @@ def write_details_without_roles(version: Version, endpoints: Sequence[Endpoint])
 def _read(value: object, *, with_roles: bool) -> tuple[Version, tuple[Endpoint, ...]]:
     body = as_object(value, "")
     version = as_version(body.get("version"), "version")
-    entries = [_endpoint_if_valid(entry, with_roles) for entry in as_list(body.get("endpoints"), "endpoints")]
+    listed = as_list(body.get("endpoints"), "endpoints", most=MAX_ENDPOINTS)
+    entries = [_endpoint_if_valid(entry, with_roles) for entry in listed]
     unique = {endpoint.key: endpoint for endpoint in reversed(entries) if endpoint is not None}
     return version, tuple(reversed(unique.values()))
 

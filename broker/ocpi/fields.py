@@ -39,11 +39,14 @@ def as_object(value: object, path: str) -> Json:
     return value
 
 
-def as_list(value: object, path: str) -> list[object]:
+def as_list(value: object, path: str, *, most: int) -> list[object]:
+    """How many there may be is asked before anybody looks at each."""
     if value is None and path:
         raise Malformed(path, "is required")
     if not isinstance(value, list):
         raise Malformed(path, "must be a list")
+    if len(value) > most:
+        raise Malformed(path, f"must have at most {most} entries")
     return value
 
 

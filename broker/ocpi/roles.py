@@ -15,11 +15,9 @@ ReadRole: TypeAlias = Callable[[object, str, Notes], Role]
 
 def read_roles(value: object, read_role: ReadRole, decoration: Decoration, notes: Notes) -> tuple[AnnouncedParty, ...]:
     """Raises Malformed unless there is at least one role, and none twice (CO-30)."""
-    entries = as_list(value, "roles")
+    entries = as_list(value, "roles", most=MAX_ROLES)
     if not entries:
         raise Malformed("roles", "at least one role is needed")
-    if len(entries) > MAX_ROLES:
-        raise Malformed("roles", f"must have at most {MAX_ROLES} entries")
     paths = (f"roles[{index}]" for index in range(len(entries)))
     parties = tuple(
         _read(entry, path, read_role, decoration, notes) for entry, path in zip(entries, paths, strict=True)

@@ -6,11 +6,13 @@ from broker.core.model import Version
 from broker.ocpi.dialect import Json, Malformed
 from broker.ocpi.fields import as_list, as_text, as_url
 
+MAX_VERSIONS = 1000
+
 
 def read_versions(data: object) -> tuple[tuple[Version, str], ...]:
     """Versions and the URLs of their details; of duplicates the first (VL-02 to VL-05, VL-08, A26)."""
     unique: dict[Version, str] = {}
-    for entry in as_list(data, ""):
+    for entry in as_list(data, "", most=MAX_VERSIONS):
         known = _entry_if_valid(entry)
         if known is not None:
             unique.setdefault(*known)

@@ -16,7 +16,7 @@ import grpc
 import structlog
 from grpc.aio import AbortError, ServicerContext
 
-from broker import tokens
+from broker import defects, tokens
 from broker.core.caller import EVERY_TENANT, Caller
 from broker.errors import (
     BrokerError,
@@ -35,10 +35,10 @@ _log = structlog.get_logger("broker.rpc")
 UNARY_SECONDS: Final = 10.0
 EXCHANGE_SECONDS: Final = 45.0
 INSPECTION_SECONDS: Final = 60.0
+_EXCHANGES: Final = frozenset({"/ocpi_broker.v1.OcpiService/Register", "/ocpi_broker.v1.OcpiService/Update"})
 _LIMITS: Final = {
     "/ocpi_broker.v1.AdminService/GetServerInfo": INSPECTION_SECONDS,
-    "/ocpi_broker.v1.OcpiService/Register": EXCHANGE_SECONDS,
-    "/ocpi_broker.v1.OcpiService/Update": EXCHANGE_SECONDS,
+    **dict.fromkeys(_EXCHANGES, EXCHANGE_SECONDS),
 }
 _MAX_ID: Final = 128
 
@@ -55,6 +55,12 @@ class Guard(grpc.aio.ServerInterceptor):
         self._model = model
         self._peppers = peppers
         self._guarded: dict[str, MethodHandler] = {}
+        self._exchanges = 0
+
+    @property
+    def exchanging(self) -> bool:
+        """Whether a POST or PUT is being answered, from its first moment on."""
+        return self._exchanges > 0
 
     async def intercept_service(
         self,
@@ -94,10 +100,12 @@ class Guard(grpc.aio.ServerInterceptor):
         async def serve(request: Any, context: Context) -> Any:
             started = time.perf_counter()
             metadata = _metadata(context)
+            request_id = metadata.get("x-request-id", "")[:_MAX_ID] or str(uuid4())
             outcome, call = "OK", None
+            self._exchanges += method in _EXCHANGES
             try:
                 async with asyncio.timeout(_time_left(context, limit)):
-                    call = await self._identified(metadata)
+                    call = await self._identified(metadata, request_id)
                     await self._authorise(rule, call.caller, request)
                     calls.begin(call)
                     return await handler(request, context)
@@ -110,16 +118,17 @@ class Guard(grpc.aio.ServerInterceptor):
             except (asyncio.CancelledError, AbortError):
                 outcome = "CANCELLED"
                 raise
-            except Exception:  # noqa: BLE001  the last resort: grpc.aio would send its text to the caller
+            except Exception as err:  # noqa: BLE001  the last resort: grpc.aio would send its text to the caller
                 outcome = InternalError.reason
-                await refuse(context, _defect(name))
+                await refuse(context, defects.report(err, method=name, request_id=request_id))
             finally:
+                self._exchanges -= method in _EXCHANGES
                 _log.info(
                     "rpc",
                     method=name,
                     outcome=outcome,
                     caller=call.caller.id if call else "",
-                    request_id=call.request_id if call else metadata.get("x-request-id", "")[:_MAX_ID],
+                    request_id=request_id,
                     duration_ms=round((time.perf_counter() - started) * 1000, 2),
                 )
 
@@ -128,7 +137,7 @@ class Guard(grpc.aio.ServerInterceptor):
     def _stream(self, rule: Rule, handler: Any) -> Any:
         async def serve(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
             try:
-                call = await self._identified(_metadata(context))
+                call = await self._identified(_metadata(context), str(uuid4()))
                 await self._authorise(rule, call.caller, None)
             except BrokerError as err:
                 await refuse(context, err)
@@ -137,7 +146,7 @@ class Guard(grpc.aio.ServerInterceptor):
 
         return serve
 
-    async def _identified(self, metadata: Mapping[str, str]) -> calls.Call:
+    async def _identified(self, metadata: Mapping[str, str], request_id: str) -> calls.Call:
         scheme, _, key = metadata.get("authorization", "").partition(" ")
         lookup_id = tokens.lookup_id(SecretKind.SERVICE_KEY, key) if scheme.lower() == "bearer" else None
         if lookup_id is not None and self._model.caller(lookup_id) is None:
@@ -146,7 +155,6 @@ class Guard(grpc.aio.ServerInterceptor):
         caller = self._caller(lookup_id, key)
         if caller is None:
             raise CallerUnauthenticatedError("send a valid service key as metadata: authorization: Bearer KEY")
-        request_id = metadata.get("x-request-id", "")[:_MAX_ID] or str(uuid4())
         return calls.Call(caller, request_id, metadata.get("x-correlation-id", "")[:_MAX_ID] or request_id)
 
     def _caller(self, lookup_id: str | None, key: str) -> Caller | None:
@@ -182,9 +190,3 @@ def _time_left(context: Context, limit: float) -> float:
     """A caller without a deadline gets the method's limit."""
     left = context.time_remaining()
     return limit if left is None else min(left, limit)
-
-
-def _defect(method: str) -> InternalError:
-    error_id = uuid4().hex
-    _log.exception("defect", method=method, error_id=error_id)
-    return InternalError(f"internal error {error_id}")

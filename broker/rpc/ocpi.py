@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 from grpc.aio import ServicerContext
 
+from broker import threads
 from broker.authenticator import Authenticator, Identity
 from broker.clock import Clock
 from broker.contract.parties import announcement_from_pb, credentials_to_pb, endpoint_to_pb
@@ -83,12 +84,14 @@ class OcpiServicer(rpc.OcpiServiceServicer):
         return pb.GetCredentialsResponse(credentials=credentials_to_pb(ours, identity.peer.style))
 
     async def Register(self, request: pb.RegisterRequest, _context: Context) -> pb.RegisterResponse:
-        exchange, body = await self._request(request.call, request.version), _body(request)
+        exchange = await self._request(request.call, request.version)
+        body = await threads.run(request.ByteSize(), _body, request)
         ours = await self._registrar.register(exchange, body)
         return pb.RegisterResponse(credentials=credentials_to_pb(ours, _style(exchange, body)))
 
     async def Update(self, request: pb.UpdateRequest, _context: Context) -> pb.UpdateResponse:
-        exchange, body = await self._request(request.call, request.version), _body(request)
+        exchange = await self._request(request.call, request.version)
+        body = await threads.run(request.ByteSize(), _body, request)
         ours = await self._registrar.update(exchange, body)
         return pb.UpdateResponse(credentials=credentials_to_pb(ours, _style(exchange, body)))
 
@@ -98,11 +101,14 @@ class OcpiServicer(rpc.OcpiServiceServicer):
 
     async def _request(self, call: pb.OcpiCall, version: str) -> Request:
         arrived = self._clock()
-        await self._recognise(call)
+        met, _ = await self._recognise(call)
         # Now that it is worth a look at the database: what is committed by now is known, so that whatever another
         # exchange commits later makes this one a duplicate (F5).
         await self._model.catch_up()
         identity, tenant = await self._recognise(call)
+        if identity.peer.answered_at != met.peer.answered_at:
+            # It was being committed when this request came: its time was taken before, its answer is given after.
+            arrived = min(arrived, identity.peer.answered_at)
         ids = calls.current()
         return Request(
             tenant=tenant,

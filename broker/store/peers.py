@@ -1,6 +1,8 @@
 """Peers as they are stored, read whole."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TypeVar
 
 from sqlalchemy import ColumnElement, tuple_
 from sqlmodel import Session, col, select
@@ -15,7 +17,9 @@ BATCH = 300
 """Rows in one statement; engines limit its parameters."""
 
 
+T = TypeVar("T")
 Wanted = SelectOfScalar[str]
+Holders = Callable[[Iterable[PartyKey]], dict[PartyKey, str]]
 
 
 def find(session: Session, tenant: str, peer_id: str) -> Peer | None:
@@ -28,12 +32,10 @@ def find_by_uid(session: Session, uid: str) -> Peer | None:
     return found[0] if found else None
 
 
-def find_with_holders(
-    session: Session, uid: str, announced: Callable[[Peer], Iterable[PartyKey]]
-) -> tuple[Peer | None, dict[PartyKey, str]]:
-    """A peer, and which peers of its tenant hold which of the parties that it announces."""
+def view(session: Session, uid: str, look: Callable[[Peer, Holders], T]) -> T | None:
+    """What somebody makes of a peer who may ask meanwhile, of the same moment, who holds which party of its tenant."""
     peer = find_by_uid(session, uid)
-    return peer, holders(session, peer.tenant, announced(peer)) if peer else {}
+    return look(peer, partial(holders, session, peer.tenant)) if peer else None
 
 
 def everything(session: Session) -> list[Peer]:

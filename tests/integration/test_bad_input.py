@@ -236,6 +236,7 @@ INVALID: dict[str, Spoil] = {
     "a url beyond ASCII": _at_top("url", "https://peer.example/\xe4"),
     "a url without a host": _at_top("url", "https:///versions"),
     "a url with an impossible port": _at_top("url", "https://peer.example:99999/versions"),
+    "a url whose xn-- host stands for nothing": _at_top("url", "https://xn--a.com/versions"),
     "a url that is #NA": _at_top("url", "#NA"),
     "a party_id of two": _at_party("party_id", "KW"),
     "a party_id of four": _at_party("party_id", "KWLX"),

@@ -6,6 +6,7 @@ import ipaddress
 import json
 import socket
 import ssl
+import threading
 import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -20,10 +21,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from broker import peers
 from broker.addresses import ForbiddenAddressError, PinnedTransport, client_context
 from broker.core.model import HeaderForm, InterfaceRole, Token, Version
 from broker.errors import PeerUnusableError, PeerVersionUnsupportedError
 from broker.ocpi import DIALECTS
+from broker.ocpi import envelope as envelopes
 from broker.peers import USUAL, Answer, Budgets, CallbackError, HttpPeers
 from broker.urls import UrlPolicy
 
@@ -616,6 +619,19 @@ async def test_a_url_that_the_policy_refuses_is_not_called(policy, url, why):
         assert (peer.connections, resolve.asked) == (0, 0)
 
 
+class Lenient(UrlPolicy):
+    """Admits what only the HTTP client objects to."""
+
+    def check(self, url: str) -> None:
+        pass
+
+
+@pytest.mark.parametrize("url", ["https://xn--a.com/", "https://peer..example/\n"])
+async def test_a_url_that_the_client_cannot_read_is_a_failure_of_the_call(url):
+    with pytest.raises(CallbackError, match=r"^versions list: the URL cannot be called$"):
+        await read_versions(url, policy=Lenient())
+
+
 async def test_an_address_family_that_does_not_work_is_survived():
     async with listening(lists("2.2.1")) as peer:
         await read_versions(peer.url(host="peer.localhost"), resolve=resolving(["::1", "::1", "127.0.0.1"]))
@@ -924,6 +940,22 @@ async def test_details_have_a_sensible_number_of_endpoints():
     async with listening(offers(*many)) as peer:
         with pytest.raises(CallbackError, match="endpoints: must have at most 1000 entries"):
             await read_details(peer.url())
+
+
+@pytest.mark.parametrize(("size", "beside"), [(1 << 10, False), (100 << 10, True)])
+async def test_a_long_answer_is_not_read_in_the_event_loop(size, beside, monkeypatch):
+    readers = []
+
+    def read(body):
+        readers.append(threading.current_thread())
+        return envelopes.read_envelope(body)
+
+    monkeypatch.setattr(peers, "read_envelope", read)
+    body = envelope({"version": "2.2.1", "endpoints": []})
+    async with listening(says(plain(body + b" " * size))) as peer:
+        await read_details(peer.url())
+
+    assert [thread is not threading.current_thread() for thread in readers] == [beside]
 
 
 # --- what is told -----------------------------------------------------------------------------------------------------

@@ -1,12 +1,14 @@
 """Defences that show only when something is wrong: each of these tests fails if its defence is taken out."""
 
 import asyncio
+import gc
 import json
 import shutil
 import sqlite3
+import threading
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import Any
 import grpc
 import psycopg
 import pytest
+import structlog
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, InternalError, OperationalError
@@ -23,10 +26,12 @@ from broker import app, authenticator, bootstrap, disclosures, keys, ledger, lim
 from broker.clock import Clock
 from broker.config import Settings
 from broker.contract.parties import announcement_to_pb
-from broker.errors import StoreUnavailableError, TooManyExchangesError
+from broker.errors import StoreUnavailableError, TokenRejectedError, TooManyExchangesError
 from broker.ocpi import DIALECTS
+from broker.rpc import ocpi as rpc_ocpi
 from broker.store import engine, exchanges, transactions
 from broker.store.transactions import Store
+from gateway import credentials
 from ocpi_broker.v1 import (
     admin_service_pb2,
     ocpi_service_pb2,
@@ -39,7 +44,7 @@ from tests import database as databases
 from tests import postgres
 from tests import stack as stacks
 from tests.database import Database
-from tests.peer import Gate, Sender, Served, answering, encoded, new_party, new_token, platform_running
+from tests.peer import Gate, Sender, Served, answering, encoded, new_party, new_token, platform_running, role
 from tests.stack import Guest, Home, Stack, key_of, reason, services
 
 pytestmark = pytest.mark.anyio
@@ -140,30 +145,42 @@ async def test_nothing_is_kept_of_a_registration_that_ended(stack: Stack, regist
 # The caller of an exchange goes away
 
 
+def _register(gateway: stacks.Services, sender: Sender, token: str, correlation: str = "") -> Any:
+    """The call that the gateway makes of the sender's POST."""
+    announced = DIALECTS["2.2.1"].read_credentials(sender.credentials(token))
+    return gateway.ocpi.Register(
+        ocpi_service_pb2.RegisterRequest(
+            call=ocpi_service_pb2.OcpiCall(
+                tenant=sender.base.rpartition("/")[2], authorization=[encoded(sender.token)]
+            ),
+            version="2.2.1",
+            announcement=announcement_to_pb(announced),
+        ),
+        metadata=(("x-correlation-id", correlation),),
+    )
+
+
 async def _hang_up(stack: Stack, sender: Sender, token: str) -> Gate:
     """A POST whose caller goes away in the middle: the gateway died, or its connection broke."""
     gate, correlation = Gate(), str(uuid.uuid4())
     sender.platform.script["details"] = gate
     sender.platform.accepted.add(token)
     sender.platform.correlations.add(correlation)
-    announced = DIALECTS["2.2.1"].read_credentials(sender.credentials(token))
-    tenant = sender.base.rpartition("/")[2]
     async with stack.speaking(key_of(stack.settings.data_dir, "gateway")) as gateway:
-        call = gateway.ocpi.Register(
-            ocpi_service_pb2.RegisterRequest(
-                call=ocpi_service_pb2.OcpiCall(tenant=tenant, authorization=[encoded(sender.token)]),
-                version="2.2.1",
-                announcement=announcement_to_pb(announced),
-            ),
-            metadata=(("x-correlation-id", correlation),),
-        )
-        waiting = asyncio.ensure_future(call)
+        waiting = asyncio.ensure_future(_register(gateway, sender, token, correlation))
         await gate.reached.wait()
         waiting.cancel()
         await asyncio.wait([waiting])
         assert waiting.cancelled()
         await asyncio.sleep(0.3)
     return gate
+
+
+def _raising(error: Exception) -> Callable[..., Any]:
+    def work(*_args: Any, **_kwargs: Any) -> Any:
+        raise error
+
+    return work
 
 
 async def test_an_exchange_is_finished_without_its_caller(stack: Stack, home: Home, guest: Guest) -> None:
@@ -181,6 +198,59 @@ async def test_an_exchange_is_finished_without_its_caller(stack: Stack, home: Ho
     assert [one.outcome for one in await _exchanges(stack, guest.name)] == [Outcome.EXCHANGE_OUTCOME_SUCCEEDED]
 
 
+@pytest.mark.parametrize(("error", "logged"), [(TokenRejectedError(), []), (RuntimeError(), ["defect"])])
+async def test_a_refusal_that_nobody_waits_for_is_no_error(
+    stack: Stack, guest: Guest, monkeypatch: pytest.MonkeyPatch, error: Exception, logged: list[str]
+) -> None:
+    complaints: list[dict[str, Any]] = []
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(loop, "call_exception_handler", complaints.append)
+    monkeypatch.setattr(registrar.Registrar, "_commit", _raising(error))
+    gate = await _hang_up(stack, guest.sender, new_token())
+
+    async def over() -> bool:
+        return [one.outcome for one in await _exchanges(stack, guest.name)] == [Outcome.EXCHANGE_OUTCOME_REFUSED]
+
+    with structlog.testing.capture_logs() as logs:
+        gate.open()
+        assert await _soon(over)
+        gc.collect()
+
+    assert complaints == []
+    assert [event["event"] for event in logs if event["log_level"] == "error"] == logged
+
+
+async def test_a_defect_in_an_exchange_has_one_id_everywhere(
+    stack: Stack, guest: Guest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log explains what the answer and the record only name."""
+    monkeypatch.setattr(registrar.Registrar, "_commit", _raising(RuntimeError("our mistake")))
+    await guest.sender.discover()
+
+    with structlog.testing.capture_logs() as logs:
+        reply = await guest.sender.post()
+
+    [defect] = [event for event in logs if event["event"] == "defect"]
+    [record] = await _exchanges(stack, guest.name)
+    assert reply.outcome == (200, 3000)
+    assert record.message == f"internal error {defect['error_id']}"
+    assert record.request_id == defect["request_id"]
+
+
+async def test_a_defect_outside_an_exchange_names_its_request(
+    stack: Stack, guest: Guest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registrar.Registrar, "own_credentials", _raising(RuntimeError("our mistake")))
+    await guest.sender.discover()
+
+    with structlog.testing.capture_logs() as logs:
+        await guest.sender.get()
+
+    [defect] = [event for event in logs if event["event"] == "defect"]
+    [call] = [event for event in logs if event["event"] == "rpc" and event["outcome"] == "INTERNAL"]
+    assert defect["request_id"] == call["request_id"]
+
+
 async def test_a_stop_waits_for_an_exchange_without_its_caller(
     event_loop_for_all: None, database: Database, tmp_path: Path
 ) -> None:
@@ -195,6 +265,64 @@ async def test_a_stop_waits_for_an_exchange_without_its_caller(
 
         assert database.execute("SELECT state FROM peer") == [("REGISTERED",)]
         assert database.execute("SELECT outcome FROM exchange") == [("SUCCEEDED",)]
+
+
+@pytest.mark.parametrize(("roles", "beside"), [(1, False), (600, True)])
+async def test_a_long_announcement_is_not_worked_on_in_the_event_loop(
+    stack: Stack, home: Home, monkeypatch: pytest.MonkeyPatch, roles: int, beside: bool
+) -> None:
+    """F7: also where it will be refused; everybody else would wait meanwhile."""
+    here, seen = threading.current_thread(), {}
+
+    def watch(module: Any, name: str) -> None:
+        work = getattr(module, name)
+
+        def watched(*args: Any) -> Any:
+            seen[name] = threading.current_thread() is not here
+            return work(*args)
+
+        monkeypatch.setattr(module, name, watched)
+
+    async with platform_running() as platform:
+        sender = stack.sender(await home.invite(), platform, new_party())
+        await sender.register()
+        watch(credentials, "announcement_to_pb")
+        watch(rpc_ocpi, "announcement_from_pb")
+        watch(registrar, "judge")
+
+        reply = await sender.post(roles=[role(f"DE/{number:03}/CPO") for number in range(roles)])
+
+    assert reply.outcome == (405, 2000)
+    assert seen == dict.fromkeys(("announcement_to_pb", "announcement_from_pb", "judge"), beside)
+
+
+async def test_a_stop_gives_an_exchange_its_time_from_the_first_moment(
+    event_loop_for_all: None, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one that has not come to its lease when the stop begins."""
+    monkeypatch.setattr(app, "_GRACE_SECONDS", 0.2)
+    begun, read = asyncio.Event(), rpc_ocpi.OcpiServicer._request
+
+    async def slow(*args: Any) -> registrar.Request:
+        begun.set()
+        await asyncio.sleep(1)
+        return await read(*args)
+
+    monkeypatch.setattr(rpc_ocpi.OcpiServicer, "_request", slow)
+    party = new_party()
+    async with platform_running() as platform, stacks.running(tmp_path, database) as stack, AsyncExitStack() as second:
+        home = await stack.home()
+        sender = stack.sender(await home.invite(party), platform, party)
+        token = new_token()
+        platform.accepted.add(token)
+        broker = await second.enter_async_context(app.running(replace(stack.settings, grpc="127.0.0.1:0")))
+        async with services(broker.grpc, key_of(stack.settings.data_dir, "gateway")) as gateway:
+            post = asyncio.ensure_future(_register(gateway, sender, token))
+            await begun.wait()
+
+            await second.aclose()
+
+            assert (await post).credentials.token
 
 
 async def test_the_budget_for_callbacks_ends_an_exchange(

@@ -1,12 +1,14 @@
 """Several requests of one peer, or of several, at the same time (F5): the database decides, once."""
 
 import asyncio
+import threading
 import time
 from collections import Counter
 
 import httpx
 import pytest
 
+from broker.readmodel import ReadModel
 from broker.store.transactions import Transaction
 from ocpi_broker.v1 import peer_service_pb2, resources_pb2
 from tests.peer import Gate, Reply, new_party, new_token, platform_running, role
@@ -87,6 +89,41 @@ async def test_what_arrives_while_the_first_is_being_committed_is_no_retry(
     won = [reply for reply in replies if reply.outcome == (200, 1000)]
     assert len(won) == 1, [reply.outcome for reply in replies]
     assert await _valid(home, [won[0].token]) == [won[0].token]
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+async def test_what_arrives_during_a_commit_and_looks_after_it_is_no_retry(
+    home: Home, guest: Guest, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F5: all that it sees is stored already, with a time before its own."""
+    sender = guest.sender
+    await sender.discover()
+    if method == "PUT":
+        await sender.register()
+        await sender.versions()  # the first use of a token is a commit of its own
+    exchange = sender.post if method == "POST" else sender.put
+    committing, log, catch_up = threading.Event(), Transaction.log, ReadModel.catch_up
+
+    def slow(self: Transaction) -> int | None:
+        committing.set()
+        time.sleep(0.4)
+        return log(self)
+
+    async def late(self: ReadModel) -> None:
+        if committing.is_set():
+            await asyncio.sleep(0.6)
+        await catch_up(self)
+
+    monkeypatch.setattr(Transaction, "log", slow)
+    monkeypatch.setattr(ReadModel, "catch_up", late)
+    first = asyncio.create_task(exchange())
+    await asyncio.to_thread(committing.wait)
+
+    second = await exchange()
+
+    assert (await first).outcome == (200, 1000)
+    assert second.outcome == ((405, 2000) if method == "POST" else (200, 3000))
+    assert await _valid(home, [(await first).token]) == [(await first).token]
 
 
 async def test_delete_wins_over_a_put_that_is_open(home: Home, registered: Guest) -> None:

@@ -89,6 +89,12 @@ def test_an_https_url_on_a_public_name_is_admitted(url):
         ("https://-peer.example/", NO_NAME),
         ("https://peer-.example/", NO_NAME),
         ("https://" + "a" * 64 + ".example/", NO_NAME),
+        # xn-- and nothing that it stands for
+        ("https://xn--a.com/", NO_NAME),
+        ("https://XN--A.com/", NO_NAME),
+        ("https://peer.xn--a.com/", NO_NAME),
+        ("https://xn--99999999.example/", NO_NAME),
+        ("https://xn--peer-.example/", NO_NAME),
         # the host is an address, in whatever spelling
         ("https://192.0.2.1/", LITERAL),
         ("https://8.8.8.8/", LITERAL),

@@ -49,6 +49,14 @@ def test_endpoints_are_read_if_they_can_be_understood(endpoints, read):
     assert read_details(details(*endpoints)) == (Version("2.2.1"), tuple(read))
 
 
+@pytest.mark.parametrize("read", [read_details, read_details_without_roles])
+def test_endpoints_are_counted_before_they_are_looked_at(read):
+    read(details(*[{}] * 1000))
+
+    with pytest.raises(Malformed, match="endpoints: must have at most 1000 entries"):
+        read(details(*[{}] * 1001))
+
+
 @pytest.mark.parametrize(
     ("spelling", "module"),
     [

@@ -32,6 +32,13 @@ def test_entries_are_read_if_they_can_be_understood(listed, read):
     assert read_versions(listed) == read
 
 
+def test_versions_are_counted_before_they_are_looked_at():
+    assert read_versions([{}] * 1000) == ()
+
+    with pytest.raises(Malformed, match="must have at most 1000 entries"):
+        read_versions([{}] * 1001)
+
+
 @pytest.mark.parametrize(
     "listed", [None, "2.2.1", 5, {}, {"versions": [entry()]}, entry(), {"version": "2.2.1", "endpoints": []}]
 )
