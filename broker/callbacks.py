@@ -98,6 +98,7 @@ class Callbacks:
     def _learn(self, answer: Answer[Any]) -> None:
         self.form = answer.form
         self.warnings += [f"quirk {quirk}: the answer was taken all the same" for quirk in answer.quirks]
+        self.warnings += answer.flaws
 
     def _record(self, question: ReadVersions | ReadEndpoints, event: Event, started: int) -> None:
         now = self.clock()

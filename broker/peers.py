@@ -69,11 +69,14 @@ USUAL = Tolerances()
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[T]):
-    """What a peer answered, the header form in which it took the token, and the quirks that were needed to read it."""
+    """What a peer answered, the header form in which it took the token, the quirks that were needed to read it, and
+    what else was let pass.
+    """
 
     value: T
     form: HeaderForm
     quirks: tuple[str, ...] = ()
+    flaws: tuple[str, ...] = ()
 
 
 class CallbackError(PeerUnusableError):
@@ -117,10 +120,11 @@ class _Call:
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """The data of an answer, and the URL of more of it (PG-03)."""
+    """The data of an answer, the URL of more of it (PG-03), and what was not right around it."""
 
     data: object
     following: str | None = None
+    flaws: tuple[str, ...] = ()
 
 
 class HttpPeers:
@@ -157,7 +161,7 @@ class HttpPeers:
         async for page in self._further(call, answer, tolerances):
             with _said_by_peer(call):
                 listed = dict(read_versions(page)) | listed
-        return Answer(tuple(listed.items()), answer.form, used)
+        return Answer(tuple(listed.items()), answer.form, used, answer.value.flaws)
 
     async def _further(self, call: _Call, first: Answer["_Page"], tolerances: Tolerances) -> AsyncIterator[object]:
         page = first.value
@@ -196,7 +200,7 @@ class HttpPeers:
             used += self._require_version(call, version, dialect, tolerances)
         for endpoint in endpoints:
             self._admit_beside(call, f"endpoint {call.repeated(endpoint.key)}", endpoint.url, versions_url)
-        return Answer(_one_credentials(endpoints), answer.form, used)
+        return Answer(_one_credentials(endpoints), answer.form, used, answer.value.flaws)
 
     def _require_version(
         self, call: _Call, found: Version, dialect: Dialect, tolerances: Tolerances
@@ -232,6 +236,12 @@ class HttpPeers:
 
         A form that an operator has set is the only one.
         """
+        answer = await self._ask_in_forms(call, form, tolerances)
+        if tolerances.strict and answer.value.flaws:
+            raise CallbackError(answer.value.flaws[0])
+        return answer
+
+    async def _ask_in_forms(self, call: _Call, form: HeaderForm, tolerances: Tolerances) -> Answer["_Page"]:
         fixed = tolerances.quirks.auth_form_out
         try:
             return Answer(await self._get(call, fixed or form), fixed or form)
@@ -258,7 +268,8 @@ class HttpPeers:
             # What the policy admits and the client cannot read is the peer's fault as well, never a defect.
             raise call.failed("the URL cannot be called") from None
         with _said_by_peer(call):
-            return _Page(await threads.run(len(body), read_envelope, body), following)
+            envelope = await threads.run(len(body), read_envelope, body)
+        return _Page(envelope.data, following, tuple(f"{call.what}: {flaw}" for flaw in envelope.flaws))
 
     async def _body(self, call: _Call, form: HeaderForm) -> tuple[bytes, str | None]:
         """The body, and the URL of the page that follows it."""

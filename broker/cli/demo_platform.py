@@ -84,7 +84,7 @@ class DemoPlatform:
         headers = {"Authorization": write_authorization(token, HeaderForm.BASE64)}
         headers |= {name: str(uuid.uuid4()) for name in _IDS}
         answer = await self._client.request(method, url, json=body, headers=headers)
-        data = envelope.read_envelope(answer.content)
+        data = envelope.read_envelope(answer.content).data
         self._tell(f"       HTTP {answer.status_code}, OCPI {envelope.StatusCode.SUCCESS.value}")
         return data
 

@@ -5,7 +5,8 @@ What peers send is limited before it is looked at, and nothing of it is repeated
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any, NoReturn
@@ -15,6 +16,8 @@ from broker.ocpi.dialect import ABSENT, Json, Malformed
 MAX_DEPTH = 32
 
 _CODE = re.compile(r"[0-9]{4}")
+# TY-07: RFC 3339 in UTC; the Z may be missing.
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z?", re.ASCII)
 
 
 class StatusCode(IntEnum):
@@ -62,15 +65,34 @@ def write_timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def read_envelope(body: bytes) -> object:
-    """The data of a success, None if it has none. Raises NotJsonError, Malformed or EnvelopeError (EN-08)."""
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """The data of a success, None if it has none; and what is not right in what surrounds it (EN-01, EN-04, F16)."""
+
+    data: object
+    flaws: tuple[str, ...] = ()
+
+
+def read_envelope(body: bytes) -> Envelope:
+    """A success. Raises NotJsonError, Malformed or EnvelopeError (EN-08)."""
     envelope = loads(body)
     if not isinstance(envelope, dict):
         raise Malformed("", "must be an object with status_code and data")
     code = _read_code(envelope.get("status_code"))
     if not 1000 <= code <= 1999:  # noqa: PLR2004  the range of successes
         raise EnvelopeError(code)
-    return envelope.get("data")
+    return Envelope(envelope.get("data"), tuple(_flaws(envelope)))
+
+
+def _flaws(envelope: Json) -> Iterator[str]:
+    """What does not keep anybody from understanding the answer."""
+    if isinstance(envelope["status_code"], str):
+        yield "status_code: is a number in a string"
+    timestamp = envelope.get("timestamp")
+    if timestamp is None:
+        yield "timestamp: is missing"
+    elif not isinstance(timestamp, str) or not _TIMESTAMP.fullmatch(timestamp):
+        yield "timestamp: must be a time of day in UTC, such as 2026-01-05T10:00:00Z"
 
 
 def loads(body: bytes) -> object:

@@ -1,5 +1,7 @@
 """What is let pass when a peer is read, and the quirk that is named for it; pages of a list (A24, A25, PG-03)."""
 
+import json
+
 import pytest
 
 from broker.core.model import HeaderForm, Version
@@ -76,6 +78,28 @@ async def test_a_strict_tenant_may_let_it_pass_with_one_peer(shape, quirk):
         answer = await read_versions(peer.url(), tolerances=Tolerances(Quirks(**{quirk: True}), strict=True))
 
         assert answer.quirks == (quirk,)
+
+
+def undated(peer, writer):
+    return peer.write(writer, plain(json.dumps({"data": [entry(peer)], "status_code": "1000"}).encode()))
+
+
+FLAWS = ("versions list: status_code: is a number in a string", "versions list: timestamp: is missing")
+
+
+async def test_an_envelope_that_is_not_right_is_read_and_noted():
+    async with listening(undated) as peer:
+        answer = await read_versions(peer.url())
+
+        assert (len(answer.value), answer.flaws) == (1, FLAWS)
+
+
+async def test_an_envelope_that_is_not_right_is_refused_by_a_strict_tenant():
+    async with listening(undated) as peer:
+        with pytest.raises(CallbackError) as failure:
+            await read_versions(peer.url(), tolerances=STRICT)
+
+        assert str(failure.value) == FLAWS[0]
 
 
 @pytest.mark.parametrize("tolerances", [USUAL, STRICT])

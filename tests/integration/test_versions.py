@@ -15,6 +15,7 @@ from tests.peer import (
     Received,
     Sender,
     Served,
+    answering,
     checked,
     encoded,
     envelope,
@@ -575,6 +576,14 @@ class TestStrict:
             assert [warning.split(":")[0] for warning in exchange.warnings] == [
                 f"roles[0].business_details.{field}" for field in ("name", "website", "logo.type")
             ]
+
+    async def test_an_answer_without_a_time_is_taken_and_noted(self, stack: Stack, home: Home, guest: Guest) -> None:
+        """F16."""
+        listed = {"data": guest.platform.versions(), "status_code": 1000}
+        guest.platform.script["versions"] = answering(Served(body=json.dumps(listed).encode()))
+        await guest.sender.register()
+
+        assert "versions list: timestamp: is missing" in (await newest(stack, guest.name)).warnings
 
     async def test_strictly_it_is_refused(self, stack: Stack) -> None:
         home = await stack.home(policy=resources_pb2.TenantPolicy(strict=True))

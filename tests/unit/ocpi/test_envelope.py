@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from broker.ocpi.dialect import ABSENT, Malformed
 from broker.ocpi.envelope import (
+    Envelope,
     EnvelopeError,
     NotJsonError,
     StatusCode,
@@ -58,7 +59,7 @@ def test_null_is_data():
 
 @pytest.mark.parametrize("data", [[], {}, [{"version": "2.2.1"}], {"token": "t"}])
 def test_data_survives(data):
-    assert read_envelope(json.dumps(success(data, NOW)).encode()) == data
+    assert read_envelope(json.dumps(success(data, NOW)).encode()) == Envelope(data)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,29 @@ def test_data_survives(data):
     ],
 )
 def test_a_success_is_read(body, data):
-    assert read_envelope(body) == data
+    assert read_envelope(body).data == data
+
+
+WHEN = "timestamp: must be a time of day in UTC, such as 2026-01-05T10:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("fields", "flaws"),
+    [
+        ({"status_code": "1000"}, ("status_code: is a number in a string",)),
+        ({"timestamp": None}, ("timestamp: is missing",)),
+        ({"timestamp": 5}, (WHEN,)),
+        ({"timestamp": "yesterday"}, (WHEN,)),
+        ({"timestamp": "2026-01-05T10:00:00+02:00"}, (WHEN,)),
+        ({"timestamp": "2026-01-05 10:00:00Z"}, (WHEN,)),
+        ({"timestamp": "2026-01-05T10:00:00"}, ()),
+        ({"timestamp": "2026-01-05T10:00:00.123Z"}, ()),
+        ({"status_message": None}, ()),
+    ],
+)
+def test_what_is_not_right_around_the_data_is_said(fields, flaws):
+    """EN-01, EN-04, TY-07, F16."""
+    assert read_envelope(json.dumps(success([], NOW) | fields).encode()).flaws == flaws
 
 
 @pytest.mark.parametrize("code", [2000, 2001, 2999, 3001, 4003, 9999])

@@ -244,7 +244,7 @@ def test_a_version_list_with_something_wrong_is_read_as_far_as_it_goes_or_refuse
 @given(value=strategies.envelopes(strategies.json_values()))
 def test_an_envelope_of_a_success_gives_its_data(value):
     """Whatever its timestamp looks like (F16)."""
-    assert read_envelope(json.dumps(value).encode()) == value["data"]
+    assert read_envelope(json.dumps(value).encode()).data == value["data"]
 
 
 @settled
