@@ -27,6 +27,7 @@ from broker.ocpi import shapes
 from broker.ocpi.authorization import write_authorization
 from broker.ocpi.dialect import Dialect
 from broker.ocpi.envelope import read_envelope
+from broker.ocpi.fields import Notes
 from broker.ocpi.versions import read_versions
 from broker.urls import UrlPolicy
 
@@ -156,12 +157,14 @@ class HttpPeers:
         answer = await self._ask(call, form, tolerances)
         data, quirk = shapes.of_versions(answer.value.data, url)
         used = _let_pass(call, quirk, tolerances)
+        notes = Notes()
         with _said_by_peer(call):
-            listed = dict(read_versions(data))
+            listed = dict(read_versions(data, notes))
         async for page in self._further(call, answer, tolerances):
             with _said_by_peer(call):
-                listed = dict(read_versions(page)) | listed
-        return Answer(tuple(listed.items()), answer.form, used, answer.value.flaws)
+                listed = dict(read_versions(page, notes)) | listed
+        flaws = (*answer.value.flaws, *(f"{call.what}: {note}" for note in notes.taken()))
+        return Answer(tuple(listed.items()), answer.form, used, flaws)
 
     async def _further(self, call: _Call, first: Answer["_Page"], tolerances: Tolerances) -> AsyncIterator[object]:
         page = first.value

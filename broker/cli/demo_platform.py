@@ -22,6 +22,7 @@ from broker.core.model import Endpoint, HeaderForm, InterfaceRole, Token
 from broker.ocpi import envelope, v2_2_1, versions
 from broker.ocpi.authorization import candidates, write_authorization
 from broker.ocpi.dialect import PLAIN
+from broker.ocpi.fields import Notes
 from gateway.server import bind, serving
 
 NAME = "Kabelwerk"
@@ -75,7 +76,7 @@ class DemoPlatform:
         await self._details_url(versions_url, token)
 
     async def _details_url(self, versions_url: str, token: Token) -> str:
-        listed = dict(versions.read_versions(await self._call("GET", versions_url, token)))
+        listed = dict(versions.read_versions(await self._call("GET", versions_url, token), Notes()))
         self._tell(f"       versions: {', '.join(map(str, listed))}")
         return listed[_DIALECT.version]
 

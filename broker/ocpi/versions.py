@@ -4,18 +4,22 @@ from collections.abc import Iterable
 
 from broker.core.model import Version
 from broker.ocpi.dialect import Json, Malformed
-from broker.ocpi.fields import as_list, as_text, as_url
+from broker.ocpi.fields import Notes, as_list, as_object, as_url, as_version, below
 
 MAX_VERSIONS = 1000
 
 
-def read_versions(data: object) -> tuple[tuple[Version, str], ...]:
-    """Versions and the URLs of their details; of duplicates the first (VL-02 to VL-05, VL-08, A26)."""
+def read_versions(data: object, notes: Notes) -> tuple[tuple[Version, str], ...]:
+    """Versions and the URLs of their details; of duplicates the first (VL-02 to VL-05, VL-08, A26).
+
+    Notes what is skipped: whoever misses a version in the list wants to know why.
+    """
     unique: dict[Version, str] = {}
-    for entry in as_list(data, "", most=MAX_VERSIONS):
-        known = _entry_if_valid(entry)
-        if known is not None:
-            unique.setdefault(*known)
+    for index, entry in enumerate(as_list(data, "", most=MAX_VERSIONS)):
+        try:
+            unique.setdefault(*_entry(entry, f"[{index}]"))
+        except Malformed as error:
+            notes.add(error.path, f"{error.message}; the entry was skipped")
     return tuple(unique.items())
 
 
@@ -23,10 +27,6 @@ def write_versions(versions: Iterable[tuple[Version, str]]) -> list[Json]:
     return [{"version": version.text, "url": url} for version, url in versions]
 
 
-def _entry_if_valid(value: object) -> tuple[Version, str] | None:
-    if not isinstance(value, dict):
-        return None
-    try:
-        return Version(as_text(value.get("version"), "")), as_url(value.get("url"), "")
-    except (Malformed, ValueError):
-        return None
+def _entry(value: object, path: str) -> tuple[Version, str]:
+    body = as_object(value, path)
+    return as_version(body.get("version"), below(path, "version")), as_url(body.get("url"), below(path, "url"))

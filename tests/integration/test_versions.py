@@ -585,6 +585,19 @@ class TestStrict:
 
         assert "versions list: timestamp: is missing" in (await newest(stack, guest.name)).warnings
 
+    async def test_an_entry_of_the_list_that_was_skipped_is_noted(self, stack: Stack, home: Home, guest: Guest) -> None:
+        """VL-05: the peer does list the version, so both sides must be able to see why that is not enough."""
+        listed = envelope([{"version": "2.2.1", "url": "/ocpi/2.2.1"}])
+        guest.platform.script["versions"] = answering(listed)
+        await guest.sender.discover()
+        reply = await guest.sender.post()
+        exchange = await newest(stack, guest.name)
+
+        assert reply.outcome == (200, 3002)
+        (note,) = exchange.warnings
+        assert note.startswith("versions list: [0].url: ")
+        assert note.endswith("; the entry was skipped")
+
     async def test_strictly_it_is_refused(self, stack: Stack) -> None:
         home = await stack.home(policy=resources_pb2.TenantPolicy(strict=True))
         async with stack.guest(home) as guest:

@@ -2,6 +2,7 @@
 
 import json
 from contextlib import suppress
+from functools import partial
 
 import pytest
 from hypothesis import assume, given
@@ -13,6 +14,7 @@ from broker.ocpi import DIALECTS
 from broker.ocpi.authorization import MAX_VALUE, candidates
 from broker.ocpi.dialect import PLAIN, Malformed
 from broker.ocpi.envelope import EnvelopeError, NotJsonError, loads, read_envelope
+from broker.ocpi.fields import Notes
 from broker.ocpi.versions import read_versions, write_versions
 from tests import strategies
 from tests.peer import FLAT
@@ -97,7 +99,7 @@ def test_credentials_of_another_version_are_read_by_the_rules_or_refused(version
 def test_any_json_is_read_or_refused(version, value):
     dialect = DIALECTS[version]
 
-    for read in (dialect.read_credentials, dialect.read_details, read_versions):
+    for read in (dialect.read_credentials, dialect.read_details, partial(read_versions, notes=Notes())):
         read_or_refused(read, value)
 
 
@@ -228,13 +230,13 @@ def test_details_with_something_wrong_are_read_as_far_as_they_go_or_refused(vers
 @settled
 @given(value=strategies.version_lists())
 def test_a_version_list_is_read_and_written_back(value):
-    assert write_versions(read_versions(value)) == value
+    assert write_versions(read_versions(value, Notes())) == value
 
 
 @settled
 @given(value=strategies.mutated(strategies.version_lists()))
 def test_a_version_list_with_something_wrong_is_read_as_far_as_it_goes_or_refused(value):
-    found = read_or_refused(read_versions, value)
+    found = read_or_refused(partial(read_versions, notes=Notes()), value)
 
     for _, url in found or ():
         assert within_limits(url, MAX_URL)
