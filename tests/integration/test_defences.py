@@ -244,7 +244,12 @@ async def test_a_defect_outside_an_exchange_names_its_request(
     await guest.sender.discover()
 
     with structlog.testing.capture_logs() as logs:
+
+        async def logged() -> bool:
+            return any(event["event"] == "rpc" and event["outcome"] == "INTERNAL" for event in logs)
+
         await guest.sender.get()
+        assert await _soon(logged)  # after the answer has gone
 
     [defect] = [event for event in logs if event["event"] == "defect"]
     [call] = [event for event in logs if event["event"] == "rpc" and event["outcome"] == "INTERNAL"]
