@@ -13,7 +13,6 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -27,6 +26,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 from psycopg import sql
+
+from tests.ports import free_port
 
 OVERRIDE = "OCPI_BROKER_TEST_DATABASE_URL"
 START_TIMEOUT = 60
@@ -107,7 +108,7 @@ def _started(root: Path) -> Iterator[Server]:
     password = secrets.token_hex(16)
     data = root / "data"
     _initialise(programs, data, password, root, owner)
-    port = _free_port()
+    port = free_port()
     log = root / "server.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -260,12 +261,6 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.send_signal(word)
         with suppress(subprocess.TimeoutExpired):
             process.wait(10)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _copy_everything(url: str) -> Iterator[bytes]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.serving import free_port
+from tests.ports import free_port
 
 PROGRAM = Path(sys.executable).with_name("ocpi-broker")
 READY_TIMEOUT = 60

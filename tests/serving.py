@@ -43,13 +43,6 @@ def listener() -> socket.socket:
     return bound
 
 
-def free_port() -> int:
-    """A port of loopback that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @asynccontextmanager
 async def serving(app: Any) -> AsyncIterator[str]:
     """The base URL under which app answers."""

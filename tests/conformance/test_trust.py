@@ -9,7 +9,7 @@ from tests import database as databases
 from tests import stack as stacks
 from tests.conformance.visitor import VERSIONS, visitor
 from tests.peer import checked, encoded
-from tests.serving import free_port
+from tests.ports import free_port
 
 pytestmark = pytest.mark.anyio
 

@@ -16,8 +16,8 @@ import pytest
 
 from tests import process
 from tests.peer import Sender, encoded, new_token, platform_running, role
+from tests.ports import free_port
 from tests.process import Program, Ran, cli, environment
-from tests.serving import free_port
 
 pytestmark = pytest.mark.anyio
 

@@ -30,7 +30,7 @@ from tests.peer import (
     platform_running,
     role,
 )
-from tests.serving import free_port
+from tests.ports import free_port
 from tests.stack import Guest, Home, Stack
 
 pytestmark = pytest.mark.anyio

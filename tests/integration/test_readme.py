@@ -19,7 +19,7 @@ import typer.main
 from broker.cli import app
 from tests import process
 from tests.peer import encoded
-from tests.serving import free_port
+from tests.ports import free_port
 
 pytestmark = pytest.mark.anyio
 
