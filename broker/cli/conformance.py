@@ -2,7 +2,7 @@
 
 What makes the calls is imported when it runs: other commands must not wait for it.
 """
-# ruff: noqa: PLC0415
+# ruff: noqa: PLC0415  imported when it runs, see above
 
 import asyncio
 import sys

@@ -2,7 +2,7 @@
 
 What they run is imported when they run: `token get` must not wait for a database driver to load.
 """
-# ruff: noqa: PLC0415
+# ruff: noqa: PLC0415  imported when they run, see above
 
 import json
 from pathlib import Path
@@ -194,4 +194,4 @@ async def _print_gateway(http: str) -> None:
 
 def _print_ready(**where: str) -> None:
     """One line, at once: whoever started us waits for it."""
-    print(json.dumps({"event": "ready", **where}), flush=True)  # noqa: T201
+    print(json.dumps({"event": "ready", **where}), flush=True)  # noqa: T201  this line is the command's answer

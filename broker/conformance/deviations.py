@@ -14,7 +14,7 @@ class Deviation(Exception):  # noqa: N818  it is a finding about the platform, n
         self.exchange = exchange
 
 
-class Skipped(Exception):  # noqa: N818
+class Skipped(Exception):  # noqa: N818  no error either
     """The check cannot be made here, and why."""
 
 

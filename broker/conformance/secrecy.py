@@ -33,7 +33,7 @@ class Secrets:
         found = [secret for secret in self._names if secret in folded]
         for secret in sorted(found, key=len, reverse=True):
             name = self._names[secret]
-            text = re.sub(re.escape(secret), lambda _, name=name: name, text, flags=re.IGNORECASE)  # type: ignore[misc]
+            text = re.sub(re.escape(secret), lambda _, name=name: name, text, flags=re.IGNORECASE)  # type: ignore[misc]  # mypy infers no default
         return text
 
     def mask_received(self, text: str) -> str:

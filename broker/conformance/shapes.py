@@ -98,7 +98,7 @@ def parties(edition: Edition, value: Json) -> list[tuple[str, Any]]:
         return [("", value)]
     roles = value.get("roles")
     demand(isinstance(roles, list) and roles, "roles is not a list with at least one entry")
-    return [(f"roles[{index}].", role) for index, role in enumerate(roles)]  # type: ignore[arg-type]
+    return [(f"roles[{index}].", role) for index, role in enumerate(roles)]  # type: ignore[arg-type]  # demanded above
 
 
 def check_party(edition: Edition, path: str, party: Any) -> None:

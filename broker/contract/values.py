@@ -83,7 +83,7 @@ def each(messages: Iterable[M], field: str, read: Callable[[M], T], found: Viola
 
 def enum_name(enum: object, value: int, prefix: str) -> str:
     """The name of an enum value without its prefix. Raises ValueError for a number that has none."""
-    name: str = enum.Name(value)  # type: ignore[attr-defined]
+    name: str = enum.Name(value)  # type: ignore[attr-defined]  # protobuf's enum wrappers share no public type
     return name.removeprefix(prefix)
 
 

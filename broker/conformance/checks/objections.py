@@ -199,9 +199,14 @@ async def the_shape_of_another_version_is_2001(connection: Connection) -> None:
 async def a_party_outside_the_invitation_is_2001(connection: Connection) -> None:
     """A party that the invitation does not name is 2001."""
     connection.needs_invitation()
+    await announce_a_stranger(connection, "POST")
+
+
+async def announce_a_stranger(connection: Connection, method: str) -> None:
+    """Harmless where any party may register: the callbacks fail."""
     body = objects.credentials(connection.edition, connection.new_token(), connection.platform.versions_url, [OTHER])
     with connection.misbehaving(versions=BROKEN, details=BROKEN):
-        exchange = await connection.announce("POST", body)
+        exchange = await connection.announce(method, body)
     if (exchange.answer.status, exchange.answer.code) == (OK, UNUSABLE):
         raise Skipped("the invitation seems to be for any party")
     expect(exchange, OK, INVALID)

@@ -7,7 +7,7 @@ from typing import Any
 
 from broker.conformance import objects
 from broker.conformance.checks import unusable
-from broker.conformance.checks.objections import BROKEN, NO_OBJECT, NOT_JSON, OTHER, refused
+from broker.conformance.checks.objections import BROKEN, NO_OBJECT, NOT_JSON, announce_a_stranger, refused
 from broker.conformance.checks.registration import check_answer, check_reading
 from broker.conformance.checks.registry import Stage, at_once, each
 from broker.conformance.connection import (
@@ -124,12 +124,7 @@ async def a_bad_object_is_2001(connection: Connection) -> None:
 async def a_party_outside_the_invitation_is_2001_at_put(connection: Connection) -> None:
     """PUT: a party that the invitation does not name is 2001."""
     connection.needs_registration()
-    body = objects.credentials(connection.edition, connection.new_token(), connection.platform.versions_url, [OTHER])
-    with connection.misbehaving(versions=BROKEN, details=BROKEN):
-        exchange = await connection.announce("PUT", body)
-    if (exchange.answer.status, exchange.answer.code) == (OK, UNUSABLE):
-        raise Skipped("the invitation seems to be for any party")
-    expect(exchange, OK, INVALID)
+    await announce_a_stranger(connection, "PUT")
 
 
 @stage.proves("UR-07", "UR-08")
