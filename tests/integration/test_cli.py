@@ -186,6 +186,18 @@ async def test_a_tenant_is_created_shown_and_changed(operator: Operator, acme: d
     await operator.refused("tenant", "show", name)
 
 
+async def test_who_revokes_a_gateways_key_is_told_what_follows(operator: Operator) -> None:
+    await operator.run("caller", "create", "edge", "--role", "gateway")
+
+    ran = await operator.run("caller", "revoke", "edge")
+
+    assert (ran.code, "answer 503 from now on" in ran.stderr) == (0, True)
+
+
+async def test_nobody_revokes_the_key_in_hand(operator: Operator) -> None:
+    assert "another administrator" in await operator.refused("caller", "revoke", "admin")
+
+
 async def test_nothing_to_change_is_no_change(operator: Operator, acme: dict[str, Any]) -> None:
     assert "nothing to change" in await operator.refused("tenant", "update", acme["tenant"], exit_code=2)
 
