@@ -40,6 +40,88 @@ class InvitePeerResponse(_message.Message):
     expire_time: _timestamp_pb2.Timestamp
     def __init__(self, peer: _Optional[_Union[_resources_pb2.Peer, _Mapping]] = ..., token: _Optional[str] = ..., authorization: _Optional[str] = ..., versions_url: _Optional[str] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
+class ConnectPeerRequest(_message.Message):
+    __slots__ = ("parent", "peer_id", "versions_url", "token", "version", "terms", "wait", "request_id")
+    PARENT_FIELD_NUMBER: _ClassVar[int]
+    PEER_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSIONS_URL_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    TERMS_FIELD_NUMBER: _ClassVar[int]
+    WAIT_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    parent: str
+    peer_id: str
+    versions_url: str
+    token: str
+    version: str
+    terms: _resources_pb2.InvitationTerms
+    wait: bool
+    request_id: str
+    def __init__(self, parent: _Optional[str] = ..., peer_id: _Optional[str] = ..., versions_url: _Optional[str] = ..., token: _Optional[str] = ..., version: _Optional[str] = ..., terms: _Optional[_Union[_resources_pb2.InvitationTerms, _Mapping]] = ..., wait: bool = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class ConnectPeerResponse(_message.Message):
+    __slots__ = ("peer",)
+    PEER_FIELD_NUMBER: _ClassVar[int]
+    peer: _resources_pb2.Peer
+    def __init__(self, peer: _Optional[_Union[_resources_pb2.Peer, _Mapping]] = ...) -> None: ...
+
+class RotatePeerRequest(_message.Message):
+    __slots__ = ("name", "etag", "wait", "request_id")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    WAIT_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    etag: str
+    wait: bool
+    request_id: str
+    def __init__(self, name: _Optional[str] = ..., etag: _Optional[str] = ..., wait: bool = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class RotatePeerResponse(_message.Message):
+    __slots__ = ("peer",)
+    PEER_FIELD_NUMBER: _ClassVar[int]
+    peer: _resources_pb2.Peer
+    def __init__(self, peer: _Optional[_Union[_resources_pb2.Peer, _Mapping]] = ...) -> None: ...
+
+class SwitchPeerVersionRequest(_message.Message):
+    __slots__ = ("name", "version", "etag", "wait", "request_id")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    WAIT_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    version: str
+    etag: str
+    wait: bool
+    request_id: str
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., etag: _Optional[str] = ..., wait: bool = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class SwitchPeerVersionResponse(_message.Message):
+    __slots__ = ("peer",)
+    PEER_FIELD_NUMBER: _ClassVar[int]
+    peer: _resources_pb2.Peer
+    def __init__(self, peer: _Optional[_Union[_resources_pb2.Peer, _Mapping]] = ...) -> None: ...
+
+class RevokePeerRequest(_message.Message):
+    __slots__ = ("name", "etag", "wait", "request_id")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    WAIT_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    etag: str
+    wait: bool
+    request_id: str
+    def __init__(self, name: _Optional[str] = ..., etag: _Optional[str] = ..., wait: bool = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class RevokePeerResponse(_message.Message):
+    __slots__ = ("peer",)
+    PEER_FIELD_NUMBER: _ClassVar[int]
+    peer: _resources_pb2.Peer
+    def __init__(self, peer: _Optional[_Union[_resources_pb2.Peer, _Mapping]] = ...) -> None: ...
+
 class GetPeerRequest(_message.Message):
     __slots__ = ("name",)
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -53,14 +135,16 @@ class GetPeerResponse(_message.Message):
     def __init__(self, peer: _Optional[_Union[_resources_pb2.Peer, _Mapping]] = ...) -> None: ...
 
 class ListPeersRequest(_message.Message):
-    __slots__ = ("parent", "page_size", "page_token")
+    __slots__ = ("parent", "page_size", "page_token", "order_by")
     PARENT_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    ORDER_BY_FIELD_NUMBER: _ClassVar[int]
     parent: str
     page_size: int
     page_token: str
-    def __init__(self, parent: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+    order_by: str
+    def __init__(self, parent: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., order_by: _Optional[str] = ...) -> None: ...
 
 class ListPeersResponse(_message.Message):
     __slots__ = ("peers", "next_page_token")
@@ -87,14 +171,18 @@ class UpdatePeerResponse(_message.Message):
     def __init__(self, peer: _Optional[_Union[_resources_pb2.Peer, _Mapping]] = ...) -> None: ...
 
 class UnregisterPeerRequest(_message.Message):
-    __slots__ = ("name", "etag", "request_id")
+    __slots__ = ("name", "etag", "request_id", "force", "wait")
     NAME_FIELD_NUMBER: _ClassVar[int]
     ETAG_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    FORCE_FIELD_NUMBER: _ClassVar[int]
+    WAIT_FIELD_NUMBER: _ClassVar[int]
     name: str
     etag: str
     request_id: str
-    def __init__(self, name: _Optional[str] = ..., etag: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+    force: bool
+    wait: bool
+    def __init__(self, name: _Optional[str] = ..., etag: _Optional[str] = ..., request_id: _Optional[str] = ..., force: bool = ..., wait: bool = ...) -> None: ...
 
 class UnregisterPeerResponse(_message.Message):
     __slots__ = ("peer",)

@@ -40,6 +40,26 @@ class PeerServiceStub(object):
                 request_serializer=ocpi__broker_dot_v1_dot_peer__service__pb2.InvitePeerRequest.SerializeToString,
                 response_deserializer=ocpi__broker_dot_v1_dot_peer__service__pb2.InvitePeerResponse.FromString,
                 _registered_method=True)
+        self.ConnectPeer = channel.unary_unary(
+                '/ocpi_broker.v1.PeerService/ConnectPeer',
+                request_serializer=ocpi__broker_dot_v1_dot_peer__service__pb2.ConnectPeerRequest.SerializeToString,
+                response_deserializer=ocpi__broker_dot_v1_dot_peer__service__pb2.ConnectPeerResponse.FromString,
+                _registered_method=True)
+        self.RotatePeer = channel.unary_unary(
+                '/ocpi_broker.v1.PeerService/RotatePeer',
+                request_serializer=ocpi__broker_dot_v1_dot_peer__service__pb2.RotatePeerRequest.SerializeToString,
+                response_deserializer=ocpi__broker_dot_v1_dot_peer__service__pb2.RotatePeerResponse.FromString,
+                _registered_method=True)
+        self.SwitchPeerVersion = channel.unary_unary(
+                '/ocpi_broker.v1.PeerService/SwitchPeerVersion',
+                request_serializer=ocpi__broker_dot_v1_dot_peer__service__pb2.SwitchPeerVersionRequest.SerializeToString,
+                response_deserializer=ocpi__broker_dot_v1_dot_peer__service__pb2.SwitchPeerVersionResponse.FromString,
+                _registered_method=True)
+        self.RevokePeer = channel.unary_unary(
+                '/ocpi_broker.v1.PeerService/RevokePeer',
+                request_serializer=ocpi__broker_dot_v1_dot_peer__service__pb2.RevokePeerRequest.SerializeToString,
+                response_deserializer=ocpi__broker_dot_v1_dot_peer__service__pb2.RevokePeerResponse.FromString,
+                _registered_method=True)
         self.GetPeer = channel.unary_unary(
                 '/ocpi_broker.v1.PeerService/GetPeer',
                 request_serializer=ocpi__broker_dot_v1_dot_peer__service__pb2.GetPeerRequest.SerializeToString,
@@ -94,6 +114,37 @@ class PeerServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ConnectPeer(self, request, context):
+        """Registers with a peer that has invited us (RS-01 to RS-13): creates the peer, or takes one that is not registered, or
+        one that has invited us anew because its answer was lost. Goes on until it is done, over restarts.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RotatePeer(self, request, context):
+        """Renews the tokens of both directions by PUT (TK-03), in the version in use. Also tells the peer what has changed of
+        our parties and endpoints. A job of the peer that has failed or waits goes on at once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SwitchPeerVersion(self, request, context):
+        """Moves the connection to another version by PUT (UR-10).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokePeer(self, request, context):
+        """After a leak: every token issued to the peer dies now, without grace, and new ones are exchanged by PUT (TK-01). If
+        that PUT fails the peer is locked out and must be reset.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetPeer(self, request, context):
         """One peer.
         """
@@ -102,7 +153,7 @@ class PeerServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListPeers(self, request, context):
-        """The peers of a tenant, by id.
+        """The peers of a tenant, by id or by the age of their tokens.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -117,7 +168,8 @@ class PeerServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def UnregisterPeer(self, request, context):
-        """Ends the registration on our side: both tokens die now (UN-02). A running exchange of the peer fails.
+        """Ends the registration: tells a registered peer by DELETE, and then both tokens die (UN-02, UN-06). With force they die
+        although the peer cannot be told. A running exchange of the peer fails.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -158,6 +210,26 @@ def add_PeerServiceServicer_to_server(servicer, server):
                     servicer.InvitePeer,
                     request_deserializer=ocpi__broker_dot_v1_dot_peer__service__pb2.InvitePeerRequest.FromString,
                     response_serializer=ocpi__broker_dot_v1_dot_peer__service__pb2.InvitePeerResponse.SerializeToString,
+            ),
+            'ConnectPeer': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConnectPeer,
+                    request_deserializer=ocpi__broker_dot_v1_dot_peer__service__pb2.ConnectPeerRequest.FromString,
+                    response_serializer=ocpi__broker_dot_v1_dot_peer__service__pb2.ConnectPeerResponse.SerializeToString,
+            ),
+            'RotatePeer': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotatePeer,
+                    request_deserializer=ocpi__broker_dot_v1_dot_peer__service__pb2.RotatePeerRequest.FromString,
+                    response_serializer=ocpi__broker_dot_v1_dot_peer__service__pb2.RotatePeerResponse.SerializeToString,
+            ),
+            'SwitchPeerVersion': grpc.unary_unary_rpc_method_handler(
+                    servicer.SwitchPeerVersion,
+                    request_deserializer=ocpi__broker_dot_v1_dot_peer__service__pb2.SwitchPeerVersionRequest.FromString,
+                    response_serializer=ocpi__broker_dot_v1_dot_peer__service__pb2.SwitchPeerVersionResponse.SerializeToString,
+            ),
+            'RevokePeer': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokePeer,
+                    request_deserializer=ocpi__broker_dot_v1_dot_peer__service__pb2.RevokePeerRequest.FromString,
+                    response_serializer=ocpi__broker_dot_v1_dot_peer__service__pb2.RevokePeerResponse.SerializeToString,
             ),
             'GetPeer': grpc.unary_unary_rpc_method_handler(
                     servicer.GetPeer,
@@ -228,6 +300,114 @@ class PeerService(object):
             '/ocpi_broker.v1.PeerService/InvitePeer',
             ocpi__broker_dot_v1_dot_peer__service__pb2.InvitePeerRequest.SerializeToString,
             ocpi__broker_dot_v1_dot_peer__service__pb2.InvitePeerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ConnectPeer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ocpi_broker.v1.PeerService/ConnectPeer',
+            ocpi__broker_dot_v1_dot_peer__service__pb2.ConnectPeerRequest.SerializeToString,
+            ocpi__broker_dot_v1_dot_peer__service__pb2.ConnectPeerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotatePeer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ocpi_broker.v1.PeerService/RotatePeer',
+            ocpi__broker_dot_v1_dot_peer__service__pb2.RotatePeerRequest.SerializeToString,
+            ocpi__broker_dot_v1_dot_peer__service__pb2.RotatePeerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SwitchPeerVersion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ocpi_broker.v1.PeerService/SwitchPeerVersion',
+            ocpi__broker_dot_v1_dot_peer__service__pb2.SwitchPeerVersionRequest.SerializeToString,
+            ocpi__broker_dot_v1_dot_peer__service__pb2.SwitchPeerVersionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokePeer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ocpi_broker.v1.PeerService/RevokePeer',
+            ocpi__broker_dot_v1_dot_peer__service__pb2.RevokePeerRequest.SerializeToString,
+            ocpi__broker_dot_v1_dot_peer__service__pb2.RevokePeerResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,16 +37,32 @@ class PeerServiceStub:
     """Creates a peer and the token with which it may register (CREDENTIALS_TOKEN_A, RR-01). The token is in this answer
     and nowhere else; repeating the call with the same request_id gives the same answer.
     """
+    ConnectPeer: _grpc.UnaryUnaryMultiCallable[_peer_service_pb2.ConnectPeerRequest, _peer_service_pb2.ConnectPeerResponse]
+    """Registers with a peer that has invited us (RS-01 to RS-13): creates the peer, or takes one that is not registered, or
+    one that has invited us anew because its answer was lost. Goes on until it is done, over restarts.
+    """
+    RotatePeer: _grpc.UnaryUnaryMultiCallable[_peer_service_pb2.RotatePeerRequest, _peer_service_pb2.RotatePeerResponse]
+    """Renews the tokens of both directions by PUT (TK-03), in the version in use. Also tells the peer what has changed of
+    our parties and endpoints. A job of the peer that has failed or waits goes on at once.
+    """
+    SwitchPeerVersion: _grpc.UnaryUnaryMultiCallable[_peer_service_pb2.SwitchPeerVersionRequest, _peer_service_pb2.SwitchPeerVersionResponse]
+    """Moves the connection to another version by PUT (UR-10)."""
+    RevokePeer: _grpc.UnaryUnaryMultiCallable[_peer_service_pb2.RevokePeerRequest, _peer_service_pb2.RevokePeerResponse]
+    """After a leak: every token issued to the peer dies now, without grace, and new ones are exchanged by PUT (TK-01). If
+    that PUT fails the peer is locked out and must be reset.
+    """
     GetPeer: _grpc.UnaryUnaryMultiCallable[_peer_service_pb2.GetPeerRequest, _peer_service_pb2.GetPeerResponse]
     """One peer."""
     ListPeers: _grpc.UnaryUnaryMultiCallable[_peer_service_pb2.ListPeersRequest, _peer_service_pb2.ListPeersResponse]
-    """The peers of a tenant, by id."""
+    """The peers of a tenant, by id or by the age of their tokens."""
     UpdatePeer: _grpc.UnaryUnaryMultiCallable[_peer_service_pb2.UpdatePeerRequest, _peer_service_pb2.UpdatePeerResponse]
     """Replaces the settings of a peer named by the mask. A running exchange of the peer fails: it was judged by what stood
     before.
     """
     UnregisterPeer: _grpc.UnaryUnaryMultiCallable[_peer_service_pb2.UnregisterPeerRequest, _peer_service_pb2.UnregisterPeerResponse]
-    """Ends the registration on our side: both tokens die now (UN-02). A running exchange of the peer fails."""
+    """Ends the registration: tells a registered peer by DELETE, and then both tokens die (UN-02, UN-06). With force they die
+    although the peer cannot be told. A running exchange of the peer fails.
+    """
     ResetPeer: _grpc.UnaryUnaryMultiCallable[_peer_service_pb2.ResetPeerRequest, _peer_service_pb2.ResetPeerResponse]
     """Revokes every token issued to the peer and issues a new invitation token, keeping the registry entry (F3)."""
     BlockPeer: _grpc.UnaryUnaryMultiCallable[_peer_service_pb2.BlockPeerRequest, _peer_service_pb2.BlockPeerResponse]
@@ -65,16 +81,32 @@ class PeerServiceAsyncStub(PeerServiceStub):
     """Creates a peer and the token with which it may register (CREDENTIALS_TOKEN_A, RR-01). The token is in this answer
     and nowhere else; repeating the call with the same request_id gives the same answer.
     """
+    ConnectPeer: _aio.UnaryUnaryMultiCallable[_peer_service_pb2.ConnectPeerRequest, _peer_service_pb2.ConnectPeerResponse]  # type: ignore[assignment]
+    """Registers with a peer that has invited us (RS-01 to RS-13): creates the peer, or takes one that is not registered, or
+    one that has invited us anew because its answer was lost. Goes on until it is done, over restarts.
+    """
+    RotatePeer: _aio.UnaryUnaryMultiCallable[_peer_service_pb2.RotatePeerRequest, _peer_service_pb2.RotatePeerResponse]  # type: ignore[assignment]
+    """Renews the tokens of both directions by PUT (TK-03), in the version in use. Also tells the peer what has changed of
+    our parties and endpoints. A job of the peer that has failed or waits goes on at once.
+    """
+    SwitchPeerVersion: _aio.UnaryUnaryMultiCallable[_peer_service_pb2.SwitchPeerVersionRequest, _peer_service_pb2.SwitchPeerVersionResponse]  # type: ignore[assignment]
+    """Moves the connection to another version by PUT (UR-10)."""
+    RevokePeer: _aio.UnaryUnaryMultiCallable[_peer_service_pb2.RevokePeerRequest, _peer_service_pb2.RevokePeerResponse]  # type: ignore[assignment]
+    """After a leak: every token issued to the peer dies now, without grace, and new ones are exchanged by PUT (TK-01). If
+    that PUT fails the peer is locked out and must be reset.
+    """
     GetPeer: _aio.UnaryUnaryMultiCallable[_peer_service_pb2.GetPeerRequest, _peer_service_pb2.GetPeerResponse]  # type: ignore[assignment]
     """One peer."""
     ListPeers: _aio.UnaryUnaryMultiCallable[_peer_service_pb2.ListPeersRequest, _peer_service_pb2.ListPeersResponse]  # type: ignore[assignment]
-    """The peers of a tenant, by id."""
+    """The peers of a tenant, by id or by the age of their tokens."""
     UpdatePeer: _aio.UnaryUnaryMultiCallable[_peer_service_pb2.UpdatePeerRequest, _peer_service_pb2.UpdatePeerResponse]  # type: ignore[assignment]
     """Replaces the settings of a peer named by the mask. A running exchange of the peer fails: it was judged by what stood
     before.
     """
     UnregisterPeer: _aio.UnaryUnaryMultiCallable[_peer_service_pb2.UnregisterPeerRequest, _peer_service_pb2.UnregisterPeerResponse]  # type: ignore[assignment]
-    """Ends the registration on our side: both tokens die now (UN-02). A running exchange of the peer fails."""
+    """Ends the registration: tells a registered peer by DELETE, and then both tokens die (UN-02, UN-06). With force they die
+    although the peer cannot be told. A running exchange of the peer fails.
+    """
     ResetPeer: _aio.UnaryUnaryMultiCallable[_peer_service_pb2.ResetPeerRequest, _peer_service_pb2.ResetPeerResponse]  # type: ignore[assignment]
     """Revokes every token issued to the peer and issues a new invitation token, keeping the registry entry (F3)."""
     BlockPeer: _aio.UnaryUnaryMultiCallable[_peer_service_pb2.BlockPeerRequest, _peer_service_pb2.BlockPeerResponse]  # type: ignore[assignment]
@@ -98,6 +130,44 @@ class PeerServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def ConnectPeer(
+        self,
+        request: _peer_service_pb2.ConnectPeerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_peer_service_pb2.ConnectPeerResponse, _abc.Awaitable[_peer_service_pb2.ConnectPeerResponse]]:
+        """Registers with a peer that has invited us (RS-01 to RS-13): creates the peer, or takes one that is not registered, or
+        one that has invited us anew because its answer was lost. Goes on until it is done, over restarts.
+        """
+
+    @_abc_1.abstractmethod
+    def RotatePeer(
+        self,
+        request: _peer_service_pb2.RotatePeerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_peer_service_pb2.RotatePeerResponse, _abc.Awaitable[_peer_service_pb2.RotatePeerResponse]]:
+        """Renews the tokens of both directions by PUT (TK-03), in the version in use. Also tells the peer what has changed of
+        our parties and endpoints. A job of the peer that has failed or waits goes on at once.
+        """
+
+    @_abc_1.abstractmethod
+    def SwitchPeerVersion(
+        self,
+        request: _peer_service_pb2.SwitchPeerVersionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_peer_service_pb2.SwitchPeerVersionResponse, _abc.Awaitable[_peer_service_pb2.SwitchPeerVersionResponse]]:
+        """Moves the connection to another version by PUT (UR-10)."""
+
+    @_abc_1.abstractmethod
+    def RevokePeer(
+        self,
+        request: _peer_service_pb2.RevokePeerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_peer_service_pb2.RevokePeerResponse, _abc.Awaitable[_peer_service_pb2.RevokePeerResponse]]:
+        """After a leak: every token issued to the peer dies now, without grace, and new ones are exchanged by PUT (TK-01). If
+        that PUT fails the peer is locked out and must be reset.
+        """
+
+    @_abc_1.abstractmethod
     def GetPeer(
         self,
         request: _peer_service_pb2.GetPeerRequest,
@@ -111,7 +181,7 @@ class PeerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _peer_service_pb2.ListPeersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_peer_service_pb2.ListPeersResponse, _abc.Awaitable[_peer_service_pb2.ListPeersResponse]]:
-        """The peers of a tenant, by id."""
+        """The peers of a tenant, by id or by the age of their tokens."""
 
     @_abc_1.abstractmethod
     def UpdatePeer(
@@ -129,7 +199,9 @@ class PeerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _peer_service_pb2.UnregisterPeerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_peer_service_pb2.UnregisterPeerResponse, _abc.Awaitable[_peer_service_pb2.UnregisterPeerResponse]]:
-        """Ends the registration on our side: both tokens die now (UN-02). A running exchange of the peer fails."""
+        """Ends the registration: tells a registered peer by DELETE, and then both tokens die (UN-02, UN-06). With force they die
+        although the peer cannot be told. A running exchange of the peer fails.
+        """
 
     @_abc_1.abstractmethod
     def ResetPeer(

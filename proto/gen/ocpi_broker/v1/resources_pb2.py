@@ -24,10 +24,11 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 from ocpi_broker.v1 import reasons_pb2 as ocpi__broker_dot_v1_dot_reasons__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eocpi_broker/v1/resources.proto\x12\x0eocpi_broker.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cocpi_broker/v1/reasons.proto\"f\n\x05Image\x12\x0b\n\x03url\x18\x01 \x01(\t\x12\x11\n\tthumbnail\x18\x02 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x03 \x01(\t\x12\x0c\n\x04type\x18\x04 \x01(\t\x12\r\n\x05width\x18\x05 \x01(\x05\x12\x0e\n\x06height\x18\x06 \x01(\x05\"U\n\x0f\x42usinessDetails\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07website\x18\x02 \x01(\t\x12#\n\x04logo\x18\x03 \x01(\x0b\x32\x15.ocpi_broker.v1.Image\"\x8e\x01\n\x05Party\x12\x14\n\x0c\x63ountry_code\x18\x01 \x01(\t\x12\x10\n\x08party_id\x18\x02 \x01(\t\x12\"\n\x04role\x18\x03 \x01(\x0e\x32\x14.ocpi_broker.v1.Role\x12\x39\n\x10\x62usiness_details\x18\x04 \x01(\x0b\x32\x1f.ocpi_broker.v1.BusinessDetails\"^\n\x08\x45ndpoint\x12\x0e\n\x06module\x18\x01 \x01(\t\x12\x35\n\x0einterface_role\x18\x02 \x01(\x0e\x32\x1d.ocpi_broker.v1.InterfaceRole\x12\x0b\n\x03url\x18\x03 \x01(\t\"\xe0\x02\n\x06Tenant\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08versions\x18\x02 \x03(\t\x12&\n\x07parties\x18\x03 \x03(\x0b\x32\x15.ocpi_broker.v1.Party\x12\x12\n\npublic_url\x18\x04 \x01(\t\x12\x34\n\tendpoints\x18\x05 \x03(\x0b\x32!.ocpi_broker.v1.VersionedEndpoint\x12,\n\x06policy\x18\x06 \x01(\x0b\x32\x1c.ocpi_broker.v1.TenantPolicy\x12\x14\n\x0cversions_url\x18\x07 \x01(\t\x12\x0c\n\x04\x65tag\x18\x08 \x01(\t\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08warnings\x18\x0b \x03(\t\"P\n\x11VersionedEndpoint\x12\x0f\n\x07version\x18\x01 \x01(\t\x12*\n\x08\x65ndpoint\x18\x02 \x01(\x0b\x32\x18.ocpi_broker.v1.Endpoint\"\x80\x01\n\x0eRequiredModule\x12\'\n\tpeer_role\x18\x01 \x01(\x0e\x32\x14.ocpi_broker.v1.Role\x12\x0e\n\x06module\x18\x02 \x01(\t\x12\x35\n\x0einterface_role\x18\x03 \x01(\x0e\x32\x1d.ocpi_broker.v1.InterfaceRole\"\xc1\x02\n\x0cTenantPolicy\x12\x34\n\x11invitation_expiry\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x34\n\x11post_retry_window\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x33\n\x10put_retry_window\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x38\n\x10required_modules\x18\x04 \x03(\x0b\x32\x1e.ocpi_broker.v1.RequiredModule\x12/\n\x0brole_policy\x18\x05 \x01(\x0e\x32\x1a.ocpi_broker.v1.RolePolicy\x12\x15\n\rmay_downgrade\x18\x06 \x01(\x08\x12\x0e\n\x06strict\x18\x07 \x01(\x08\"\xd2\x06\n\x04Peer\x12\x0c\n\x04name\x18\x01 \x01(\t\x12(\n\x05state\x18\x02 \x01(\x0e\x32\x19.ocpi_broker.v1.PeerState\x12\x0f\n\x07\x62locked\x18\x03 \x01(\x08\x12\x13\n\x0bunconfirmed\x18\x04 \x01(\x08\x12\x0f\n\x07version\x18\x05 \x01(\t\x12\x14\n\x0cversions_url\x18\x06 \x01(\t\x12&\n\x07parties\x18\x07 \x03(\x0b\x32\x15.ocpi_broker.v1.Party\x12+\n\tendpoints\x18\x08 \x03(\x0b\x32\x18.ocpi_broker.v1.Endpoint\x12.\n\x05terms\x18\t \x01(\x0b\x32\x1f.ocpi_broker.v1.InvitationTerms\x12:\n\x16invitation_expire_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rregister_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\ntoken_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\r \x01(\t\x12/\n\x0b\x63reate_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08warnings\x18\x10 \x03(\t\x12\x30\n\x06quirks\x18\x11 \x03(\x0b\x32 .ocpi_broker.v1.Peer.QuirksEntry\x12\x10\n\x08versions\x18\x12 \x03(\t\x12\x15\n\rmay_downgrade\x18\x13 \x01(\x08\x12\x30\n\x11requested_parties\x18\x14 \x03(\x0b\x32\x15.ocpi_broker.v1.Party\x12\x30\n\x0c\x61uth_form_in\x18\x15 \x01(\x0e\x32\x1a.ocpi_broker.v1.HeaderForm\x12\x31\n\rauth_form_out\x18\x16 \x01(\x0e\x32\x1a.ocpi_broker.v1.HeaderForm\x1a-\n\x0bQuirksEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"t\n\x0fInvitationTerms\x12&\n\x07parties\x18\x01 \x03(\x0b\x32\x15.ocpi_broker.v1.Party\x12\x11\n\tany_party\x18\x02 \x01(\x08\x12\x14\n\x0cversions_url\x18\x03 \x01(\t\x12\x10\n\x08patterns\x18\x04 \x03(\t\"z\n\x0c\x45xchangeStep\x12\x0f\n\x07summary\x18\x01 \x01(\t\x12,\n\x08\x65nd_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x08\x64uration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x97\x03\n\x08\x45xchange\x12\x0b\n\x03uid\x18\x01 \x01(\t\x12*\n\x04kind\x18\x02 \x01(\x0e\x32\x1c.ocpi_broker.v1.ExchangeKind\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\x30\n\x07outcome\x18\x04 \x01(\x0e\x32\x1f.ocpi_broker.v1.ExchangeOutcome\x12&\n\x06reason\x18\x05 \x01(\x0e\x32\x16.ocpi_broker.v1.Reason\x12\x0f\n\x07message\x18\x06 \x01(\t\x12\x16\n\x0e\x63orrelation_id\x18\x07 \x01(\t\x12\x12\n\nrequest_id\x18\x08 \x01(\t\x12.\n\nstart_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x05steps\x18\x0b \x03(\x0b\x32\x1c.ocpi_broker.v1.ExchangeStep\x12\x10\n\x08warnings\x18\x0c \x03(\t\x12\r\n\x05quirk\x18\r \x01(\t*\x82\x01\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0c\n\x08ROLE_CPO\x10\x01\x12\r\n\tROLE_EMSP\x10\x02\x12\x0c\n\x08ROLE_HUB\x10\x03\x12\x0c\n\x08ROLE_NAP\x10\x04\x12\x0c\n\x08ROLE_NSP\x10\x05\x12\x0e\n\nROLE_OTHER\x10\x06\x12\r\n\tROLE_SCSP\x10\x07*g\n\rInterfaceRole\x12\x1e\n\x1aINTERFACE_ROLE_UNSPECIFIED\x10\x00\x12\x19\n\x15INTERFACE_ROLE_SENDER\x10\x01\x12\x1b\n\x17INTERFACE_ROLE_RECEIVER\x10\x02*q\n\nRolePolicy\x12\x1b\n\x17ROLE_POLICY_UNSPECIFIED\x10\x00\x12\x15\n\x11ROLE_POLICY_EXACT\x10\x01\x12\x17\n\x13ROLE_POLICY_PATTERN\x10\x02\x12\x16\n\x12ROLE_POLICY_MANUAL\x10\x03*w\n\tPeerState\x12\x1a\n\x16PEER_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12PEER_STATE_INVITED\x10\x01\x12\x19\n\x15PEER_STATE_REGISTERED\x10\x02\x12\x1b\n\x17PEER_STATE_UNREGISTERED\x10\x03*V\n\nHeaderForm\x12\x1b\n\x17HEADER_FORM_UNSPECIFIED\x10\x00\x12\x13\n\x0fHEADER_FORM_RAW\x10\x01\x12\x16\n\x12HEADER_FORM_BASE64\x10\x02*v\n\x0c\x45xchangeKind\x12\x1d\n\x19\x45XCHANGE_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12\x45XCHANGE_KIND_POST\x10\x01\x12\x15\n\x11\x45XCHANGE_KIND_PUT\x10\x02\x12\x18\n\x14\x45XCHANGE_KIND_DELETE\x10\x03*\xaf\x01\n\x0f\x45xchangeOutcome\x12 \n\x1c\x45XCHANGE_OUTCOME_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x45XCHANGE_OUTCOME_RUNNING\x10\x01\x12\x1e\n\x1a\x45XCHANGE_OUTCOME_SUCCEEDED\x10\x02\x12\x1c\n\x18\x45XCHANGE_OUTCOME_REFUSED\x10\x03\x12\x1e\n\x1a\x45XCHANGE_OUTCOME_ABANDONED\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eocpi_broker/v1/resources.proto\x12\x0eocpi_broker.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x1cocpi_broker/v1/reasons.proto\"f\n\x05Image\x12\x0b\n\x03url\x18\x01 \x01(\t\x12\x11\n\tthumbnail\x18\x02 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x03 \x01(\t\x12\x0c\n\x04type\x18\x04 \x01(\t\x12\r\n\x05width\x18\x05 \x01(\x05\x12\x0e\n\x06height\x18\x06 \x01(\x05\"U\n\x0f\x42usinessDetails\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07website\x18\x02 \x01(\t\x12#\n\x04logo\x18\x03 \x01(\x0b\x32\x15.ocpi_broker.v1.Image\"\x8e\x01\n\x05Party\x12\x14\n\x0c\x63ountry_code\x18\x01 \x01(\t\x12\x10\n\x08party_id\x18\x02 \x01(\t\x12\"\n\x04role\x18\x03 \x01(\x0e\x32\x14.ocpi_broker.v1.Role\x12\x39\n\x10\x62usiness_details\x18\x04 \x01(\x0b\x32\x1f.ocpi_broker.v1.BusinessDetails\"^\n\x08\x45ndpoint\x12\x0e\n\x06module\x18\x01 \x01(\t\x12\x35\n\x0einterface_role\x18\x02 \x01(\x0e\x32\x1d.ocpi_broker.v1.InterfaceRole\x12\x0b\n\x03url\x18\x03 \x01(\t\"\xe0\x02\n\x06Tenant\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08versions\x18\x02 \x03(\t\x12&\n\x07parties\x18\x03 \x03(\x0b\x32\x15.ocpi_broker.v1.Party\x12\x12\n\npublic_url\x18\x04 \x01(\t\x12\x34\n\tendpoints\x18\x05 \x03(\x0b\x32!.ocpi_broker.v1.VersionedEndpoint\x12,\n\x06policy\x18\x06 \x01(\x0b\x32\x1c.ocpi_broker.v1.TenantPolicy\x12\x14\n\x0cversions_url\x18\x07 \x01(\t\x12\x0c\n\x04\x65tag\x18\x08 \x01(\t\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08warnings\x18\x0b \x03(\t\"P\n\x11VersionedEndpoint\x12\x0f\n\x07version\x18\x01 \x01(\t\x12*\n\x08\x65ndpoint\x18\x02 \x01(\x0b\x32\x18.ocpi_broker.v1.Endpoint\"\x80\x01\n\x0eRequiredModule\x12\'\n\tpeer_role\x18\x01 \x01(\x0e\x32\x14.ocpi_broker.v1.Role\x12\x0e\n\x06module\x18\x02 \x01(\t\x12\x35\n\x0einterface_role\x18\x03 \x01(\x0e\x32\x1d.ocpi_broker.v1.InterfaceRole\"\xf5\x02\n\x0cTenantPolicy\x12\x34\n\x11invitation_expiry\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x34\n\x11post_retry_window\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x33\n\x10put_retry_window\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x38\n\x10required_modules\x18\x04 \x03(\x0b\x32\x1e.ocpi_broker.v1.RequiredModule\x12/\n\x0brole_policy\x18\x05 \x01(\x0e\x32\x1a.ocpi_broker.v1.RolePolicy\x12\x15\n\rmay_downgrade\x18\x06 \x01(\x08\x12\x0e\n\x06strict\x18\x07 \x01(\x08\x12\x32\n\x0frotation_period\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xc1\x07\n\x04Peer\x12\x0c\n\x04name\x18\x01 \x01(\t\x12(\n\x05state\x18\x02 \x01(\x0e\x32\x19.ocpi_broker.v1.PeerState\x12\x0f\n\x07\x62locked\x18\x03 \x01(\x08\x12\x13\n\x0bunconfirmed\x18\x04 \x01(\x08\x12\x0f\n\x07version\x18\x05 \x01(\t\x12\x14\n\x0cversions_url\x18\x06 \x01(\t\x12&\n\x07parties\x18\x07 \x03(\x0b\x32\x15.ocpi_broker.v1.Party\x12+\n\tendpoints\x18\x08 \x03(\x0b\x32\x18.ocpi_broker.v1.Endpoint\x12.\n\x05terms\x18\t \x01(\x0b\x32\x1f.ocpi_broker.v1.InvitationTerms\x12:\n\x16invitation_expire_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rregister_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\ntoken_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\r \x01(\t\x12/\n\x0b\x63reate_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08warnings\x18\x10 \x03(\t\x12\x30\n\x06quirks\x18\x11 \x03(\x0b\x32 .ocpi_broker.v1.Peer.QuirksEntry\x12\x10\n\x08versions\x18\x12 \x03(\t\x12\x15\n\rmay_downgrade\x18\x13 \x01(\x08\x12\x30\n\x11requested_parties\x18\x14 \x03(\x0b\x32\x15.ocpi_broker.v1.Party\x12\x30\n\x0c\x61uth_form_in\x18\x15 \x01(\x0e\x32\x1a.ocpi_broker.v1.HeaderForm\x12\x31\n\rauth_form_out\x18\x16 \x01(\x0e\x32\x1a.ocpi_broker.v1.HeaderForm\x12 \n\x03job\x18\x17 \x01(\x0b\x32\x13.ocpi_broker.v1.Job\x12\x36\n\x12next_rotation_time\x18\x18 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bquarantined\x18\x19 \x01(\x08\x1a-\n\x0bQuirksEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xc8\x02\n\x03Job\x12*\n\x04kind\x18\x01 \x01(\x0e\x32\x1c.ocpi_broker.v1.ExchangeKind\x12\'\n\x05state\x18\x02 \x01(\x0e\x32\x18.ocpi_broker.v1.JobState\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\x10\n\x08\x61ttempts\x18\x04 \x01(\x05\x12\x35\n\x11next_attempt_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0foutcome_unknown\x18\x06 \x01(\x08\x12&\n\nlast_error\x18\x07 \x01(\x0b\x32\x12.google.rpc.Status\x12\x0e\n\x06\x61\x64vice\x18\x08 \x01(\t\x12.\n\nstart_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tscheduled\x18\n \x01(\x08\"t\n\x0fInvitationTerms\x12&\n\x07parties\x18\x01 \x03(\x0b\x32\x15.ocpi_broker.v1.Party\x12\x11\n\tany_party\x18\x02 \x01(\x08\x12\x14\n\x0cversions_url\x18\x03 \x01(\t\x12\x10\n\x08patterns\x18\x04 \x03(\t\"z\n\x0c\x45xchangeStep\x12\x0f\n\x07summary\x18\x01 \x01(\t\x12,\n\x08\x65nd_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x08\x64uration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xcd\x03\n\x08\x45xchange\x12\x0b\n\x03uid\x18\x01 \x01(\t\x12*\n\x04kind\x18\x02 \x01(\x0e\x32\x1c.ocpi_broker.v1.ExchangeKind\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\x30\n\x07outcome\x18\x04 \x01(\x0e\x32\x1f.ocpi_broker.v1.ExchangeOutcome\x12&\n\x06reason\x18\x05 \x01(\x0e\x32\x16.ocpi_broker.v1.Reason\x12\x0f\n\x07message\x18\x06 \x01(\t\x12\x16\n\x0e\x63orrelation_id\x18\x07 \x01(\t\x12\x12\n\nrequest_id\x18\x08 \x01(\t\x12.\n\nstart_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x05steps\x18\x0b \x03(\x0b\x32\x1c.ocpi_broker.v1.ExchangeStep\x12\x10\n\x08warnings\x18\x0c \x03(\t\x12\r\n\x05quirk\x18\r \x01(\t\x12\x34\n\tdirection\x18\x0e \x01(\x0e\x32!.ocpi_broker.v1.ExchangeDirection*\x82\x01\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0c\n\x08ROLE_CPO\x10\x01\x12\r\n\tROLE_EMSP\x10\x02\x12\x0c\n\x08ROLE_HUB\x10\x03\x12\x0c\n\x08ROLE_NAP\x10\x04\x12\x0c\n\x08ROLE_NSP\x10\x05\x12\x0e\n\nROLE_OTHER\x10\x06\x12\r\n\tROLE_SCSP\x10\x07*g\n\rInterfaceRole\x12\x1e\n\x1aINTERFACE_ROLE_UNSPECIFIED\x10\x00\x12\x19\n\x15INTERFACE_ROLE_SENDER\x10\x01\x12\x1b\n\x17INTERFACE_ROLE_RECEIVER\x10\x02*q\n\nRolePolicy\x12\x1b\n\x17ROLE_POLICY_UNSPECIFIED\x10\x00\x12\x15\n\x11ROLE_POLICY_EXACT\x10\x01\x12\x17\n\x13ROLE_POLICY_PATTERN\x10\x02\x12\x16\n\x12ROLE_POLICY_MANUAL\x10\x03*\x92\x01\n\tPeerState\x12\x1a\n\x16PEER_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12PEER_STATE_INVITED\x10\x01\x12\x19\n\x15PEER_STATE_REGISTERED\x10\x02\x12\x1b\n\x17PEER_STATE_UNREGISTERED\x10\x03\x12\x19\n\x15PEER_STATE_CONNECTING\x10\x04*i\n\x08JobState\x12\x19\n\x15JOB_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11JOB_STATE_WAITING\x10\x01\x12\x15\n\x11JOB_STATE_RUNNING\x10\x02\x12\x14\n\x10JOB_STATE_FAILED\x10\x03*V\n\nHeaderForm\x12\x1b\n\x17HEADER_FORM_UNSPECIFIED\x10\x00\x12\x13\n\x0fHEADER_FORM_RAW\x10\x01\x12\x16\n\x12HEADER_FORM_BASE64\x10\x02*v\n\x0c\x45xchangeKind\x12\x1d\n\x19\x45XCHANGE_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12\x45XCHANGE_KIND_POST\x10\x01\x12\x15\n\x11\x45XCHANGE_KIND_PUT\x10\x02\x12\x18\n\x14\x45XCHANGE_KIND_DELETE\x10\x03*\xcd\x01\n\x0f\x45xchangeOutcome\x12 \n\x1c\x45XCHANGE_OUTCOME_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x45XCHANGE_OUTCOME_RUNNING\x10\x01\x12\x1e\n\x1a\x45XCHANGE_OUTCOME_SUCCEEDED\x10\x02\x12\x1c\n\x18\x45XCHANGE_OUTCOME_REFUSED\x10\x03\x12\x1e\n\x1a\x45XCHANGE_OUTCOME_ABANDONED\x10\x04\x12\x1c\n\x18\x45XCHANGE_OUTCOME_UNKNOWN\x10\x05*x\n\x11\x45xchangeDirection\x12\"\n\x1e\x45XCHANGE_DIRECTION_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x45XCHANGE_DIRECTION_INBOUND\x10\x01\x12\x1f\n\x1b\x45XCHANGE_DIRECTION_OUTBOUND\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,44 +37,50 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PEER_QUIRKSENTRY']._loaded_options = None
   _globals['_PEER_QUIRKSENTRY']._serialized_options = b'8\001'
-  _globals['_ROLE']._serialized_start=2975
-  _globals['_ROLE']._serialized_end=3105
-  _globals['_INTERFACEROLE']._serialized_start=3107
-  _globals['_INTERFACEROLE']._serialized_end=3210
-  _globals['_ROLEPOLICY']._serialized_start=3212
-  _globals['_ROLEPOLICY']._serialized_end=3325
-  _globals['_PEERSTATE']._serialized_start=3327
-  _globals['_PEERSTATE']._serialized_end=3446
-  _globals['_HEADERFORM']._serialized_start=3448
-  _globals['_HEADERFORM']._serialized_end=3534
-  _globals['_EXCHANGEKIND']._serialized_start=3536
-  _globals['_EXCHANGEKIND']._serialized_end=3654
-  _globals['_EXCHANGEOUTCOME']._serialized_start=3657
-  _globals['_EXCHANGEOUTCOME']._serialized_end=3832
-  _globals['_IMAGE']._serialized_start=145
-  _globals['_IMAGE']._serialized_end=247
-  _globals['_BUSINESSDETAILS']._serialized_start=249
-  _globals['_BUSINESSDETAILS']._serialized_end=334
-  _globals['_PARTY']._serialized_start=337
-  _globals['_PARTY']._serialized_end=479
-  _globals['_ENDPOINT']._serialized_start=481
-  _globals['_ENDPOINT']._serialized_end=575
-  _globals['_TENANT']._serialized_start=578
-  _globals['_TENANT']._serialized_end=930
-  _globals['_VERSIONEDENDPOINT']._serialized_start=932
-  _globals['_VERSIONEDENDPOINT']._serialized_end=1012
-  _globals['_REQUIREDMODULE']._serialized_start=1015
-  _globals['_REQUIREDMODULE']._serialized_end=1143
-  _globals['_TENANTPOLICY']._serialized_start=1146
-  _globals['_TENANTPOLICY']._serialized_end=1467
-  _globals['_PEER']._serialized_start=1470
-  _globals['_PEER']._serialized_end=2320
-  _globals['_PEER_QUIRKSENTRY']._serialized_start=2275
-  _globals['_PEER_QUIRKSENTRY']._serialized_end=2320
-  _globals['_INVITATIONTERMS']._serialized_start=2322
-  _globals['_INVITATIONTERMS']._serialized_end=2438
-  _globals['_EXCHANGESTEP']._serialized_start=2440
-  _globals['_EXCHANGESTEP']._serialized_end=2562
-  _globals['_EXCHANGE']._serialized_start=2565
-  _globals['_EXCHANGE']._serialized_end=2972
+  _globals['_ROLE']._serialized_start=3548
+  _globals['_ROLE']._serialized_end=3678
+  _globals['_INTERFACEROLE']._serialized_start=3680
+  _globals['_INTERFACEROLE']._serialized_end=3783
+  _globals['_ROLEPOLICY']._serialized_start=3785
+  _globals['_ROLEPOLICY']._serialized_end=3898
+  _globals['_PEERSTATE']._serialized_start=3901
+  _globals['_PEERSTATE']._serialized_end=4047
+  _globals['_JOBSTATE']._serialized_start=4049
+  _globals['_JOBSTATE']._serialized_end=4154
+  _globals['_HEADERFORM']._serialized_start=4156
+  _globals['_HEADERFORM']._serialized_end=4242
+  _globals['_EXCHANGEKIND']._serialized_start=4244
+  _globals['_EXCHANGEKIND']._serialized_end=4362
+  _globals['_EXCHANGEOUTCOME']._serialized_start=4365
+  _globals['_EXCHANGEOUTCOME']._serialized_end=4570
+  _globals['_EXCHANGEDIRECTION']._serialized_start=4572
+  _globals['_EXCHANGEDIRECTION']._serialized_end=4692
+  _globals['_IMAGE']._serialized_start=170
+  _globals['_IMAGE']._serialized_end=272
+  _globals['_BUSINESSDETAILS']._serialized_start=274
+  _globals['_BUSINESSDETAILS']._serialized_end=359
+  _globals['_PARTY']._serialized_start=362
+  _globals['_PARTY']._serialized_end=504
+  _globals['_ENDPOINT']._serialized_start=506
+  _globals['_ENDPOINT']._serialized_end=600
+  _globals['_TENANT']._serialized_start=603
+  _globals['_TENANT']._serialized_end=955
+  _globals['_VERSIONEDENDPOINT']._serialized_start=957
+  _globals['_VERSIONEDENDPOINT']._serialized_end=1037
+  _globals['_REQUIREDMODULE']._serialized_start=1040
+  _globals['_REQUIREDMODULE']._serialized_end=1168
+  _globals['_TENANTPOLICY']._serialized_start=1171
+  _globals['_TENANTPOLICY']._serialized_end=1544
+  _globals['_PEER']._serialized_start=1547
+  _globals['_PEER']._serialized_end=2508
+  _globals['_PEER_QUIRKSENTRY']._serialized_start=2463
+  _globals['_PEER_QUIRKSENTRY']._serialized_end=2508
+  _globals['_JOB']._serialized_start=2511
+  _globals['_JOB']._serialized_end=2839
+  _globals['_INVITATIONTERMS']._serialized_start=2841
+  _globals['_INVITATIONTERMS']._serialized_end=2957
+  _globals['_EXCHANGESTEP']._serialized_start=2959
+  _globals['_EXCHANGESTEP']._serialized_end=3081
+  _globals['_EXCHANGE']._serialized_start=3084
+  _globals['_EXCHANGE']._serialized_end=3545
 # @@protoc_insertion_point(module_scope)

@@ -2,6 +2,7 @@ import datetime
 
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.rpc import status_pb2 as _status_pb2
 from ocpi_broker.v1 import reasons_pb2 as _reasons_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -42,6 +43,14 @@ class PeerState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PEER_STATE_INVITED: _ClassVar[PeerState]
     PEER_STATE_REGISTERED: _ClassVar[PeerState]
     PEER_STATE_UNREGISTERED: _ClassVar[PeerState]
+    PEER_STATE_CONNECTING: _ClassVar[PeerState]
+
+class JobState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    JOB_STATE_UNSPECIFIED: _ClassVar[JobState]
+    JOB_STATE_WAITING: _ClassVar[JobState]
+    JOB_STATE_RUNNING: _ClassVar[JobState]
+    JOB_STATE_FAILED: _ClassVar[JobState]
 
 class HeaderForm(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -63,6 +72,13 @@ class ExchangeOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     EXCHANGE_OUTCOME_SUCCEEDED: _ClassVar[ExchangeOutcome]
     EXCHANGE_OUTCOME_REFUSED: _ClassVar[ExchangeOutcome]
     EXCHANGE_OUTCOME_ABANDONED: _ClassVar[ExchangeOutcome]
+    EXCHANGE_OUTCOME_UNKNOWN: _ClassVar[ExchangeOutcome]
+
+class ExchangeDirection(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    EXCHANGE_DIRECTION_UNSPECIFIED: _ClassVar[ExchangeDirection]
+    EXCHANGE_DIRECTION_INBOUND: _ClassVar[ExchangeDirection]
+    EXCHANGE_DIRECTION_OUTBOUND: _ClassVar[ExchangeDirection]
 ROLE_UNSPECIFIED: Role
 ROLE_CPO: Role
 ROLE_EMSP: Role
@@ -82,6 +98,11 @@ PEER_STATE_UNSPECIFIED: PeerState
 PEER_STATE_INVITED: PeerState
 PEER_STATE_REGISTERED: PeerState
 PEER_STATE_UNREGISTERED: PeerState
+PEER_STATE_CONNECTING: PeerState
+JOB_STATE_UNSPECIFIED: JobState
+JOB_STATE_WAITING: JobState
+JOB_STATE_RUNNING: JobState
+JOB_STATE_FAILED: JobState
 HEADER_FORM_UNSPECIFIED: HeaderForm
 HEADER_FORM_RAW: HeaderForm
 HEADER_FORM_BASE64: HeaderForm
@@ -94,6 +115,10 @@ EXCHANGE_OUTCOME_RUNNING: ExchangeOutcome
 EXCHANGE_OUTCOME_SUCCEEDED: ExchangeOutcome
 EXCHANGE_OUTCOME_REFUSED: ExchangeOutcome
 EXCHANGE_OUTCOME_ABANDONED: ExchangeOutcome
+EXCHANGE_OUTCOME_UNKNOWN: ExchangeOutcome
+EXCHANGE_DIRECTION_UNSPECIFIED: ExchangeDirection
+EXCHANGE_DIRECTION_INBOUND: ExchangeDirection
+EXCHANGE_DIRECTION_OUTBOUND: ExchangeDirection
 
 class Image(_message.Message):
     __slots__ = ("url", "thumbnail", "category", "type", "width", "height")
@@ -188,7 +213,7 @@ class RequiredModule(_message.Message):
     def __init__(self, peer_role: _Optional[_Union[Role, str]] = ..., module: _Optional[str] = ..., interface_role: _Optional[_Union[InterfaceRole, str]] = ...) -> None: ...
 
 class TenantPolicy(_message.Message):
-    __slots__ = ("invitation_expiry", "post_retry_window", "put_retry_window", "required_modules", "role_policy", "may_downgrade", "strict")
+    __slots__ = ("invitation_expiry", "post_retry_window", "put_retry_window", "required_modules", "role_policy", "may_downgrade", "strict", "rotation_period")
     INVITATION_EXPIRY_FIELD_NUMBER: _ClassVar[int]
     POST_RETRY_WINDOW_FIELD_NUMBER: _ClassVar[int]
     PUT_RETRY_WINDOW_FIELD_NUMBER: _ClassVar[int]
@@ -196,6 +221,7 @@ class TenantPolicy(_message.Message):
     ROLE_POLICY_FIELD_NUMBER: _ClassVar[int]
     MAY_DOWNGRADE_FIELD_NUMBER: _ClassVar[int]
     STRICT_FIELD_NUMBER: _ClassVar[int]
+    ROTATION_PERIOD_FIELD_NUMBER: _ClassVar[int]
     invitation_expiry: _duration_pb2.Duration
     post_retry_window: _duration_pb2.Duration
     put_retry_window: _duration_pb2.Duration
@@ -203,10 +229,11 @@ class TenantPolicy(_message.Message):
     role_policy: RolePolicy
     may_downgrade: bool
     strict: bool
-    def __init__(self, invitation_expiry: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., post_retry_window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., put_retry_window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., required_modules: _Optional[_Iterable[_Union[RequiredModule, _Mapping]]] = ..., role_policy: _Optional[_Union[RolePolicy, str]] = ..., may_downgrade: bool = ..., strict: bool = ...) -> None: ...
+    rotation_period: _duration_pb2.Duration
+    def __init__(self, invitation_expiry: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., post_retry_window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., put_retry_window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., required_modules: _Optional[_Iterable[_Union[RequiredModule, _Mapping]]] = ..., role_policy: _Optional[_Union[RolePolicy, str]] = ..., may_downgrade: bool = ..., strict: bool = ..., rotation_period: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class Peer(_message.Message):
-    __slots__ = ("name", "state", "blocked", "unconfirmed", "version", "versions_url", "parties", "endpoints", "terms", "invitation_expire_time", "register_time", "token_time", "etag", "create_time", "update_time", "warnings", "quirks", "versions", "may_downgrade", "requested_parties", "auth_form_in", "auth_form_out")
+    __slots__ = ("name", "state", "blocked", "unconfirmed", "version", "versions_url", "parties", "endpoints", "terms", "invitation_expire_time", "register_time", "token_time", "etag", "create_time", "update_time", "warnings", "quirks", "versions", "may_downgrade", "requested_parties", "auth_form_in", "auth_form_out", "job", "next_rotation_time", "quarantined")
     class QuirksEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -236,6 +263,9 @@ class Peer(_message.Message):
     REQUESTED_PARTIES_FIELD_NUMBER: _ClassVar[int]
     AUTH_FORM_IN_FIELD_NUMBER: _ClassVar[int]
     AUTH_FORM_OUT_FIELD_NUMBER: _ClassVar[int]
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    NEXT_ROTATION_TIME_FIELD_NUMBER: _ClassVar[int]
+    QUARANTINED_FIELD_NUMBER: _ClassVar[int]
     name: str
     state: PeerState
     blocked: bool
@@ -258,7 +288,34 @@ class Peer(_message.Message):
     requested_parties: _containers.RepeatedCompositeFieldContainer[Party]
     auth_form_in: HeaderForm
     auth_form_out: HeaderForm
-    def __init__(self, name: _Optional[str] = ..., state: _Optional[_Union[PeerState, str]] = ..., blocked: bool = ..., unconfirmed: bool = ..., version: _Optional[str] = ..., versions_url: _Optional[str] = ..., parties: _Optional[_Iterable[_Union[Party, _Mapping]]] = ..., endpoints: _Optional[_Iterable[_Union[Endpoint, _Mapping]]] = ..., terms: _Optional[_Union[InvitationTerms, _Mapping]] = ..., invitation_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., register_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., token_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., warnings: _Optional[_Iterable[str]] = ..., quirks: _Optional[_Mapping[str, str]] = ..., versions: _Optional[_Iterable[str]] = ..., may_downgrade: bool = ..., requested_parties: _Optional[_Iterable[_Union[Party, _Mapping]]] = ..., auth_form_in: _Optional[_Union[HeaderForm, str]] = ..., auth_form_out: _Optional[_Union[HeaderForm, str]] = ...) -> None: ...
+    job: Job
+    next_rotation_time: _timestamp_pb2.Timestamp
+    quarantined: bool
+    def __init__(self, name: _Optional[str] = ..., state: _Optional[_Union[PeerState, str]] = ..., blocked: bool = ..., unconfirmed: bool = ..., version: _Optional[str] = ..., versions_url: _Optional[str] = ..., parties: _Optional[_Iterable[_Union[Party, _Mapping]]] = ..., endpoints: _Optional[_Iterable[_Union[Endpoint, _Mapping]]] = ..., terms: _Optional[_Union[InvitationTerms, _Mapping]] = ..., invitation_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., register_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., token_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., warnings: _Optional[_Iterable[str]] = ..., quirks: _Optional[_Mapping[str, str]] = ..., versions: _Optional[_Iterable[str]] = ..., may_downgrade: bool = ..., requested_parties: _Optional[_Iterable[_Union[Party, _Mapping]]] = ..., auth_form_in: _Optional[_Union[HeaderForm, str]] = ..., auth_form_out: _Optional[_Union[HeaderForm, str]] = ..., job: _Optional[_Union[Job, _Mapping]] = ..., next_rotation_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., quarantined: bool = ...) -> None: ...
+
+class Job(_message.Message):
+    __slots__ = ("kind", "state", "version", "attempts", "next_attempt_time", "outcome_unknown", "last_error", "advice", "start_time", "scheduled")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_ATTEMPT_TIME_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_UNKNOWN_FIELD_NUMBER: _ClassVar[int]
+    LAST_ERROR_FIELD_NUMBER: _ClassVar[int]
+    ADVICE_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    SCHEDULED_FIELD_NUMBER: _ClassVar[int]
+    kind: ExchangeKind
+    state: JobState
+    version: str
+    attempts: int
+    next_attempt_time: _timestamp_pb2.Timestamp
+    outcome_unknown: bool
+    last_error: _status_pb2.Status
+    advice: str
+    start_time: _timestamp_pb2.Timestamp
+    scheduled: bool
+    def __init__(self, kind: _Optional[_Union[ExchangeKind, str]] = ..., state: _Optional[_Union[JobState, str]] = ..., version: _Optional[str] = ..., attempts: _Optional[int] = ..., next_attempt_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., outcome_unknown: bool = ..., last_error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., advice: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., scheduled: bool = ...) -> None: ...
 
 class InvitationTerms(_message.Message):
     __slots__ = ("parties", "any_party", "versions_url", "patterns")
@@ -283,7 +340,7 @@ class ExchangeStep(_message.Message):
     def __init__(self, summary: _Optional[str] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class Exchange(_message.Message):
-    __slots__ = ("uid", "kind", "version", "outcome", "reason", "message", "correlation_id", "request_id", "start_time", "end_time", "steps", "warnings", "quirk")
+    __slots__ = ("uid", "kind", "version", "outcome", "reason", "message", "correlation_id", "request_id", "start_time", "end_time", "steps", "warnings", "quirk", "direction")
     UID_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -297,6 +354,7 @@ class Exchange(_message.Message):
     STEPS_FIELD_NUMBER: _ClassVar[int]
     WARNINGS_FIELD_NUMBER: _ClassVar[int]
     QUIRK_FIELD_NUMBER: _ClassVar[int]
+    DIRECTION_FIELD_NUMBER: _ClassVar[int]
     uid: str
     kind: ExchangeKind
     version: str
@@ -310,4 +368,5 @@ class Exchange(_message.Message):
     steps: _containers.RepeatedCompositeFieldContainer[ExchangeStep]
     warnings: _containers.RepeatedScalarFieldContainer[str]
     quirk: str
-    def __init__(self, uid: _Optional[str] = ..., kind: _Optional[_Union[ExchangeKind, str]] = ..., version: _Optional[str] = ..., outcome: _Optional[_Union[ExchangeOutcome, str]] = ..., reason: _Optional[_Union[_reasons_pb2.Reason, str]] = ..., message: _Optional[str] = ..., correlation_id: _Optional[str] = ..., request_id: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., steps: _Optional[_Iterable[_Union[ExchangeStep, _Mapping]]] = ..., warnings: _Optional[_Iterable[str]] = ..., quirk: _Optional[str] = ...) -> None: ...
+    direction: ExchangeDirection
+    def __init__(self, uid: _Optional[str] = ..., kind: _Optional[_Union[ExchangeKind, str]] = ..., version: _Optional[str] = ..., outcome: _Optional[_Union[ExchangeOutcome, str]] = ..., reason: _Optional[_Union[_reasons_pb2.Reason, str]] = ..., message: _Optional[str] = ..., correlation_id: _Optional[str] = ..., request_id: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., steps: _Optional[_Iterable[_Union[ExchangeStep, _Mapping]]] = ..., warnings: _Optional[_Iterable[str]] = ..., quirk: _Optional[str] = ..., direction: _Optional[_Union[ExchangeDirection, str]] = ...) -> None: ...
