@@ -54,7 +54,7 @@ lock: $(READY) ## resolve the dependencies anew; hashes only, no index addresses
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.8
 	$(LOCK) -o requirements/runtime.txt pyproject.toml
 	$(LOCK) -c requirements/runtime.txt --group dev -o requirements/dev.txt pyproject.toml
-	$(LOCK) -o requirements/interop.txt requirements/interop.in
+	$(LOCK) --override requirements/interop-overrides.txt -o requirements/interop.txt requirements/interop.in
 
 bench: $(READY) ## throughput as ratios to a bare server in the same run
 	$(BIN)/python -m tests.bench

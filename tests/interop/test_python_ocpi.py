@@ -5,85 +5,18 @@ array (A25); it sends no X-Correlation-ID (ID-07). A usual tenant lets the last 
 wants them as quirks of the peer.
 """
 
-import asyncio
-import hashlib
-import json
-import subprocess
-import sys
-import venv
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests import process
+from tests.interop.environment import platform
 from tests.peer import encoded, new_token
 
 pytestmark = pytest.mark.anyio
 
-ROOT = Path(__file__).resolve().parents[2]
-REQUIREMENTS = ROOT / "requirements" / "interop.txt"
-PLATFORM = Path(__file__).with_name("python_ocpi_platform.py")
-ENVIRONMENT = Path(sys.prefix) / "interop"
-
-
-@pytest.fixture(scope="session")
-def interpreter() -> Path:
-    """Python with python-ocpi, in an environment of its own that is made once per set of requirements."""
-    python = ENVIRONMENT / "bin" / "python"
-    stamp = ENVIRONMENT / "made-from"
-    wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
-    if not stamp.exists() or stamp.read_text() != wanted:
-        venv.create(ENVIRONMENT, clear=True, with_pip=True)
-        install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
-        subprocess.run([*install, "-r", REQUIREMENTS], check=True, timeout=300)
-        stamp.write_text(wanted)
-    return python
-
-
-class PythonOcpi:
-    """The running platform."""
-
-    def __init__(self, running: asyncio.subprocess.Process, versions_url: str) -> None:
-        self._process = running
-        self.versions_url = versions_url
-
-    async def register(self, url: str, version: str, token: str, access: str) -> str:
-        """Lets the library send its credentials with token; answers the token that it got."""
-        assert self._process.stdin is not None
-        request = {"url": url, "version": version, "token": token, "access": access}
-        self._process.stdin.write(json.dumps(request).encode() + b"\n")
-        await self._process.stdin.drain()
-        said = await _line(self._process)
-        assert "token" in said, said
-        return str(said["token"])
-
-
-async def _line(running: asyncio.subprocess.Process) -> dict[str, Any]:
-    assert running.stdout is not None
-    async with asyncio.timeout(60):
-        return dict(json.loads(await running.stdout.readline()))
-
-
-@asynccontextmanager
-async def _python_ocpi(interpreter: Path, folder: Path) -> AsyncIterator[PythonOcpi]:
-    running = await asyncio.create_subprocess_exec(
-        interpreter,
-        PLATFORM,
-        folder / "python-ocpi.json",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        env=process.environment(),
-    )
-    try:
-        yield PythonOcpi(running, (await _line(running))["versions_url"])
-    finally:
-        if running.returncode is None:
-            running.kill()
-        await running.wait()
-        running._transport.close()  # type: ignore[attr-defined]  # asyncio leaves its pipes to the collector
+PROGRAM = ("python_ocpi_platform.py", "python-ocpi.json")
 
 
 async def test_python_ocpi_registers_by_post_and_then_by_put(
@@ -97,7 +30,7 @@ async def test_python_ocpi_registers_by_post_and_then_by_put(
         await _json("tenant", "create", "lumen", *tenant, *data)
         invitation = await _json("peer", "invite", "kabelwerk", "--tenant", "lumen", "--party", "DE/KWL/CPO", *data)
         base = invitation["versions_url"].removesuffix("/versions")
-        async with _python_ocpi(interpreter, tmp_path) as peer:
+        async with platform(interpreter, *PROGRAM, folder=tmp_path) as peer:
             posted = new_token()
             issued = await peer.register(base, "2.2", posted, invitation["token"])
             held = await _json("token", "get", "--tenant", "lumen", "--party", "DE/KWL", *data)
@@ -136,7 +69,7 @@ async def test_a_strict_tenant_needs_its_quirks(event_loop_for_all: None, interp
         )
         invitation = await _json("peer", "invite", *peer, "--party", "DE/KWL/CPO", *data)
         base = invitation["versions_url"].removesuffix("/versions")
-        async with _python_ocpi(interpreter, tmp_path) as library:
+        async with platform(interpreter, *PROGRAM, folder=tmp_path) as library:
             for quirk in ("missing_ids", "versions_wrapped_in_object"):
                 with pytest.raises(AssertionError):
                     await library.register(base, "2.2", new_token(), invitation["token"])
