@@ -16,11 +16,14 @@ from broker.authenticator import Authenticator
 from broker.bootstrap import NotReadyError
 from broker.clock import Clock
 from broker.config import Settings, TlsFiles
+from broker.connector import Connector
 from broker.core.hosts import is_loopback
 from broker.disclosures import Disclosures
+from broker.dispatcher import Dispatcher
 from broker.inspection import Inspector
 from broker.keys import Keyring
 from broker.limits import FailureLimit
+from broker.ourselves import Ourselves
 from broker.peers import HttpPeers
 from broker.readmodel import ReadModel
 from broker.registrar import Registrar
@@ -93,7 +96,9 @@ async def running(settings: Settings) -> AsyncIterator[Broker]:
         model = ReadModel(store, keyring, clock)
         await model.start()
         store.on_change(model.refresh)
-        async with _serving(_Parts(settings, clock, store, keyring, model, http)) as broker:
+        async with _serving(
+            _Parts(settings, clock, store, keyring, model, http, Ourselves(settings.public_url))
+        ) as broker:
             yield broker
     finally:
         await http.aclose()
@@ -110,33 +115,37 @@ class _Parts:
     keyring: Keyring
     model: ReadModel
     http: HttpPeers
+    ourselves: Ourselves
 
 
 @asynccontextmanager
 async def _serving(parts: _Parts) -> AsyncIterator[Broker]:
-    store, model, keyring, public_url = parts.store, parts.model, parts.keyring, parts.settings.public_url
+    store, model, keyring, clock, urls = parts.store, parts.model, parts.keyring, parts.clock, parts.settings.urls
     disclosures = Disclosures(store)
-    registrar = Registrar(
-        store, model, parts.http, parts.settings.urls, keyring.pepper, parts.clock, public_url=public_url
-    )
+    registrar = Registrar(store, model, parts.http, urls, keyring.pepper, clock, parts.ourselves)
+    connector = Connector(store, model, parts.http, urls, keyring.pepper, clock, parts.ourselves)
+    dispatcher = Dispatcher(store, model, connector, clock)
     if store.dialect == "sqlite":
         await registrar.recover()
     guard = Guard(model, keyring.peppers)
     server = grpc.aio.server(interceptors=[guard], options=_OPTIONS)
-    _add_services(server, parts, registrar, disclosures)
+    _add_services(server, parts, registrar, dispatcher, disclosures)
     readiness = _add_standard_services(server)
     bound = _bind(server, parts.settings)
     await server.start()
     await readiness.set("", health_pb2.HealthCheckResponse.SERVING)
     followers = [asyncio.create_task(endless) for endless in (model.follow(), _report(model, readiness))]
     writing = asyncio.create_task(disclosures.follow())
+    dispatching = asyncio.create_task(dispatcher.follow())
     _log.info("broker_started", grpc=bound, database=store.dialect)
     try:
         yield Broker(bound)
     finally:
         await readiness.enter_graceful_shutdown()
+        dispatcher.finish()
         await server.stop(EXCHANGE_SECONDS if guard.exchanging else _GRACE_SECONDS)
         await registrar.drain()
+        await dispatching
         await _cancel(followers)
         disclosures.finish()
         await writing
@@ -151,8 +160,10 @@ async def _report(model: ReadModel, readiness: Any) -> None:
         await readiness.set("", status.SERVING if model.is_fresh else status.NOT_SERVING)
 
 
-def _add_services(server: grpc.aio.Server, parts: _Parts, registrar: Registrar, disclosures: Disclosures) -> None:
-    store, model, clock, public_url = parts.store, parts.model, parts.clock, parts.settings.public_url
+def _add_services(
+    server: grpc.aio.Server, parts: _Parts, registrar: Registrar, dispatcher: Dispatcher, disclosures: Disclosures
+) -> None:
+    store, model, clock, ourselves = parts.store, parts.model, parts.clock, parts.ourselves
     pepper, master = parts.keyring.pepper, parts.keyring.encryption_key
     authenticator = Authenticator(model, store, parts.keyring.peppers, clock)
     mutations, pages = Mutations(store, sealing.own_key(master)), Pages(sealing.own_key(master))
@@ -160,13 +171,13 @@ def _add_services(server: grpc.aio.Server, parts: _Parts, registrar: Registrar, 
     inspector = Inspector(parts.settings, store, model)
     token_service_pb2_grpc.add_TokenServiceServicer_to_server(TokenServicer(model, authenticator, disclosures), server)
     peer_service_pb2_grpc.add_PeerServiceServicer_to_server(
-        PeerServicer(store, model, mutations, pages, pepper, parts.settings.urls, clock, public_url=public_url), server
+        PeerServicer(store, model, mutations, pages, pepper, parts.settings.urls, clock, ourselves, dispatcher), server
     )
     tenant_service_pb2_grpc.add_TenantServiceServicer_to_server(
-        TenantServicer(store, mutations, pages, master, public_url=public_url), server
+        TenantServicer(store, mutations, pages, master, public_url=parts.settings.public_url), server
     )
     ocpi_service_pb2_grpc.add_OcpiServiceServicer_to_server(
-        OcpiServicer(model, authenticator, registrar, failures, clock), server
+        OcpiServicer(model, authenticator, registrar, ourselves, failures, clock), server
     )
     admin_service_pb2_grpc.add_AdminServiceServicer_to_server(
         AdminServicer(store, mutations, pages, pepper, inspector.look), server

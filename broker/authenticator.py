@@ -12,7 +12,7 @@ import structlog
 from broker import tokens
 from broker.clock import Clock
 from broker.core.model import HeaderForm, Token
-from broker.core.peer import IssuedToken, Peer, Purpose, Rejection, TokenState, reject
+from broker.core.peer import IssuedToken, Peer, Rejection, TokenState, opens_modules, reject
 from broker.errors import StoreUnavailableError
 from broker.ocpi.authorization import candidates
 from broker.readmodel import ReadModel
@@ -21,6 +21,14 @@ from broker.store.transactions import Store, Transaction
 from broker.tokens import Pepper, SecretKind
 
 _log = structlog.get_logger(__name__)
+
+_USES = {
+    TokenState.PROVISIONAL: (transitions.note_receipt, "token.received"),
+    TokenState.ACTIVE: (transitions.confirm, "token.confirmed"),
+    TokenState.RETIRING: (transitions.note_reuse, "token.reused_after_replacement"),
+    TokenState.REVOKED: (transitions.note_reuse, "token.shown_after_revocation"),
+}
+"""What the first use of a token means, by its state."""
 
 _PATIENCE_SECONDS = 1.0
 """A request waits no longer for its note: a database that hangs would use up the time for the answer."""
@@ -59,23 +67,28 @@ class Authenticator:
             # It may have been issued by another broker a moment ago.
             await self._model.catch_up()
             found = self._recognise(authorization, admits)
-        if isinstance(found, Identity) and found.token.notable:
-            return await self._note_use(found)
+        if isinstance(found, Identity):
+            refusal = self._refusal(found)
+            if found.token.notable and refusal in (None, Rejection.REVOKED):
+                await self._note_use(found)
+            return refusal or found
         return found
 
     def _recognise(self, authorization: Sequence[str], admits: Callable[[Peer], bool]) -> Identity | Rejection:
+        """Whose token it is, or was."""
         shown = candidates(authorization)
         if not shown:
             return Rejection.MALFORMED
         for text, form in shown:
             match = self._match(text)
-            if match is None or not admits(match[0]):
-                continue
-            peer, token = match
-            if peer.quirks.auth_form_in not in (None, form):
-                return Rejection.HEADER_FORM
-            return reject(peer, token, self._clock()) or Identity(peer, token, Token(text), form)
+            if match is not None and admits(match[0]):
+                return Identity(*match, Token(text), form)
         return Rejection.UNKNOWN
+
+    def _refusal(self, found: Identity) -> Rejection | None:
+        if found.peer.quirks.auth_form_in not in (None, found.form):
+            return Rejection.HEADER_FORM
+        return reject(found.peer, found.token, self._clock())
 
     def _match(self, text: str) -> tuple[Peer, IssuedToken] | None:
         lookup_id = tokens.lookup_id(SecretKind.ISSUED_TOKEN, text)
@@ -88,13 +101,12 @@ class Authenticator:
     def _well_formed(self, authorization: Sequence[str]) -> bool:
         return any(tokens.lookup_id(SecretKind.ISSUED_TOKEN, text) for text, _ in candidates(authorization))
 
-    async def _note_use(self, identity: Identity) -> Identity:
+    async def _note_use(self, identity: Identity) -> None:
         """Written once per token. With the database away or slow the peer is served all the same."""
         try:
             await asyncio.wait_for(asyncio.shield(self._note(identity)), _PATIENCE_SECONDS)
         except TimeoutError:
             _log.warning("first_use_recorded_late", peer=identity.peer.name, lookup_id=identity.token.lookup_id)
-        return identity
 
     def _note(self, identity: Identity) -> "asyncio.Task[None]":
         """One at a time per token: more of them would only occupy the threads for which every change waits.
@@ -111,11 +123,9 @@ class Authenticator:
         peer, token = identity.peer, identity.token
 
         def note(tx: Transaction) -> None:
-            if token.state is TokenState.ACTIVE:
-                if transitions.confirm(tx, peer, token.lookup_id):
-                    tx.audit("token.confirmed", peer.tenant, peer.name, lookup_id=token.lookup_id)
-            elif transitions.note_reuse(tx, peer, token.lookup_id):
-                tx.audit("token.reused_after_replacement", peer.tenant, peer.name, lookup_id=token.lookup_id)
+            noted, action = _USES[token.state]
+            if noted(tx, peer, token.lookup_id):
+                tx.audit(action, peer.tenant, peer.name, lookup_id=token.lookup_id)
 
         try:
             await self._store.change(peer.name, note)
@@ -124,5 +134,5 @@ class Authenticator:
 
 
 def registration_only(identity: Identity) -> bool:
-    """Whether the token opens versions and credentials only (AU-09, AU-10)."""
-    return identity.token.purpose is Purpose.INVITATION
+    """Whether the token opens versions and credentials only (AU-09, AU-10, RS-06)."""
+    return not opens_modules(identity.peer, identity.token)

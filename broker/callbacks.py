@@ -1,16 +1,19 @@
-"""The calls to the peer inside one exchange: performs what the core asks, and writes down each step."""
+"""The questions to the peer inside one exchange, of either direction: asks what the core wants to know, and writes down
+each step.
+"""
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from broker.clock import Clock
 from broker.core.exchange import Step
-from broker.core.handshake import EndpointsRead, Event, PeerFailed, ReadEndpoints, ReadVersions, VersionsRead
+from broker.core.handshake import EndpointsRead, PeerFailed, ReadEndpoints, ReadVersions, VersionsRead
 from broker.core.model import HeaderForm, Token
 from broker.errors import PeerUnusableError, PeerVersionUnsupportedError
-from broker.ocpi.dialect import Dialect
-from broker.peers import Answer, CallbackError, HttpPeers, Tolerances
+from broker.ocpi import DIALECTS
+from broker.peers import Answer, HttpPeers, Tolerances
+from broker.wire import CallbackError
 
 BUDGET_SECONDS = 25.0
 """For all callbacks of one exchange, so that our answer leaves before a peer's own limit of 30 s (A33)."""
@@ -18,6 +21,10 @@ BUDGET_SECONDS = 25.0
 
 _LONGEST_SUMMARY = 500
 """Characters; what a peer lists is up to a megabyte long."""
+
+
+Told: TypeAlias = VersionsRead | EndpointsRead | PeerFailed
+"""What a question to the peer leads to."""
 
 
 @dataclass(slots=True)
@@ -30,7 +37,6 @@ class Callbacks:
     """
 
     peers: HttpPeers
-    dialect: Dialect
     clock: Clock
     correlation_id: str
     form: HeaderForm
@@ -40,11 +46,12 @@ class Callbacks:
     fallback: Token | None = field(repr=False)
     steps: list[Step]
     warnings: list[str]
-    versions_url: str = field(default="", init=False)
+    versions_url: str = ""
+    """Where the list is; known once it was asked for."""
     settled: Token | None = field(default=None, init=False, repr=False)
     """The fallback, once only it has worked: the exchange is finished with it."""
 
-    async def ask(self, question: ReadVersions | ReadEndpoints) -> Event:
+    async def ask(self, question: ReadVersions | ReadEndpoints) -> Told:
         """The peer's answer, or that it failed."""
         started = self.clock()
         try:
@@ -57,7 +64,7 @@ class Callbacks:
         self._record(question, event, started)
         return event
 
-    async def _ask_with_fallback(self, question: ReadVersions | ReadEndpoints) -> Event:
+    async def _ask_with_fallback(self, question: ReadVersions | ReadEndpoints) -> Told:
         if self.settled is not None:
             return await self._ask(question, self.settled)
         try:
@@ -73,7 +80,7 @@ class Callbacks:
         self.settled = self.fallback
         return event
 
-    async def _ask(self, question: ReadVersions | ReadEndpoints, token: Token) -> Event:
+    async def _ask(self, question: ReadVersions | ReadEndpoints, token: Token) -> Told:
         match question:
             case ReadVersions(url):
                 self.versions_url = url
@@ -82,13 +89,13 @@ class Callbacks:
                 )
                 self._learn(versions)
                 return VersionsRead(dict(versions.value))
-            case ReadEndpoints(url):
+            case ReadEndpoints(url, version):
                 details = await self.peers.details(
                     url,
                     token,
                     self.form,
                     self.tolerances,
-                    dialect=self.dialect,
+                    dialect=DIALECTS[str(version)],
                     versions_url=self.versions_url,
                     correlation_id=self.correlation_id,
                 )
@@ -100,7 +107,7 @@ class Callbacks:
         self.warnings += [f"quirk {quirk}: the answer was taken all the same" for quirk in answer.quirks]
         self.warnings += answer.flaws
 
-    def _record(self, question: ReadVersions | ReadEndpoints, event: Event, started: int) -> None:
+    def _record(self, question: ReadVersions | ReadEndpoints, event: Told, started: int) -> None:
         now = self.clock()
         summary = f"GET {question.url}: {_result(event)}"
         if question.token.appears_in(summary) or (self.fallback and self.fallback.appears_in(summary)):
@@ -108,7 +115,7 @@ class Callbacks:
         self.steps.append(Step(summary[:_LONGEST_SUMMARY], now, now - started))
 
 
-def _result(event: Event) -> str:
+def _result(event: Told) -> str:
     match event:
         case VersionsRead(urls):
             return "offers " + ", ".join(str(version) for version in sorted(urls))

@@ -144,6 +144,35 @@ class NotExpressibleError(BrokerError):
     reason = "NOT_EXPRESSIBLE"
 
 
+class PeerRefusedError(BrokerError):
+    """The peer answered our request with an error and has done nothing. code is OCPI's, status HTTP's."""
+
+    reason = "PEER_REFUSED"
+
+    def __init__(self, message: str, *, code: int | None = None, status: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status
+
+
+class PeerRejectedTokenError(BrokerError):
+    """The peer does not know the token that we show, or our registration (A5)."""
+
+    reason = "PEER_REJECTED_TOKEN"
+
+
+class OutcomeUnknownError(BrokerError):
+    """Our request may have been carried out: its answer is lost, or no use (F2, F12)."""
+
+    reason = "OUTCOME_UNKNOWN"
+
+
+class AnswerLostError(BrokerError):
+    """Our request was carried out, and the token in its answer is lost (F2, F4)."""
+
+    reason = "ANSWER_LOST"
+
+
 class StoreUnavailableError(BrokerError):
     reason = "STORE_UNAVAILABLE"
 

@@ -29,7 +29,7 @@ def standing(tenant: Tenant, peer: Peer, token: IssuedToken) -> Standing:
     return Standing(
         terms=peer.terms,
         presented=token.presented,
-        registration=_registration(peer),
+        registration=registration_of(peer),
         answered_at=peer.answered_at,
         newest_version=peer.newest_version,
         rules=_rules(tenant, peer),
@@ -50,9 +50,9 @@ def _rules(tenant: Tenant, peer: Peer) -> Rules:
     )
 
 
-def _registration(peer: Peer) -> Registration | None:
+def registration_of(peer: Peer) -> Registration | None:
     """What the core compares a new exchange with; the held token is not needed for that."""
-    if peer.state is not PeerState.REGISTERED or peer.version is None or peer.versions_url is None:
+    if peer.state is not PeerState.REGISTERED or peer.quarantined or peer.version is None or peer.versions_url is None:
         return None
     theirs = Credentials(Token("-"), peer.versions_url, peer.parties)
     return Registration(peer.version, theirs, peer.endpoints)

@@ -12,7 +12,7 @@ from broker.core.exchange import Exchange, Outcome
 from broker.core.model import PartyKey
 from broker.core.peer import Purpose
 from broker.errors import BrokerError, ExchangeInProgressError, StoreUnavailableError
-from broker.store import exchanges, transitions
+from broker.store import exchanges, jobs, transitions
 from broker.store.transactions import Store, Transaction
 
 _log = structlog.get_logger(__name__)
@@ -45,6 +45,7 @@ class Ledger:
 
         def free(tx: Transaction) -> None:
             transitions.release_every_lease(tx)
+            jobs.release_every_lease(tx)
             exchanges.abandon_running(tx)
 
         await self._store.jot(free)

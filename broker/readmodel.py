@@ -8,7 +8,7 @@ import structlog
 
 from broker.clock import Clock
 from broker.core.caller import Caller
-from broker.core.model import Policy, Tenant, Token
+from broker.core.model import Policy, Sealed, Tenant, Token
 from broker.core.peer import IssuedToken, Peer
 from broker.errors import NotFoundError, StoreUnavailableError, TamperedError
 from broker.keys import Keyring
@@ -19,7 +19,10 @@ from broker.store.transactions import Reading, Store
 
 _log = structlog.get_logger(__name__)
 
-HELD_TOKEN = "held-token"  # noqa: S105  what a sealed box is for, not a secret
+# What a sealed box is for. A box opens for nothing else.
+HELD_TOKEN = "held-token"  # noqa: S105  no secret
+ACCESS_TOKEN = "access-token"  # noqa: S105
+OFFERED_TOKEN = "offered-token"  # noqa: S105
 
 _POLL_SECONDS = 0.25
 _CLOCK_SECONDS = 60.0
@@ -58,6 +61,9 @@ class ReadModel:
     def tenants(self) -> list[Tenant]:
         return list(self._memory.tenants.values())
 
+    def peers(self, tenant: str) -> list[Peer]:
+        return self._memory.peers_of(tenant)
+
     def policy(self, tenant: str) -> Policy:
         found = self._memory.tenants.get(tenant)
         return found.policy if found else Policy()
@@ -89,7 +95,14 @@ class ReadModel:
         """The token we present to this peer. Raises NotFoundError without one, TamperedError if it does not open."""
         if peer.held is None:
             raise NotFoundError("there is no token for this peer")
-        return Token(self.data_key(peer.tenant).open(peer.held.sealed, HELD_TOKEN, peer.uid).decode())
+        return self.unsealed(peer, peer.held.sealed, HELD_TOKEN)
+
+    def unsealed(self, peer: Peer, box: Sealed, purpose: str) -> Token:
+        """A token that is kept for this peer. Raises TamperedError if it does not open."""
+        return Token(self.data_key(peer.tenant).open(box, purpose, peer.uid).decode())
+
+    def sealed(self, tenant: str, peer_uid: str, token: Token, purpose: str) -> Sealed:
+        return self.data_key(tenant).seal(token.reveal().encode(), purpose, peer_uid)
 
     async def start(self) -> None:
         """Read everything. Raises StoreUnavailableError."""

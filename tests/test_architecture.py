@@ -22,7 +22,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "broker/contract": {*PURE, *CONTRACT},
     "broker/urls": {*PURE, "idna", "publicsuffixlist"},
     "broker/addresses": {*PURE, "broker.urls", "httpx"},
-    "broker/peers": {*PURE, "broker.ocpi", "broker.urls", "broker.addresses", "broker.threads", "httpx", "structlog"},
+    "broker/wire": {*PURE, "broker.ocpi", "broker.urls", "broker.addresses", "httpx", "structlog"},
+    "broker/peers": {*PURE, "broker.ocpi", "broker.urls", "broker.addresses", "broker.threads", "broker.wire", "httpx"},
+    "broker/deliveries": {*PURE, "broker.ocpi", "broker.threads", "broker.wire", "httpx"},
     "broker/callbacks": {*PURE, "broker.clock", "broker.ocpi", "broker.peers"},
     "broker/tokens": PURE,
     "broker/sealing": {*PURE, "broker.keys", "cryptography"},
@@ -61,8 +63,8 @@ COMPOSITION = {
     "broker.rpc": {"broker/rpc", "broker/app"},
     "broker.conformance": {"broker/conformance", "broker/cli"},
     "gateway": {"gateway", "broker/cli"},
-    "broker.urls": {"broker/registrar", "broker/peers", "broker/addresses", "broker/config",
-                    "broker/app", "broker/cli", "broker/rpc"},
+    "broker.urls": {"broker/registrar", "broker/connector", "broker/wire", "broker/peers", "broker/addresses",
+                    "broker/config", "broker/app", "broker/cli", "broker/rpc"},
 }  # fmt: skip
 
 

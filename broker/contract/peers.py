@@ -3,9 +3,15 @@
 from collections.abc import Mapping
 from typing import Final
 
+from google.rpc import code_pb2
+from google.rpc.error_details_pb2 import ErrorInfo
+
 from broker.contract.parties import endpoint_to_pb, key_from_pb, key_to_pb, party_to_pb
+from broker.contract.refusals import DOMAIN
 from broker.contract.values import Violations, duration, each, etag, timestamp
+from broker.core import rotation
 from broker.core.exchange import Exchange
+from broker.core.job import Job, JobState
 from broker.core.model import HeaderForm, PartyPattern, Terms
 from broker.core.peer import Peer, PeerState, Rejection
 from broker.core.peer import warnings as peer_warnings
@@ -34,8 +40,8 @@ def quirks_from_pb(message: Mapping[str, str], found: Violations) -> Quirks:
     return Quirks()
 
 
-def peer_to_pb(peer: Peer, now: int) -> resources_pb2.Peer:
-    """Never a token of either direction."""
+def peer_to_pb(peer: Peer, now: int, rotation_period: int = 0) -> resources_pb2.Peer:
+    """Never a token of either direction. rotation_period is the tenant's, in seconds."""
     invitation = peer.invitation
     message = resources_pb2.Peer(
         name=peer.name,
@@ -62,13 +68,40 @@ def peer_to_pb(peer: Peer, now: int) -> resources_pb2.Peer:
         requested_parties=map(key_to_pb, peer.requested),
         auth_form_in=_form_to_pb(peer.form_in),
         auth_form_out=_form_to_pb(peer.quirks.auth_form_out or peer.form_out),
+        quarantined=peer.quarantined,
     )
     if peer.state is PeerState.INVITED and invitation is not None and invitation.not_after is not None:
         message.invitation_expire_time.CopyFrom(timestamp(invitation.not_after))
     if peer.registered_at is not None:
         message.register_time.CopyFrom(timestamp(peer.registered_at))
-    if peer.answered_at:
-        message.token_time.CopyFrom(timestamp(peer.answered_at))
+    if peer.held is not None and peer.state is PeerState.REGISTERED:
+        message.token_time.CopyFrom(timestamp(peer.held.created_at))
+        due = rotation.due(peer.uid, peer.held.created_at, rotation_period)
+        if due is not None:
+            message.next_rotation_time.CopyFrom(timestamp(due))
+    if peer.job is not None:
+        message.job.CopyFrom(_job_to_pb(peer.job, now))
+    return message
+
+
+def _job_to_pb(job: Job, now: int) -> resources_pb2.Job:
+    state = "RUNNING" if job.is_running(now) else job.state.value
+    message = resources_pb2.Job(
+        kind=f"EXCHANGE_KIND_{job.kind.value}",
+        state=f"JOB_STATE_{state}",
+        version=str(job.version or ""),
+        attempts=job.attempts,
+        outcome_unknown=job.outcome_unknown and state != "RUNNING",
+        advice=job.advice if job.state is JobState.FAILED else "",
+        start_time=timestamp(job.started_at),
+        scheduled=job.scheduled,
+    )
+    if state == JobState.WAITING.value:
+        message.next_attempt_time.CopyFrom(timestamp(job.next_attempt_at))
+    if job.reason is not None:
+        message.last_error.code = code_pb2.FAILED_PRECONDITION
+        message.last_error.message = job.message or ""
+        message.last_error.details.add().Pack(ErrorInfo(reason=job.reason, domain=DOMAIN))
     return message
 
 
@@ -84,6 +117,7 @@ def exchange_to_pb(exchange: Exchange) -> resources_pb2.Exchange:
         request_id=exchange.request_id,
         warnings=exchange.warnings,
         quirk=exchange.quirk or "",
+        direction=f"EXCHANGE_DIRECTION_{exchange.direction.value}",
         start_time=timestamp(exchange.started_at),
         steps=[
             resources_pb2.ExchangeStep(

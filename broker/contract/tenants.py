@@ -68,6 +68,7 @@ def policy_from_pb(message: resources_pb2.TenantPolicy, found: Violations) -> Po
         role_policy=_role_policy_from_pb(message.role_policy, found),
         may_downgrade=message.may_downgrade,
         strict=message.strict,
+        rotation_period=_seconds(message, "rotation_period", default.rotation_period, found),
     )
 
 
@@ -87,6 +88,7 @@ def policy_to_pb(policy: Policy) -> resources_pb2.TenantPolicy:
         role_policy=f"ROLE_POLICY_{policy.role_policy.value}",
         may_downgrade=policy.may_downgrade,
         strict=policy.strict,
+        rotation_period=Duration(seconds=policy.rotation_period),
     )
 
 

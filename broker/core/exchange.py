@@ -10,12 +10,21 @@ class ExchangeKind(Enum):
     DELETE = "DELETE"
 
 
+class Direction(Enum):
+    INBOUND = "INBOUND"
+    """The peer is the Sender."""
+    OUTBOUND = "OUTBOUND"
+    """We are."""
+
+
 class Outcome(Enum):
     RUNNING = "RUNNING"
     SUCCEEDED = "SUCCEEDED"
     REFUSED = "REFUSED"
     ABANDONED = "ABANDONED"
     """Its broker went away; never stored, but seen when a running one is past its deadline."""
+    UNKNOWN = "UNKNOWN"
+    """Ours was sent and its answer is lost, or no use (F2, F12)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +38,9 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One run of POST, PUT or DELETE credentials. Times in microseconds since 1970."""
+    """One run of POST, PUT or DELETE credentials. Times in microseconds since 1970. version is empty for one of ours
+    that ended before one was chosen.
+    """
 
     uid: str
     peer_uid: str
@@ -39,6 +50,7 @@ class Exchange:
     request_id: str
     started_at: int
     deadline_at: int
+    direction: Direction = Direction.INBOUND
     outcome: Outcome = Outcome.RUNNING
     reason: str | None = None
     message: str | None = None

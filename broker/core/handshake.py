@@ -1,4 +1,5 @@
-"""The Receiver's side of the handshake as a pure function: step(state, event) -> (state, effect).
+"""The Receiver's side of the handshake as a pure function: step(state, event) -> (state, effect). Ours as Sender is
+core.sender's.
 
 Rule 1: what may follow what is decided here and nowhere else (docs/decisions.md, the decision table).
 Rule 2: nothing here waits, reads a clock, draws a random number or logs.
@@ -187,9 +188,10 @@ class ReadVersions:
 
 @dataclass(frozen=True, slots=True)
 class ReadEndpoints:
-    """GET the peer's details of the version of the endpoint used (RR-04)."""
+    """GET the peer's details of one version: that of the endpoint used (RR-04), or the one we have chosen (RS-03)."""
 
     url: str
+    version: Version
     token: Token = field(repr=False)
 
 
@@ -389,7 +391,7 @@ def _choose(state: Verifying, event: VersionsRead) -> tuple[State, Effect]:
     url = event.urls.get(state.version)
     if url is None:
         return state.before, Refuse(PeerVersionUnsupportedError(f"your version list does not offer {state.version}"))
-    return replace(state, details_url=url), ReadEndpoints(url, state.theirs.token)
+    return replace(state, details_url=url), ReadEndpoints(url, state.version, state.theirs.token)
 
 
 def _conclude(state: Verifying, event: EndpointsRead) -> tuple[State, Effect]:

@@ -312,6 +312,8 @@ class Policy:
     """Whether PUT may lead below the newest version that a connection has used (A34)."""
     strict: bool = False
     """For certification: what is otherwise noted as a warning refuses the exchange (CO-40)."""
+    rotation_period: int = 30 * 24 * 3600
+    """How old tokens may become before we renew them (TK-02); zero renews nothing."""
 
 
 @dataclass(frozen=True, slots=True)

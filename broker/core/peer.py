@@ -1,20 +1,26 @@
 """A peer as it is stored, and the life of the tokens we issued to it (docs/concepts.md, life of a token).
 
-Times are microseconds since 1970. At most one issued token is active and at most one is retiring: never more than two
-that work, and never none for a registered peer.
+Times are microseconds since 1970. At most one issued token is active, at most one is retiring, and at most one is
+provisional, which there is room for only while none is retiring: never more than two that work, and never none for a
+registered peer.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import Enum
 
+from broker.core.exchange import ExchangeKind
 from broker.core.handshake import Presented
+from broker.core.job import Job, JobState
 from broker.core.model import Endpoint, HeaderForm, Party, PartyKey, Sealed, Style, Tenant, Terms, Version
 from broker.core.quirks import NO_QUIRKS, Quirks
 
 
 class PeerState(Enum):
     INVITED = "INVITED"
+    CONNECTING = "CONNECTING"
+    """We are registering with it."""
     REGISTERED = "REGISTERED"
     UNREGISTERED = "UNREGISTERED"
 
@@ -27,6 +33,8 @@ class Purpose(Enum):
 
 
 class TokenState(Enum):
+    PROVISIONAL = "PROVISIONAL"
+    """Offered in a request of ours whose success is not known (RS-06, UR-11)."""
     ACTIVE = "ACTIVE"
     RETIRING = "RETIRING"
     """Replaced, and kept until its successor is first used or its time is over (F3, F4)."""
@@ -58,7 +66,11 @@ class IssuedToken:
     not_after: int | None = None
     first_used_at: int | None = None
     reused_at: int | None = None
-    """First use after it was replaced: the peer may never have got the successor."""
+    """First use after it was replaced: the peer may never have got the successor. Of a revoked one, the first use
+    since: the peer has gone back to it (F18).
+    """
+    received_at: int | None = None
+    """First use while it was provisional: the peer has it, whether it keeps it or not."""
 
     def __repr__(self) -> str:
         return f"IssuedToken({self.lookup_id!r}, {self.purpose.value}, {self.state.value})"
@@ -75,8 +87,12 @@ class IssuedToken:
         """Whether using it now changes something: it confirms an exchange, or shows that its answer was lost."""
         if self.purpose is not Purpose.MAIN:
             return False
-        seen = self.first_used_at if self.state is TokenState.ACTIVE else self.reused_at
-        return seen is None
+        match self.state:
+            case TokenState.PROVISIONAL:
+                return self.received_at is None
+            case TokenState.ACTIVE:
+                return self.first_used_at is None
+        return self.reused_at is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +136,7 @@ class Peer:
     endpoints: tuple[Endpoint, ...] = ()
     issued: tuple[IssuedToken, ...] = ()
     held: HeldToken | None = None
+    job: Job | None = None
 
     @property
     def name(self) -> str:
@@ -133,6 +150,15 @@ class Peer:
     def unconfirmed(self) -> bool:
         """Whether the token given in the last exchange has not been seen yet."""
         return any(token.state is TokenState.ACTIVE and token.notable for token in self.issued)
+
+    @property
+    def quarantined(self) -> bool:
+        """Registered by us, and without a party that it may have: nothing functional is open to it (RS-09)."""
+        return self.state is PeerState.REGISTERED and not self.parties
+
+    def token(self, state: TokenState) -> IssuedToken | None:
+        """The issued token in this state, of which there is one at most; not for revoked ones."""
+        return next((token for token in self.issued if token.state is state), None)
 
     @property
     def invitation(self) -> IssuedToken | None:
@@ -149,9 +175,43 @@ def reject(peer: Peer, token: IssuedToken, now: int) -> Rejection | None:
         return Rejection.REVOKED
     if peer.blocked:
         return Rejection.BLOCKED
-    expired = token.not_after is not None and now >= token.not_after
-    if expired and (token.purpose is Purpose.INVITATION or token.reused_at is None):
-        return Rejection.EXPIRED
+    return Rejection.EXPIRED if has_expired(token, now) else None
+
+
+def has_expired(token: IssuedToken, now: int) -> bool:
+    over = token.not_after is not None and now >= token.not_after
+    return over and (
+        token.state is not TokenState.RETIRING or token.purpose is Purpose.INVITATION or not token.reused_at
+    )
+
+
+def opens_modules(peer: Peer, token: IssuedToken) -> bool:
+    """Whether it opens functional modules, besides versions and credentials (AU-09, RS-06, RS-09)."""
+    return token.purpose is Purpose.MAIN and peer.state is PeerState.REGISTERED and not peer.quarantined
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What has to go so that another token can be offered. restored becomes the active one again."""
+
+    revoked: tuple[str, ...] = ()
+    restored: str | None = None
+
+
+def room(issued: Iterable[IssuedToken], now: int) -> Room | None:
+    """How a further token can be offered without a third that works; None while it is not known which one the peer has.
+
+    A replaced token goes once the peer has shown its successor, also while that was provisional. If it showed only the
+    old one until the window was over, it never got the successor, and that goes (F4).
+    """
+    tokens = {token.state: token for token in issued if token.state is not TokenState.REVOKED}
+    old, new = tokens.get(TokenState.RETIRING), tokens.get(TokenState.ACTIVE)
+    if old is None:
+        return Room()
+    if (new is not None and (new.first_used_at or new.received_at)) or has_expired(old, now):
+        return Room(revoked=(old.lookup_id,))
+    if old.reused_at is not None and old.not_after is not None and now >= old.not_after:
+        return Room(revoked=(new.lookup_id,) if new else (), restored=old.lookup_id)
     return None
 
 
@@ -162,18 +222,41 @@ class Succession:
     revoke: tuple[str, ...]
     retire: str | None
     not_after: int
+    promote: str | None = None
+    """The token that is offered in a request of ours at the same time: it is given in this answer, too (F6)."""
 
 
-def succeed(issued: Iterable[IssuedToken], shown: str, now: int, window: int) -> Succession:
+def succeed(
+    issued: Iterable[IssuedToken], shown: str, now: int, window: int, *, promote: str | None = None
+) -> Succession:
     """The token shown in the exchange stays for a repeat, unless the window (microseconds) is zero; the rest goes.
 
     A token that is retiring already keeps its old limit (F3, F4: a repeat does not prolong the window).
     """
     live = {token.lookup_id: token for token in issued if token.state is not TokenState.REVOKED}
     keep = window > 0 and shown in live
-    revoke = tuple(sorted(lookup for lookup in live if not (keep and lookup == shown)))
+    revoke = tuple(sorted(lookup for lookup in live if not (keep and lookup == shown) and lookup != promote))
     already = keep and live[shown].state is TokenState.RETIRING
-    return Succession(revoke, shown if keep and not already else None, now + window)
+    return Succession(revoke, shown if keep and not already else None, now + window, promote)
+
+
+def crossing(job: Job, issued: Iterable[IssuedToken], shown: str, now: int) -> str | None:
+    """The token that our own request offers to the peer at this moment, if it has not shown that itself (F6)."""
+    for token in issued:
+        if token.lookup_id == job.offered_lookup_id != shown and token.state is TokenState.PROVISIONAL:
+            return None if has_expired(token, now) else token.lookup_id
+    return None
+
+
+def is_overtaken(job: Job, now: int) -> bool:
+    """Whether an exchange of the peer that succeeds makes the job needless: tokens were exchanged just now.
+
+    One that runs goes on, because the peer may take its answer for the later one (F6); so does one that has more in
+    view than tokens.
+    """
+    if job.kind is ExchangeKind.DELETE or (job.kind is ExchangeKind.PUT and job.version is not None):
+        return False
+    return job.confirming or not job.is_running(now)
 
 
 def offered(tenant: Tenant, peer: Peer) -> tuple[Version, ...]:
@@ -191,13 +274,48 @@ def usable(tenant: Tenant, peer: Peer) -> tuple[Version, ...]:
 
 def warnings(peer: Peer, now: int) -> list[str]:
     """What an operator should look at."""
-    found = []
-    if any(token.state is TokenState.RETIRING and token.reused_at is not None for token in peer.issued):
-        found.append("the peer still uses its old token: the answer with the new one may have been lost")
+    return [*_token_warnings(peer, now), *_party_warnings(peer), *_job_warnings(peer)]
+
+
+def _token_warnings(peer: Peer, now: int) -> Iterator[str]:
+    old = peer.token(TokenState.RETIRING)
+    if old is not None and old.reused_at is not None:
+        yield "the peer still uses its old token: the answer with the new one may have been lost"
+    shown = [token.reused_at for token in peer.issued if token.state is TokenState.REVOKED and token.reused_at]
+    if shown and peer.state is PeerState.REGISTERED and max(shown) > _last_used(peer):
+        yield f"the peer shows a token that was replaced: since {_date(max(shown))}; was it restored from a backup?"
+    if (
+        peer.state is PeerState.REGISTERED
+        and not any(reject(peer, t, now) is None for t in peer.issued)
+        and not peer.blocked
+    ):
+        yield "no token of the peer works: reset the peer, and let it register again"
     invitation = peer.invitation
     usable = invitation is not None and reject(peer, invitation, now) in (None, Rejection.BLOCKED)
     if peer.state is PeerState.INVITED and not usable:
-        found.append("the invitation can no longer be used: reset the peer to issue a new one")
-    if peer.requested:
-        found.append("the peer waits for approval of parties beyond its invitation: see requested_parties")
-    return found
+        yield "the invitation can no longer be used: reset the peer to issue a new one"
+
+
+def _party_warnings(peer: Peer) -> Iterator[str]:
+    if peer.quarantined:
+        yield "the peer is quarantined: none of the parties that it announced may be had; see its last exchange"
+    if peer.requested and peer.quarantined:
+        yield "approve the requested_parties, then rotate the peer"
+    elif peer.requested:
+        yield "the peer waits for approval of parties beyond its invitation: see requested_parties"
+
+
+def _job_warnings(peer: Peer) -> Iterator[str]:
+    job = peer.job
+    if job is not None and job.state is JobState.FAILED:
+        yield f"{job.what} failed: {job.message}"
+    elif job is not None and job.outcome_unknown and job.attempts:
+        yield f"{job.what}: the answer of the peer was lost; it is being found out what became of it"
+
+
+def _last_used(peer: Peer) -> int:
+    return max((token.first_used_at or 0 for token in peer.issued if token.state is TokenState.ACTIVE), default=0)
+
+
+def _date(microseconds: int) -> str:
+    return datetime.fromtimestamp(microseconds / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -37,11 +37,15 @@ class NotJsonError(ValueError):
 
 
 class EnvelopeError(ValueError):
-    """An envelope that reports a failure (EN-08). Its status_message is the peer's and is not repeated."""
+    """An envelope that reports a failure (EN-08).
 
-    def __init__(self, code: int) -> None:
+    said is its status_message, which is the peer's and no part of str(): whoever repeats it has to look at it first.
+    """
+
+    def __init__(self, code: int, said: str = "") -> None:
         super().__init__(f"the answer has OCPI status code {code}")
         self.code = code
+        self.said = said
 
 
 def success(data: object, now: datetime) -> Json:
@@ -80,7 +84,8 @@ def read_envelope(body: bytes) -> Envelope:
         raise Malformed("", "must be an object with status_code and data")
     code = _read_code(envelope.get("status_code"))
     if not 1000 <= code <= 1999:  # noqa: PLR2004  the range of successes
-        raise EnvelopeError(code)
+        said = envelope.get("status_message")
+        raise EnvelopeError(code, said if isinstance(said, str) else "")
     return Envelope(envelope.get("data"), tuple(_flaws(envelope)))
 
 

@@ -36,7 +36,14 @@ UNARY_SECONDS: Final = 10.0
 EXCHANGE_SECONDS: Final = 45.0
 INSPECTION_SECONDS: Final = 60.0
 _EXCHANGES: Final = frozenset({"/ocpi_broker.v1.OcpiService/Register", "/ocpi_broker.v1.OcpiService/Update"})
+OUTCOME_SECONDS: Final = 150.0
+"""How long a caller may wait for the outcome of a job: reading what the peer offers, and one request (RS-14)."""
+_JOBS: Final = tuple(
+    f"/ocpi_broker.v1.PeerService/{name}"
+    for name in ("ConnectPeer", "RotatePeer", "SwitchPeerVersion", "RevokePeer", "UnregisterPeer")
+)
 _LIMITS: Final = {
+    **dict.fromkeys(_JOBS, OUTCOME_SECONDS),
     "/ocpi_broker.v1.AdminService/GetServerInfo": INSPECTION_SECONDS,
     **dict.fromkeys(_EXCHANGES, EXCHANGE_SECONDS),
 }

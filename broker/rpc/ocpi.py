@@ -24,6 +24,7 @@ from broker.errors import (
     VersionNotOfferedError,
 )
 from broker.limits import FailureLimit
+from broker.ourselves import Ourselves
 from broker.readmodel import ReadModel
 from broker.registrar import Registrar, Request
 from broker.rpc import calls
@@ -48,18 +49,20 @@ class OcpiServicer(rpc.OcpiServiceServicer):
         model: ReadModel,
         authenticator: Authenticator,
         registrar: Registrar,
+        ourselves: Ourselves,
         failures: FailureLimit,
         clock: Clock,
     ) -> None:
         self._model = model
         self._authenticator = authenticator
         self._registrar = registrar
+        self._ourselves = ourselves
         self._failures = failures
         self._clock = clock
 
     async def ListVersions(self, request: pb.ListVersionsRequest, _context: Context) -> pb.ListVersionsResponse:
         identity, tenant = await self._recognise(request.call)
-        urls = self._registrar.urls(tenant, identity.peer)
+        urls = self._ourselves.urls(tenant, identity.peer)
         listed = [
             pb.ListVersionsResponse.Version(version=str(version), url=urls.details(version))
             for version in offered(tenant, identity.peer)
@@ -71,7 +74,7 @@ class OcpiServicer(rpc.OcpiServiceServicer):
     ) -> pb.GetVersionDetailsResponse:
         identity, tenant = await self._recognise(request.call)
         version = _readable(tenant, identity.peer, request.version)
-        credentials_url = self._registrar.urls(tenant, identity.peer).credentials(version)
+        credentials_url = self._ourselves.urls(tenant, identity.peer).credentials(version)
         endpoints = [Endpoint(CREDENTIALS, InterfaceRole.SENDER, credentials_url)]
         endpoints += [endpoint for listed_in, endpoint in tenant.endpoints if listed_in == version]
         return pb.GetVersionDetailsResponse(version=str(version), endpoints=map(endpoint_to_pb, endpoints))
@@ -80,7 +83,7 @@ class OcpiServicer(rpc.OcpiServiceServicer):
         """Ours, echoing the presented token; never a new one (GT-01, GT-02)."""
         identity, tenant = await self._recognise(request.call)
         _readable(tenant, identity.peer, request.version)
-        ours = self._registrar.own_credentials(tenant, identity.peer, identity.text)
+        ours = self._ourselves.credentials(tenant, identity.peer, identity.text)
         return pb.GetCredentialsResponse(credentials=credentials_to_pb(ours, identity.peer.style))
 
     async def Register(self, request: pb.RegisterRequest, _context: Context) -> pb.RegisterResponse:

@@ -1,8 +1,9 @@
 """PeerService: what operators do with the peers of a tenant."""
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any, TypeAlias
 from uuid import uuid4
 
@@ -11,17 +12,20 @@ from grpc.aio import ServicerContext
 from broker import tokens
 from broker.clock import Clock
 from broker.contract.names import peer_of, resource_id, tenant_of
-from broker.contract.peers import exchange_to_pb, peer_to_pb, quirks_from_pb, terms_from_pb
+from broker.contract.peers import exchange_to_pb, quirks_from_pb
 from broker.contract.tenants import versions_from_pb
-from broker.contract.values import Violations, etag, masked, page_size, seconds_from_pb, timestamp
-from broker.core.model import HeaderForm, RolePolicy, Tenant, Terms, Token
-from broker.core.paths import Urls
-from broker.core.peer import Peer, Purpose, offered
-from broker.errors import AlreadyExistsError, EtagMismatchError, NotFoundError, WrongStateError
+from broker.contract.values import Violations, invalid, masked, page_size, seconds_from_pb, timestamp
+from broker.core.model import HeaderForm, Tenant, Terms, Token
+from broker.core.peer import Peer, PeerState, Purpose, offered
+from broker.dispatcher import Dispatcher
+from broker.errors import AlreadyExistsError, NotFoundError, WrongStateError
 from broker.ocpi import DIALECTS
 from broker.ocpi.authorization import write_authorization
+from broker.ourselves import Ourselves
 from broker.readmodel import ReadModel
+from broker.rpc.desk import found, read
 from broker.rpc.mutations import Mutations
+from broker.rpc.outbound import OutboundDesk
 from broker.rpc.pages import Pages
 from broker.store import exchanges, peers, tenants, transitions
 from broker.store.transactions import Store, Transaction
@@ -46,8 +50,8 @@ class _Invitation:
     expires: int
 
 
-class PeerServicer(rpc.PeerServiceServicer):
-    """Reads straight from the store; changes through Mutations."""
+class PeerServicer(OutboundDesk, rpc.PeerServiceServicer):
+    """What is done with peers as Receiver; the rest is OutboundDesk's."""
 
     def __init__(
         self,
@@ -58,17 +62,13 @@ class PeerServicer(rpc.PeerServiceServicer):
         pepper: Pepper,
         urls: UrlPolicy,
         clock: Clock,
-        *,
-        public_url: str,
+        ourselves: Ourselves,
+        dispatcher: Dispatcher,
     ) -> None:
-        self._store = store
-        self._model = model
-        self._mutations = mutations
+        super().__init__(store, model, mutations, urls, clock, dispatcher)
         self._pages = pages
         self._pepper = pepper
-        self._urls = urls
-        self._clock = clock
-        self._public_url = public_url
+        self._ourselves = ourselves
 
     async def InvitePeer(self, request: pb.InvitePeerRequest, _context: Context) -> pb.InvitePeerResponse:
         tenant = tenant_of(request.parent, "parent")
@@ -82,7 +82,7 @@ class PeerServicer(rpc.PeerServiceServicer):
             tx.audit(
                 "peer.invited", tenant, f"tenants/{tenant}/peers/{peer_id}", parties=sorted(map(str, terms.parties))
             )
-            invitation = self._issue_invitation(tx, _read(tx, tenant, peer_id), lifetime)
+            invitation = self._issue_invitation(tx, read(tx, tenant, peer_id), lifetime)
             return pb.InvitePeerResponse(**self._shown_once(invitation))
 
         return await self._mutations.perform(request, request.request_id, pb.InvitePeerResponse, invite)
@@ -110,16 +110,26 @@ class PeerServicer(rpc.PeerServiceServicer):
     async def GetPeer(self, request: pb.GetPeerRequest, _context: Context) -> pb.GetPeerResponse:
         tenant, peer_id = peer_of(request.name, "name")
         peer = await self._store.read(lambda session: peers.find(session, tenant, peer_id))
-        return pb.GetPeerResponse(peer=self._message(_found(peer)))
+        return pb.GetPeerResponse(peer=self._message(found(peer)))
 
     async def ListPeers(self, request: pb.ListPeersRequest, _context: Context) -> pb.ListPeersResponse:
         tenant, size = tenant_of(request.parent, "parent"), page_size(request.page_size)
-        what = f"peers of {tenant}"
-        after = self._pages.read(what, request.page_token) or ""
-        found = await self._store.read(lambda session: peers.page(session, tenant, after, size + 1))
-        page = found[:size]
-        more = self._pages.write(what, page[-1].id) if len(found) > size else ""
-        return pb.ListPeersResponse(peers=map(self._message, page), next_page_token=more)
+        match request.order_by:
+            case "":
+                what = f"peers of {tenant}"
+                after = self._pages.read(what, request.page_token) or ""
+                listed = await self._store.read(lambda session: peers.page(session, tenant, after, size + 1))
+                place: Callable[[Peer], Any] = attrgetter("id")
+            case "token_time":
+                what = f"peers of {tenant} by age"
+                older = self._pages.read(what, request.page_token)
+                since = (int(older[0]), str(older[1])) if older else None
+                listed = await self._store.read(lambda session: peers.page_by_age(session, tenant, since, size + 1))
+                place = _age
+            case _:
+                raise invalid("order_by", 'must be empty or "token_time"')
+        more = self._pages.write(what, place(listed[size - 1])) if len(listed) > size else ""
+        return pb.ListPeersResponse(peers=map(self._message, listed[:size]), next_page_token=more)
 
     async def UpdatePeer(self, request: pb.UpdatePeerRequest, _context: Context) -> pb.UpdatePeerResponse:
         tenant, _ = peer_of(request.peer.name, "peer.name")
@@ -138,16 +148,6 @@ class PeerServicer(rpc.PeerServiceServicer):
             return pb.UpdatePeerResponse(peer=self._reread(tx, peer))
 
         return await self._mutations.perform(request, request.request_id, pb.UpdatePeerResponse, update)
-
-    async def UnregisterPeer(self, request: pb.UnregisterPeerRequest, _context: Context) -> pb.UnregisterPeerResponse:
-        def unregister(tx: Transaction) -> pb.UnregisterPeerResponse:
-            peer = self._locked(tx, request.name, request.etag)
-            if not transitions.dissolve(tx, peer):
-                raise WrongStateError("the peer is not registered")
-            tx.audit("peer.unregistered", peer.tenant, peer.name, by="operator")
-            return pb.UnregisterPeerResponse(peer=self._reread(tx, peer))
-
-        return await self._mutations.perform(request, request.request_id, pb.UnregisterPeerResponse, unregister)
 
     async def BlockPeer(self, request: pb.BlockPeerRequest, _context: Context) -> pb.BlockPeerResponse:
         def block(tx: Transaction) -> pb.BlockPeerResponse:
@@ -172,14 +172,14 @@ class PeerServicer(rpc.PeerServiceServicer):
     async def ListExchanges(self, request: pb.ListExchangesRequest, _context: Context) -> pb.ListExchangesResponse:
         tenant, peer_id = peer_of(request.parent, "parent")
         size = page_size(request.page_size)
-        peer = _found(await self._store.read(lambda session: peers.find(session, tenant, peer_id)))
+        peer = found(await self._store.read(lambda session: peers.find(session, tenant, peer_id)))
         what = f"exchanges of {peer.uid}"
         place = self._pages.read(what, request.page_token)
         before = (int(place[0]), str(place[1])) if place else None
         now = self._clock()
-        found = await self._store.read(lambda session: exchanges.page(session, peer.uid, before, size + 1, now))
-        page = found[:size]
-        more = self._pages.write(what, [page[-1].started_at, page[-1].uid]) if len(found) > size else ""
+        listed = await self._store.read(lambda session: exchanges.page(session, peer.uid, before, size + 1, now))
+        page = listed[:size]
+        more = self._pages.write(what, [page[-1].started_at, page[-1].uid]) if len(listed) > size else ""
         return pb.ListExchangesResponse(exchanges=map(exchange_to_pb, page), next_page_token=more)
 
     def _changes(
@@ -203,18 +203,6 @@ class PeerServicer(rpc.PeerServiceServicer):
                 found.add("peer.requested_parties", "can only be emptied; what is approved belongs into terms")
         return changes
 
-    def _terms(self, message: resources_pb2.InvitationTerms, tenant: str, field: str, found: Violations) -> Terms:
-        terms = terms_from_pb(message, field, found)
-        if self._is_exact(tenant) and (terms.any_party or terms.patterns):
-            found.add(field, "must name each party: the tenant's role policy is exact")
-        if terms.versions_url is not None:
-            with found.of(f"{field}.versions_url"):
-                self._urls.check(terms.versions_url)
-        return terms
-
-    def _is_exact(self, tenant: str) -> bool:
-        return self._model.policy(tenant).role_policy is RolePolicy.EXACT
-
     def _wanted(self, request: pb.InvitePeerRequest, tenant: str) -> tuple[Terms, int]:
         """The terms and the lifetime in seconds. Raises InvalidArgumentError with everything that is wrong."""
         found = Violations()
@@ -237,13 +225,13 @@ class PeerServicer(rpc.PeerServiceServicer):
     def _insert(self, tx: Transaction, uid: str, tenant: str, wanted: str, terms: Terms) -> str:
         """Create the peer; its id is the one wanted, or made from its first party."""
         if wanted:
-            if not transitions.insert_invited(tx, uid, tenant, wanted, terms):
+            if not transitions.create(tx, uid, tenant, wanted, terms, PeerState.INVITED):
                 raise AlreadyExistsError(f"there is a peer {wanted}; use ResetPeer to invite it again")
             return wanted
         first = min((str(key) for key in terms.parties), default="peer")
         base = first.lower().replace("/", "-")
         peer_id = base
-        while not transitions.insert_invited(tx, uid, tenant, peer_id, terms):
+        while not transitions.create(tx, uid, tenant, peer_id, terms, PeerState.INVITED):
             peer_id = f"{base}-{secrets.token_hex(3)}"
         return peer_id
 
@@ -253,34 +241,24 @@ class PeerServicer(rpc.PeerServiceServicer):
         expires = tx.now + lifetime * 1_000_000
         transitions.issue(tx, peer.uid, peer.tenant, Purpose.INVITATION, fingerprint, expires)
         tx.audit("invitation.issued", peer.tenant, peer.name, lookup_id=fingerprint.lookup_id)
-        return _Invitation(_read(tx, peer.tenant, peer.id), Token(text), expires)
+        return _Invitation(read(tx, peer.tenant, peer.id), Token(text), expires)
 
     def _shown_once(self, invitation: _Invitation) -> dict[str, Any]:
         tenant = self._model.tenant(invitation.peer.tenant)
-        public_url = (tenant.public_url if tenant else None) or self._public_url
-        urls = Urls(public_url, invitation.peer.tenant, slash=bool(invitation.peer.quirks.trailing_slash))
+        if tenant is None:
+            raise NotFoundError("there is no such tenant")
         return {
             "peer": self._message(invitation.peer),
             "token": invitation.token.reveal(),
             "authorization": write_authorization(invitation.token, _form(tenant, invitation.peer)),
-            "versions_url": urls.versions,
+            "versions_url": self._ourselves.urls(tenant, invitation.peer).versions,
             "expire_time": timestamp(invitation.expires),
         }
 
-    def _locked(self, tx: Transaction, name: str, expected: str) -> Peer:
-        """The peer, with its row locked. Raises NotFoundError, EtagMismatchError."""
-        tenant, peer_id = peer_of(name, "name")
-        transitions.lock(tx, tenant, peer_id)
-        peer = _found(peers.find(tx.session, tenant, peer_id))
-        if expected and expected != etag(peer.revision):
-            raise EtagMismatchError(f"the peer has changed; its etag is now {etag(peer.revision)}")
-        return peer
 
-    def _reread(self, tx: Transaction, peer: Peer) -> resources_pb2.Peer:
-        return self._message(_read(tx, peer.tenant, peer.id))
-
-    def _message(self, peer: Peer) -> resources_pb2.Peer:
-        return peer_to_pb(peer, self._clock())
+def _age(peer: Peer) -> list[Any]:
+    """The place of a peer among those ordered by the age of their tokens."""
+    return [peer.held.created_at if peer.held else 0, peer.id]
 
 
 def _form(tenant: Tenant | None, peer: Peer) -> HeaderForm:
@@ -304,15 +282,3 @@ def _decided(peer: Peer, fields: Iterable[str]) -> dict[str, Any]:
         "requested_parties": [],
     }
     return {name: value for name, value in values.items() if name in fields}
-
-
-def _read(tx: Transaction, tenant: str, peer_id: str) -> Peer:
-    """As this transaction has left it."""
-    tx.session.expire_all()
-    return _found(peers.find(tx.session, tenant, peer_id))
-
-
-def _found(peer: Peer | None) -> Peer:
-    if peer is None:
-        raise NotFoundError("there is no such peer")
-    return peer

@@ -109,6 +109,7 @@ def write_policy(policy: Policy) -> str:
             "role_policy": policy.role_policy.value,
             "may_downgrade": policy.may_downgrade,
             "strict": policy.strict,
+            "rotation_period": policy.rotation_period,
         }
     )
 

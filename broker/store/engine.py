@@ -50,12 +50,15 @@ def connect(text: str) -> Engines:
 
 
 def migration_engine(text: str) -> Engine:
-    """A synchronous engine for migrations, under the same rules."""
+    """A synchronous engine for migrations, under the same rules.
+
+    But for one: SQLite changes a table by making it anew, and dropping the old one must not take its children along.
+    """
     url = database_url(text)
     if url.get_backend_name() == "postgresql":
         return create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args={"connect_timeout": 5})
     engine = create_engine(url, poolclass=NullPool, hide_parameters=True)
-    _prepare(engine, "BEGIN IMMEDIATE", ["journal_mode=WAL"])
+    _prepare(engine, "BEGIN IMMEDIATE", ["journal_mode=WAL", "foreign_keys=OFF"])
     return engine
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import delete, insert, or_, tuple_, update
 from sqlmodel import Session, col, select
 
-from broker.core.exchange import Exchange, ExchangeKind, Outcome, Step
+from broker.core.exchange import Direction, Exchange, ExchangeKind, Outcome, Step
 from broker.store.tables import ExchangeRow
 from broker.store.transactions import Transaction
 
@@ -20,6 +20,7 @@ def begin(tx: Transaction, exchange: Exchange) -> None:
         insert(ExchangeRow).values(
             uid=exchange.uid,
             peer_uid=exchange.peer_uid,
+            direction=exchange.direction.value,
             kind=exchange.kind.value,
             version=exchange.version,
             outcome=exchange.outcome.value,
@@ -44,6 +45,7 @@ def end(tx: Transaction, exchange: Exchange) -> None:
         update(ExchangeRow)
         .where(col(ExchangeRow.uid) == exchange.uid, col(ExchangeRow.outcome) == Outcome.RUNNING.value)
         .values(
+            version=exchange.version,
             outcome=exchange.outcome.value,
             reason=exchange.reason,
             message=exchange.message,
@@ -52,6 +54,29 @@ def end(tx: Transaction, exchange: Exchange) -> None:
             quirk=exchange.quirk,
             ended_at=tx.now,
         )
+    )
+
+
+def note(tx: Transaction, exchange: Exchange) -> None:
+    """The steps of a running exchange so far, for whoever watches."""
+    tx.session.exec(
+        update(ExchangeRow)
+        .where(col(ExchangeRow.uid) == exchange.uid, col(ExchangeRow.outcome) == Outcome.RUNNING.value)
+        .values(
+            version=exchange.version,
+            steps=_write_steps(exchange.steps),
+            warnings=_write(exchange.warnings),
+            deadline_at=exchange.deadline_at,
+        )
+    )
+
+
+def amend(tx: Transaction, exchange: Exchange) -> None:
+    """What was found out after the end of an exchange."""
+    tx.session.exec(
+        update(ExchangeRow)
+        .where(col(ExchangeRow.uid) == exchange.uid)
+        .values(steps=_write_steps(exchange.steps), warnings=_write(exchange.warnings))
     )
 
 
@@ -95,6 +120,7 @@ def _exchange(row: ExchangeRow, now: int) -> Exchange:
         request_id=row.request_id,
         started_at=row.started_at,
         deadline_at=row.deadline_at,
+        direction=Direction(row.direction),
         outcome=outcome,
         reason=row.reason,
         message=row.message,

@@ -8,10 +8,11 @@ from sqlalchemy import ColumnElement, tuple_
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
+from broker.core.job import Job
 from broker.core.model import Endpoint, HeaderForm, Party, PartyKey, Role, Sealed, Version
 from broker.core.peer import HeldToken, IssuedToken, Peer, PeerState, Purpose, TokenState
-from broker.store import documents
-from broker.store.tables import HeldTokenRow, IssuedTokenRow, PeerEndpointRow, PeerPartyRow, PeerRow
+from broker.store import documents, jobs
+from broker.store.tables import HeldTokenRow, IssuedTokenRow, JobRow, PeerEndpointRow, PeerPartyRow, PeerRow
 
 BATCH = 300
 """Rows in one statement; engines limit its parameters."""
@@ -32,6 +33,11 @@ def find_by_uid(session: Session, uid: str) -> Peer | None:
     return found[0] if found else None
 
 
+def issued(session: Session, uid: str) -> tuple[IssuedToken, ...]:
+    """The tokens issued to one peer."""
+    return tuple(_issued(session, select(PeerRow.uid).where(PeerRow.uid == uid)).get(uid, ()))
+
+
 def view(session: Session, uid: str, look: Callable[[Peer, Holders], T]) -> T | None:
     """What somebody makes of a peer who may ask meanwhile, of the same moment, who holds which party of its tenant."""
     peer = find_by_uid(session, uid)
@@ -49,9 +55,17 @@ def uids(session: Session) -> list[str]:
 def page(session: Session, tenant: str, after: str, limit: int) -> list[Peer]:
     """The peers of a tenant whose ids follow the given one, by id."""
     query = select(PeerRow.uid).where(PeerRow.tenant == tenant, PeerRow.id > after).order_by(PeerRow.id).limit(limit)
-    wanted = list(session.exec(query))
-    found = {peer.uid: peer for peer in _load(session, col(PeerRow.uid).in_(wanted))}
-    return [found[uid] for uid in wanted if uid in found]
+    return _in_order(session, list(session.exec(query)))
+
+
+def page_by_age(session: Session, tenant: str, after: tuple[int, str] | None, limit: int) -> list[Peer]:
+    """The peers of a tenant whose tokens we hold, the oldest tokens first, after the given (held since, id)."""
+    place = tuple_(col(HeldTokenRow.created_at), col(PeerRow.id))
+    query = select(PeerRow.uid).join(HeldTokenRow, col(HeldTokenRow.peer_uid) == PeerRow.uid)
+    query = query.where(PeerRow.tenant == tenant)
+    if after is not None:
+        query = query.where(place > after)
+    return _in_order(session, list(session.exec(query.order_by(*place.clauses).limit(limit))))
 
 
 def holders(session: Session, tenant: str, keys: Iterable[PartyKey]) -> dict[PartyKey, str]:
@@ -67,7 +81,7 @@ def holders(session: Session, tenant: str, keys: Iterable[PartyKey]) -> dict[Par
 
 
 def _load(session: Session, *where: ColumnElement[bool]) -> list[Peer]:
-    """Peers with all that belongs to them, in five statements however many they are."""
+    """Peers with all that belongs to them, in six statements however many they are."""
     wanted = select(PeerRow.uid).where(*where)
     rows = (session.exec(select(PeerRow).where(*where))).all()
     if not rows:
@@ -76,6 +90,7 @@ def _load(session: Session, *where: ColumnElement[bool]) -> list[Peer]:
     endpoints = _endpoints(session, wanted)
     issued = _issued(session, wanted)
     held = _held(session, wanted)
+    wanting = _jobs(session, wanted)
     return [
         _peer(
             row,
@@ -83,9 +98,15 @@ def _load(session: Session, *where: ColumnElement[bool]) -> list[Peer]:
             tuple(endpoints.get(row.uid, ())),
             tuple(issued.get(row.uid, ())),
             held.get(row.uid),
+            wanting.get(row.uid),
         )
         for row in rows
     ]
+
+
+def _in_order(session: Session, wanted: list[str]) -> list[Peer]:
+    found = {peer.uid: peer for peer in _load(session, col(PeerRow.uid).in_(wanted))}
+    return [found[uid] for uid in wanted if uid in found]
 
 
 def _parties(session: Session, wanted: Wanted) -> dict[str, list[Party]]:
@@ -120,12 +141,18 @@ def _held(session: Session, wanted: Wanted) -> dict[str, HeldToken]:
     return {row.peer_uid: HeldToken(Sealed(row.key_id, bytes(row.box)), row.created_at) for row in rows}
 
 
+def _jobs(session: Session, wanted: Wanted) -> dict[str, Job]:
+    rows = session.exec(select(JobRow).where(col(JobRow.peer_uid).in_(wanted)))
+    return {row.peer_uid: jobs.read(row) for row in rows}
+
+
 def _peer(
     row: PeerRow,
     parties: tuple[Party, ...],
     endpoints: tuple[Endpoint, ...],
     issued: tuple[IssuedToken, ...],
     held: HeldToken | None,
+    job: Job | None,
 ) -> Peer:
     return Peer(
         uid=row.uid,
@@ -153,6 +180,7 @@ def _peer(
         endpoints=endpoints,
         issued=issued,
         held=held,
+        job=job,
     )
 
 
@@ -167,6 +195,7 @@ def _token(row: IssuedTokenRow) -> IssuedToken:
         not_after=row.not_after,
         first_used_at=row.first_used_at,
         reused_at=row.reused_at,
+        received_at=row.received_at,
     )
 
 

@@ -63,7 +63,7 @@ class PeerRow(SQLModel, table=True):
     __tablename__ = "peer"
     __table_args__ = (
         UniqueConstraint("tenant", "id"),
-        CheckConstraint("state IN ('INVITED', 'REGISTERED', 'UNREGISTERED')", name="state"),
+        CheckConstraint("state IN ('INVITED', 'CONNECTING', 'REGISTERED', 'UNREGISTERED')", name="state"),
     )
 
     uid: str = Field(primary_key=True)
@@ -119,12 +119,12 @@ class PeerEndpointRow(SQLModel, table=True):
 
 
 class IssuedTokenRow(SQLModel, table=True):
-    """A token that we generated, as a keyed hash. At most one is active and one retiring per peer."""
+    """A token that we generated, as a keyed hash. Per peer at most one is in each state but REVOKED."""
 
     __tablename__ = "issued_token"
     __table_args__ = (
         CheckConstraint("purpose IN ('INVITATION', 'MAIN')", name="purpose"),
-        CheckConstraint("state IN ('ACTIVE', 'RETIRING', 'REVOKED')", name="state"),
+        CheckConstraint("state IN ('PROVISIONAL', 'ACTIVE', 'RETIRING', 'REVOKED')", name="state"),
         Index(
             "ux_issued_token_live",
             "peer_uid",
@@ -146,6 +146,7 @@ class IssuedTokenRow(SQLModel, table=True):
     not_after: int | None = Field(default=None, sa_type=BigInteger)
     first_used_at: int | None = Field(default=None, sa_type=BigInteger)
     reused_at: int | None = Field(default=None, sa_type=BigInteger)
+    received_at: int | None = Field(default=None, sa_type=BigInteger)
     failures: int = 0
 
 
@@ -161,17 +162,19 @@ class HeldTokenRow(SQLModel, table=True):
 
 
 class ExchangeRow(SQLModel, table=True):
-    """One run of POST, PUT or DELETE; outcome stays RUNNING if its broker dies."""
+    """One run of POST, PUT or DELETE in either direction; outcome stays RUNNING if its broker dies."""
 
     __tablename__ = "exchange"
     __table_args__ = (
         CheckConstraint("kind IN ('POST', 'PUT', 'DELETE')", name="kind"),
-        CheckConstraint("outcome IN ('RUNNING', 'SUCCEEDED', 'REFUSED')", name="outcome"),
+        CheckConstraint("direction IN ('INBOUND', 'OUTBOUND')", name="direction"),
+        CheckConstraint("outcome IN ('RUNNING', 'SUCCEEDED', 'REFUSED', 'UNKNOWN')", name="outcome"),
         Index("ix_exchange_peer_uid_started_at", "peer_uid", "started_at"),
     )
 
     uid: str = Field(primary_key=True)
     peer_uid: str = Field(foreign_key="peer.uid", ondelete="CASCADE")
+    direction: str = Field(default="INBOUND", sa_column_kwargs={"server_default": "INBOUND"})
     kind: str
     version: str
     outcome: str
@@ -185,6 +188,43 @@ class ExchangeRow(SQLModel, table=True):
     started_at: int = Field(sa_type=BigInteger)
     deadline_at: int = Field(sa_type=BigInteger)
     ended_at: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class JobRow(SQLModel, table=True):
+    """What we want of a peer as Sender, until it is done; at most one per peer.
+
+    access is a token that may only be shown for this job, offered the text of the issued token that a request carries:
+    both sealed, and gone with the job. lease is the uid of the attempt that is running; what it commits names it.
+    """
+
+    __tablename__ = "job"
+    __table_args__ = (
+        CheckConstraint("kind IN ('POST', 'PUT', 'DELETE')", name="kind"),
+        CheckConstraint("state IN ('WAITING', 'FAILED')", name="state"),
+        Index("ix_job_state_next_attempt_at", "state", "next_attempt_at"),
+    )
+
+    peer_uid: str = Field(primary_key=True, foreign_key="peer.uid", ondelete="CASCADE")
+    kind: str
+    state: str
+    version: str | None = None
+    versions_url: str | None = None
+    scheduled: bool = False
+    force: bool = False
+    started_at: int = Field(sa_type=BigInteger)
+    attempts: int = 0
+    next_attempt_at: int = Field(sa_type=BigInteger)
+    access_key_id: str | None = None
+    access_box: bytes | None = Field(default=None, sa_type=LargeBinary)
+    offered_lookup_id: str | None = None
+    offered_key_id: str | None = None
+    offered_box: bytes | None = Field(default=None, sa_type=LargeBinary)
+    sent_version: str | None = None
+    confirming: bool = False
+    reason: str | None = None
+    message: str | None = Field(default=None, sa_type=Text)
+    lease: str | None = None
+    lease_until: int = Field(default=0, sa_type=BigInteger)
 
 
 class CallerRow(SQLModel, table=True):

@@ -12,37 +12,37 @@ from sqlmodel import col, select
 
 from broker.core.model import Endpoint, Fingerprint, HeaderForm, Party, PartyKey, Registration, Role, Sealed, Terms
 from broker.core.peer import Peer, PeerState, Purpose, Succession, TokenState
-from broker.store import documents
+from broker.store import documents, jobs
 from broker.store.peers import BATCH
 from broker.store.tables import HeldTokenRow, IssuedTokenRow, PeerEndpointRow, PeerPartyRow, PeerRow
 from broker.store.transactions import Transaction
 
 _KEPT_REVOKED = 20
+# Whether it is used again is counted anew.
+_REVOKED = {"state": TokenState.REVOKED.value, "reused_at": None}
 
 # What was learned in an exchange and does not outlive the connection.
 _FORGOTTEN = {"draft": False, "form_in": None, "form_out": None, "requested": documents.write_keys(())}
 
 
 @dataclass(frozen=True, slots=True)
-class Established:
-    """What one successful exchange commits (RR-16, PR-07)."""
+class Registered:
+    """What one successful exchange of the peer says of it (RR-16, PR-07)."""
 
     registration: Registration
     form_in: HeaderForm
     form_out: HeaderForm
     held: Sealed
-    issued: Fingerprint
-    succession: Succession
 
 
-def insert_invited(tx: Transaction, uid: str, tenant: str, peer_id: str, terms: Terms) -> bool:
+def create(tx: Transaction, uid: str, tenant: str, peer_id: str, terms: Terms, state: PeerState) -> bool:
     """Whether the id was free."""
     inserted = tx.insert_new(
         PeerRow,
         uid=uid,
         tenant=tenant,
         id=peer_id,
-        state=PeerState.INVITED.value,
+        state=state.value,
         blocked=False,
         terms=documents.write_terms(terms),
         answered_at=0,
@@ -65,10 +65,22 @@ def lock(tx: Transaction, tenant: str, peer_id: str) -> None:
     )
 
 
+def lock_by_uid(tx: Transaction, uid: str) -> None:
+    """The same."""
+    tx.session.exec(update(PeerRow).where(col(PeerRow.uid) == uid).values(lease_until=col(PeerRow.lease_until)))
+
+
 def issue(
-    tx: Transaction, peer_uid: str, tenant: str, purpose: Purpose, token: Fingerprint, not_after: int | None = None
+    tx: Transaction,
+    peer_uid: str,
+    tenant: str,
+    purpose: Purpose,
+    token: Fingerprint,
+    not_after: int | None = None,
+    *,
+    state: TokenState = TokenState.ACTIVE,
 ) -> None:
-    """Store a new issued token; the one it follows must not be active any more."""
+    """Store a new issued token; the one it follows must not be in this state any more."""
     _drop_old_tokens(tx, peer_uid)
     tx.session.exec(
         insert(IssuedTokenRow).values(
@@ -76,7 +88,7 @@ def issue(
             tenant=tenant,
             peer_uid=peer_uid,
             purpose=purpose.value,
-            state=TokenState.ACTIVE.value,
+            state=state.value,
             pepper_id=token.pepper_id,
             digest=token.digest,
             created_at=tx.now,
@@ -87,11 +99,7 @@ def issue(
 
 
 def revoke(tx: Transaction, lookup_ids: Sequence[str]) -> None:
-    tx.session.exec(
-        update(IssuedTokenRow)
-        .where(col(IssuedTokenRow.lookup_id).in_(lookup_ids))
-        .values(state=TokenState.REVOKED.value)
-    )
+    tx.session.exec(update(IssuedTokenRow).where(col(IssuedTokenRow.lookup_id).in_(lookup_ids)).values(**_REVOKED))
 
 
 def acquire_lease(tx: Transaction, uid: str, exchange: str, until: int) -> bool:
@@ -122,7 +130,7 @@ def token_is_live(tx: Transaction, lookup_id: str) -> bool:
     return bool(row.rowcount == 1)
 
 
-def take_over(tx: Transaction, peer: Peer, exchange: str, result: Established) -> bool:
+def take_over(tx: Transaction, peer: Peer, exchange: str, result: Registered) -> bool:
     """First part of a commit: the peer's own row, if the exchange still holds its lease. Whether it did."""
     registration = result.registration
     since = peer.registered_at if peer.state is PeerState.REGISTERED else None
@@ -147,12 +155,15 @@ def take_over(tx: Transaction, peer: Peer, exchange: str, result: Established) -
     return bool(row.rowcount == 1)
 
 
-def establish(tx: Transaction, peer: Peer, result: Established) -> None:
+def establish(tx: Transaction, peer: Peer, result: Registered, given: Fingerprint, succession: Succession) -> None:
     """Second part: tokens and endpoints. Parties are claimed apart, by claim_parties()."""
-    _succeed(tx, result.succession)
-    issue(tx, peer.uid, peer.tenant, Purpose.MAIN, result.issued)
-    _hold(tx, peer.uid, result.held)
-    _replace_endpoints(tx, peer.uid, result.registration.endpoints)
+    _succeed(tx, succession)
+    if succession.promote is None:
+        issue(tx, peer.uid, peer.tenant, Purpose.MAIN, given)
+    else:
+        promote(tx, succession.promote)
+    hold(tx, peer.uid, result.held)
+    replace_endpoints(tx, peer.uid, result.registration.endpoints)
     tx.changed("peer", peer.uid)
 
 
@@ -289,7 +300,7 @@ def confirm(tx: Transaction, peer: Peer, lookup_id: str) -> bool:
     tx.session.exec(
         update(IssuedTokenRow)
         .where(col(IssuedTokenRow.peer_uid) == peer.uid, col(IssuedTokenRow.state) == TokenState.RETIRING.value)
-        .values(state=TokenState.REVOKED.value)
+        .values(**_REVOKED)
     )
     used = [version for version in (peer.version, peer.newest_version) if version is not None]
     if used:
@@ -299,13 +310,38 @@ def confirm(tx: Transaction, peer: Peer, lookup_id: str) -> bool:
     return True
 
 
-def note_reuse(tx: Transaction, peer: Peer, lookup_id: str) -> bool:
-    """A replaced token is still in use: the peer may never have got the new one (F4)."""
+def promote(tx: Transaction, lookup_id: str) -> None:
+    """What was offered counts from now on; what was the active one must not be any more."""
+    tx.session.exec(
+        update(IssuedTokenRow)
+        .where(col(IssuedTokenRow.lookup_id) == lookup_id, col(IssuedTokenRow.state) == TokenState.PROVISIONAL.value)
+        .values(state=TokenState.ACTIVE.value, not_after=None)
+    )
+
+
+def note_receipt(tx: Transaction, peer: Peer, lookup_id: str) -> bool:
+    """The peer has a token that we offered to it. Whether that is news."""
     row = tx.session.exec(
         update(IssuedTokenRow)
         .where(
             col(IssuedTokenRow.lookup_id) == lookup_id,
-            col(IssuedTokenRow.state) == TokenState.RETIRING.value,
+            col(IssuedTokenRow.state) == TokenState.PROVISIONAL.value,
+            col(IssuedTokenRow.received_at).is_(None),
+        )
+        .values(received_at=tx.now)
+    )
+    if row.rowcount == 1:
+        tx.changed("peer", peer.uid)
+    return bool(row.rowcount == 1)
+
+
+def note_reuse(tx: Transaction, peer: Peer, lookup_id: str) -> bool:
+    """A replaced token is in use: the peer may never have got the new one (F4), or has gone back to it (F18)."""
+    row = tx.session.exec(
+        update(IssuedTokenRow)
+        .where(
+            col(IssuedTokenRow.lookup_id) == lookup_id,
+            col(IssuedTokenRow.state).in_((TokenState.RETIRING.value, TokenState.REVOKED.value)),
             col(IssuedTokenRow.reused_at).is_(None),
         )
         .values(reused_at=tx.now)
@@ -346,12 +382,12 @@ def _succeed(tx: Transaction, succession: Succession) -> None:
         )
 
 
-def _hold(tx: Transaction, peer_uid: str, held: Sealed) -> None:
+def hold(tx: Transaction, peer_uid: str, held: Sealed) -> None:
     tx.session.exec(delete(HeldTokenRow).where(col(HeldTokenRow.peer_uid) == peer_uid))
     tx.session.exec(insert(HeldTokenRow).values(peer_uid=peer_uid, key_id=held.key_id, box=held.box, created_at=tx.now))
 
 
-def _replace_endpoints(tx: Transaction, peer_uid: str, endpoints: Sequence[Endpoint]) -> None:
+def replace_endpoints(tx: Transaction, peer_uid: str, endpoints: Sequence[Endpoint]) -> None:
     tx.session.exec(delete(PeerEndpointRow).where(col(PeerEndpointRow.peer_uid) == peer_uid))
     rows = [
         {
@@ -369,9 +405,9 @@ def _replace_endpoints(tx: Transaction, peer_uid: str, endpoints: Sequence[Endpo
 
 def _forget_secrets(tx: Transaction, peer_uid: str) -> None:
     """Tokens of both directions; the peer's row and its records stay (UN-08)."""
-    tx.session.exec(
-        update(IssuedTokenRow).where(col(IssuedTokenRow.peer_uid) == peer_uid).values(state=TokenState.REVOKED.value)
-    )
+    live = (col(IssuedTokenRow.peer_uid) == peer_uid, col(IssuedTokenRow.state) != TokenState.REVOKED.value)
+    tx.session.exec(update(IssuedTokenRow).where(*live).values(**_REVOKED))
+    jobs.drop(tx, peer_uid)
     tx.session.exec(delete(HeldTokenRow).where(col(HeldTokenRow.peer_uid) == peer_uid))
     tx.changed("peer", peer_uid)
 

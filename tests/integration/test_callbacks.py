@@ -27,8 +27,9 @@ from broker.core.model import HeaderForm, InterfaceRole, Token, Version
 from broker.errors import PeerUnusableError, PeerVersionUnsupportedError
 from broker.ocpi import DIALECTS
 from broker.ocpi import envelope as envelopes
-from broker.peers import USUAL, Answer, Budgets, CallbackError, HttpPeers
+from broker.peers import USUAL, Answer, HttpPeers
 from broker.urls import UrlPolicy
+from broker.wire import Budgets, CallbackError
 
 pytestmark = pytest.mark.anyio
 

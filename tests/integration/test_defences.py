@@ -22,7 +22,19 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, InternalError, OperationalError
 
-from broker import app, authenticator, bootstrap, disclosures, keys, ledger, limits, readmodel, registrar, tokens
+from broker import (
+    app,
+    authenticator,
+    bootstrap,
+    disclosures,
+    keys,
+    ledger,
+    limits,
+    ourselves,
+    readmodel,
+    registrar,
+    tokens,
+)
 from broker.clock import Clock
 from broker.config import Settings
 from broker.contract.parties import announcement_to_pb
@@ -240,7 +252,7 @@ async def test_a_defect_in_an_exchange_has_one_id_everywhere(
 async def test_a_defect_outside_an_exchange_names_its_request(
     stack: Stack, guest: Guest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registrar.Registrar, "own_credentials", _raising(RuntimeError("our mistake")))
+    monkeypatch.setattr(ourselves.Ourselves, "credentials", _raising(RuntimeError("our mistake")))
     await guest.sender.discover()
 
     with structlog.testing.capture_logs() as logs:

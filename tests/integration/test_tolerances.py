@@ -8,7 +8,8 @@ from broker.core.model import HeaderForm, Version
 from broker.core.quirks import Quirks
 from broker.errors import PeerVersionUnsupportedError
 from broker.ocpi import DIALECTS
-from broker.peers import USUAL, CallbackError, Tolerances
+from broker.peers import USUAL, Tolerances
+from broker.wire import CallbackError
 from tests.integration.test_callbacks import (
     BASE64,
     DIALECT,

@@ -1,0 +1,105 @@
+"""What we want of a peer as Sender, until it is done: it outlives the process that began it (F2).
+
+Times are microseconds since 1970.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from broker.core.exchange import ExchangeKind
+from broker.core.model import Sealed, Version
+
+MOST_ATTEMPTS: Final = 3
+"""Attempts that are made by themselves; then it is an operator's turn (F2)."""
+
+_SECOND: Final = 1_000_000
+_PAUSES: Final = (30 * _SECOND, 300 * _SECOND)
+_SCHEDULED_PAUSES: Final = (300 * _SECOND, 3600 * _SECOND)
+"""Nobody waits for a scheduled rotation, and a peer may be down for an hour."""
+_JITTER: Final = 0.5
+_NAMES: Final = {
+    ExchangeKind.POST: "registering",
+    ExchangeKind.PUT: "renewing the tokens",
+    ExchangeKind.DELETE: "unregistering",
+}
+_ADVICE: Final = {
+    "ANSWER_LOST": "the peer has carried out our request, but its token is lost: ask it to reset this connection and "
+    "for a new registration token, and connect again under the same name",
+    "PEER_REJECTED_TOKEN": "ask the peer whether it knows this connection, and for a new registration token",
+    "OUTCOME_UNKNOWN": "try again; if the peer says that it has carried out our request, ask it to reset this "
+    "connection and for a new registration token",
+    "PEER_UNUSABLE": "try again when the peer can be reached, or check its versions URL",
+    "PEER_VERSION_UNSUPPORTED": "agree with the peer on a version that both sides offer",
+    "PEER_ENDPOINTS_MISSING": "ask the peer to list these modules, or do not require them",
+    "NOT_EXPRESSIBLE": "use another version, or give this tenant's parties tenants of their own",
+}
+_REFUSED: Final = "look at the exchange, tell the peer, and try again"
+
+
+class JobState(Enum):
+    WAITING = "WAITING"
+    """For its next attempt; while its lease holds, one is running."""
+    FAILED = "FAILED"
+    """No further attempt is made by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """kind says by which request. A job of an unknown outcome has sent one whose answer is lost."""
+
+    kind: ExchangeKind
+    state: JobState
+    started_at: int
+    next_attempt_at: int
+    version: Version | None = None
+    """The one that is wanted; None: the newest that both have, or the one in use."""
+    versions_url: str | None = None
+    """Where a registration begins; later ones begin where the peer is registered."""
+    scheduled: bool = False
+    force: bool = False
+    """A DELETE that ends the registration on our side whatever the peer says (F17)."""
+    attempts: int = 0
+    access: Sealed | None = None
+    """The peer's invitation; while confirming, the token that was held before, if both may be the right one (F6)."""
+    offered: Sealed | None = None
+    """The text of the issued token in our request, so that a repeat carries the same one (F2)."""
+    offered_lookup_id: str | None = None
+    sent_version: Version | None = None
+    """The version in which a request was sent whose outcome is not known."""
+    confirming: bool = False
+    """It has succeeded; the token that we got is still to be tried (RS-13)."""
+    reason: str | None = None
+    message: str | None = None
+    running_until: int = 0
+    """Until when the lease of the attempt holds that is running; 0 without one."""
+
+    @property
+    def what(self) -> str:
+        """What it does, in words."""
+        return _NAMES[self.kind]
+
+    @property
+    def outcome_unknown(self) -> bool:
+        return self.sent_version is not None and not self.confirming
+
+    @property
+    def advice(self) -> str:
+        """What an operator can do, or ask the peer for."""
+        if self.reason is None:
+            return ""
+        if self.kind is ExchangeKind.DELETE:
+            return "try again, or use force to end it on our side; the peer may then think that it is still connected"
+        return _ADVICE.get(self.reason, _REFUSED)
+
+    def is_running(self, now: int) -> bool:
+        return now < self.running_until
+
+
+def next_attempt(job: Job, now: int, chance: float) -> int | None:
+    """When to try again after another failure; None if it is an operator's turn. chance is from [0, 1)."""
+    made = job.attempts + 1
+    if made >= MOST_ATTEMPTS:
+        return None
+    pause = (_SCHEDULED_PAUSES if job.scheduled else _PAUSES)[made - 1]
+    return now + round(pause * (1 + _JITTER * chance))

@@ -1,0 +1,57 @@
+"""We are the Sender: our tenants register with each other, which are strangers to each other (RS-*, UR-10 to UR-13)."""
+
+import pytest
+
+from ocpi_broker.v1 import peer_service_pb2, resources_pb2
+from tests.peer import new_party
+from tests.stack import Home, Stack
+
+pytestmark = pytest.mark.anyio
+
+VERSIONS = ("2.0", "2.1.1", "2.2", "2.2.1", "2.3.0")
+
+
+async def connect(stack: Stack, guest: Home, host: Home, name: str = "host", **more: object) -> resources_pb2.Peer:
+    invitation = await host.invite(peer_id="guest")
+    answer = await stack.peers.ConnectPeer(
+        peer_service_pb2.ConnectPeerRequest(
+            parent=guest.name,
+            peer_id=name,
+            versions_url=invitation.versions_url,
+            token=invitation.token,
+            wait=True,
+            **more,
+        )
+    )
+    return answer.peer
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_two_tenants_connect_rotate_and_part(stack: Stack, version: str) -> None:
+    host = await stack.home(versions=[version], parties=[new_party("CPO")])
+    guest = await stack.home(versions=[version], parties=[new_party("EMSP")])
+
+    peer = await connect(stack, guest, host)
+
+    assert not peer.HasField("job"), peer
+    assert peer.state == resources_pb2.PEER_STATE_REGISTERED
+    first = await guest.held(peer.name)
+    other = await host.held(f"{host.name}/peers/guest")
+    assert (await host.verify(first.token)).valid
+    assert (await guest.verify(other.token)).valid
+
+    answer = await stack.peers.RotatePeer(peer_service_pb2.RotatePeerRequest(name=peer.name, wait=True))
+    assert not answer.peer.HasField("job"), answer.peer
+    again = await guest.held(peer.name)
+    their = await host.held(f"{host.name}/peers/guest")
+    assert again.token != first.token
+    assert their.token != other.token
+    assert (await host.verify(again.token)).valid
+    assert not (await host.verify(first.token)).valid
+    assert (await guest.verify(their.token)).valid
+    assert not (await guest.verify(other.token)).valid
+
+    gone = await stack.peers.UnregisterPeer(peer_service_pb2.UnregisterPeerRequest(name=peer.name, wait=True))
+    assert gone.peer.state == resources_pb2.PEER_STATE_UNREGISTERED, gone.peer
+    assert (await host.peer(f"{host.name}/peers/guest")).state == resources_pb2.PEER_STATE_UNREGISTERED
+    assert not (await guest.verify(their.token)).valid
