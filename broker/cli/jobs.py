@@ -40,10 +40,11 @@ def carry_out(begin: Callable[[Broker], Peer], watch: Watch, data_dir: Path | No
     With as_json the peer is printed then as well: its job says in full what the sentence says in short.
     """
     with connected(data_dir) as broker:
-        story = Story(ended_before(_known(broker, watch.name)))
-        peer = begin(broker)
-        if not watch.no_wait:
-            peer = _followed(broker, watch, story)
+        try:
+            peer = _carried_out(broker, begin, watch)
+        except KeyboardInterrupt:
+            note(f"what the broker has taken on goes on without you: see {where_to_look(watch.name)}")
+            raise typer.Exit(_INTERRUPTED) from None
     why_not = None if watch.no_wait else failure(peer, watch.wanted, _CLOCK.now())
     if as_json or not why_not:
         answer(documents.peer(peer), as_json=as_json)
@@ -53,17 +54,18 @@ def carry_out(begin: Callable[[Broker], Peer], watch: Watch, data_dir: Path | No
         note(f"{id_of(peer.name)} is in quarantine: it announced parties that it may not have, see its warnings")
 
 
-def _followed(broker: Broker, watch: Watch, story: Story) -> Peer:
+def _carried_out(broker: Broker, begin: Callable[[Broker], Peer], watch: Watch) -> Peer:
+    story = Story(ended_before(_known(broker, watch.name)))
+    begun = begin(broker)
+    if watch.no_wait:
+        return begun
+
     def look() -> Sight:
         peer = broker.ask(broker.peers.GetPeer, GetPeerRequest(name=watch.name)).peer
         return Sight(peer, _newest(broker, watch.name))  # read after the peer: a job that is done has left its steps
 
     until = _CLOCK.now() + timedelta(seconds=watch.patience.seconds)
-    try:
-        return follow(look, note, story, until, _CLOCK)
-    except KeyboardInterrupt:
-        note(f"the job goes on without you: see {where_to_look(watch.name)}")
-        raise typer.Exit(_INTERRUPTED) from None
+    return follow(look, note, story, until, _CLOCK)
 
 
 def _known(broker: Broker, name: str) -> list[Exchange]:
