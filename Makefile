@@ -25,7 +25,7 @@ $(READY): requirements/dev.txt pyproject.toml
 run: $(READY) ## broker and gateway on loopback over ./var, with an invitation to try
 	@$(BIN)/python -m broker.cli.trial run --data-dir var
 
-demo: $(READY) ## a second platform registers before your eyes, then everything stops
+demo: $(READY) ## registrations in both directions before your eyes, then everything stops
 	@$(BIN)/python -m broker.cli.trial demo
 
 test: $(READY) ## every test, on SQLite and on a real PostgreSQL

@@ -137,3 +137,27 @@ async def cli(*arguments: str, stdin: str = "", env: Mapping[str, str] | None = 
         stdout, stderr = await process.communicate(stdin.encode())
     assert process.returncode is not None
     return Ran(process.returncode, stdout.decode(), stderr.decode())
+
+
+class Operator:
+    """Somebody who types commands for one broker."""
+
+    def __init__(self, *location: str, env: dict[str, str] | None = None) -> None:
+        self._location = location
+        self._env = env
+
+    async def run(self, *words: str, stdin: str = "") -> Ran:
+        return await cli(*words, *self._location, stdin=stdin, env=environment(**self._env) if self._env else None)
+
+    async def json(self, *words: str, stdin: str = "") -> Any:
+        """The one document on standard output."""
+        return (await self.run(*words, "--json", stdin=stdin)).json
+
+    async def refused(self, *words: str, exit_code: int = 1) -> str:
+        """What is said about a command that fails: one line, and nothing on standard output."""
+        ran = await self.run(*words, "--json")
+        assert ran.code == exit_code, ran
+        assert ran.stdout == "", ran
+        assert len(ran.stderr.splitlines()) == 1, ran
+        assert ran.stderr.startswith("error: ")
+        return ran.stderr

@@ -70,6 +70,7 @@ def test_the_defaults_of_a_tenants_policy_are_those_of_the_model() -> None:
         "--invitation-expiry": notation.period_text(Duration(seconds=policy.invitation_expiry)),
         "--post-retry-window": notation.period_text(Duration(seconds=policy.post_retry_window)),
         "--put-retry-window": notation.period_text(Duration(seconds=policy.put_retry_window)),
+        "--rotation-period": notation.period_text(Duration(seconds=policy.rotation_period)),
         "--require": "none" if policy.required_modules == () else "",
         "--role-policy": policy.role_policy.value.lower(),
         "--downgrade": "allowed" if policy.may_downgrade else "locked",

@@ -5,12 +5,11 @@ What makes the calls is imported when it runs: other commands must not wait for 
 # ruff: noqa: PLC0415  imported when it runs, see above
 
 import asyncio
-import sys
 from typing import Annotated
 
 import typer
 
-from broker.cli import notation
+from broker.cli import notation, prompts
 from broker.cli.address import Address
 from broker.cli.failures import CommandError
 from broker.cli.names import word
@@ -94,22 +93,10 @@ def conformance(
 
     if not allow_remote and not (is_local(versions_url) and listen.loopback):
         raise CommandError("--versions-url and --listen must be on this machine, or give --allow-remote", 2)
-    token = _token(token_stdin)
+    token = prompts.token(token_stdin)
     report = asyncio.run(
         check(versions_url, token, version or "", party, listen, callback_url, allow_remote=allow_remote)
     )
     answer(report.document(), as_json=as_json, text=report.text(), piped_width=_PAGE)
     if report.deviations:
         raise typer.Exit(1)
-
-
-def _token(from_stdin: bool) -> str:
-    """From a terminal it is asked for and not shown: secrets do not belong on the command line."""
-    if sys.stdin.isatty():
-        return str(typer.prompt("Token", hide_input=True, err=True)).strip()
-    if not from_stdin:
-        raise CommandError("give --token-stdin and the invitation's token on standard input", 2)
-    token = sys.stdin.buffer.read().decode("utf-8", "replace").strip()
-    if not token or not all("!" <= char <= "~" for char in token):
-        raise CommandError("standard input holds no token: it is printable ASCII without blanks", 2)
-    return token

@@ -1,14 +1,11 @@
-"""A small OCPI 2.2.1 platform that registers with ours before the eyes of whoever watches.
-
-It is the Sender of the handshake (RS-01 to RS-08): it reads our versions and details, posts its credentials, and
-answers our callbacks, which arrive while its POST is still open.
-"""
+"""A small OCPI 2.2.1 platform for the demo: what it serves to the holders of its tokens, and how it calls."""
 
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any
+from http import HTTPStatus
+from typing import Any, TypeVar
 
 import httpx
 import uvicorn
@@ -25,27 +22,40 @@ from broker.ocpi.dialect import PLAIN
 from broker.ocpi.fields import Notes
 from gateway.server import bind, serving
 
-NAME = "Kabelwerk"
-PARTY = model.Party(model.PartyKey("DE", "KWL", model.Role.EMSP), model.BusinessDetails(NAME))
+DIALECT = v2_2_1.DIALECT
+OURS = "Lumen Hub"
 
-_DIALECT = v2_2_1.DIALECT
-_SHOWN = 6
+_SHOWN = 2
 _IDS = ("X-Request-ID", "X-Correlation-ID")
+
+Tell = Callable[[str], None]
 
 
 def masked(token: Token) -> str:
     """Enough of a token to recognise it by."""
-    return f"{token.reveal()[:_SHOWN]}…"
+    maker, _, rest = token.reveal().partition("-")
+    return f"{maker}-{rest[:_SHOWN]}…"
 
 
 class DemoPlatform:
-    """Serves its own version list and details, and registers where it is invited. tell gets a line for each step."""
+    """Serves its version list and details to whoever shows one of its tokens. tell gets a line for each step."""
 
-    def __init__(self, client: httpx.AsyncClient, root: str, token: Token, tell: Callable[[str], None]) -> None:
+    party: model.Party
+    meanwhile = ""
+
+    def __init__(self, client: httpx.AsyncClient, root: str, token: Token, tell: Tell) -> None:
         self._client = client
         self.root = root
-        self._tell = tell
         self.token = token
+        self.tell = tell
+
+    @property
+    def name(self) -> str:
+        return self.party.details.name
+
+    @property
+    def versions_url(self) -> str:
+        return f"{self.root}/ocpi/versions"
 
     def app(self) -> Starlette:
         """What the other side may read with our token."""
@@ -53,44 +63,50 @@ class DemoPlatform:
             routes=[
                 Route("/ocpi/versions", self._answer_versions),
                 Route("/ocpi/2.2.1", self._answer_details),
-                Route("/ocpi/2.2.1/credentials", self._answer_credentials),
+                Route("/ocpi/2.2.1/credentials", self._answer_credentials, methods=["GET", "POST", "PUT"]),
             ]
         )
 
-    async def register(self, versions_url: str, invitation: Token) -> Token:
-        """Registers with the invitation's token. The token that we are to use from then on."""
-        details_url = await self._details_url(versions_url, invitation)
-        endpoints = _DIALECT.read_details(await self._call("GET", details_url, invitation))[1]
-        self._tell(f"       endpoints: {', '.join(endpoint.key for endpoint in endpoints)}")
-        url = next(endpoint.url for endpoint in endpoints if endpoint.module == "credentials")
-        own = self._credentials()
-        self._tell(f"   In the body of the next: token {masked(self.token)}, url {own.url}, role {PARTY.key}")
-        answer = await self._call("POST", url, invitation, _DIALECT.write_credentials(own, PLAIN))
-        theirs = _DIALECT.read_credentials(answer)
-        parties = ", ".join(f"{party.country_code}/{party.party_id} ({party.details.name})" for party in theirs.parties)
-        self._tell(f"       answer: token {masked(theirs.token)}, url {theirs.url}, role {parties}")
-        return theirs.token
+    async def find_credentials(self, versions_url: str, token: Token) -> str:
+        """The URL of the other side's credentials, by its version list and its details (RS-01 to RS-03)."""
+        listed = dict(versions.read_versions(await self.call("GET", versions_url, token), Notes()))
+        self.tell(f"       versions: {', '.join(map(str, listed))}")
+        endpoints = DIALECT.read_details(await self.call("GET", listed[DIALECT.version], token))[1]
+        self.tell(f"       endpoints: {', '.join(endpoint.key for endpoint in endpoints)}")
+        return next(endpoint.url for endpoint in endpoints if endpoint.module == "credentials")
 
-    async def confirm(self, versions_url: str, token: Token) -> None:
-        """Uses the new token once, so that both sides know that it arrived (RS-13)."""
-        await self._details_url(versions_url, token)
+    async def shows(self, versions_url: str, token: Token) -> HTTPStatus:
+        """What the other side says to a token."""
+        answer = await self._send("GET", versions_url, token)
+        self.tell(f"       HTTP {answer.status_code}")
+        return HTTPStatus(answer.status_code)
 
-    async def _details_url(self, versions_url: str, token: Token) -> str:
-        listed = dict(versions.read_versions(await self._call("GET", versions_url, token), Notes()))
-        self._tell(f"       versions: {', '.join(map(str, listed))}")
-        return listed[_DIALECT.version]
-
-    async def _call(self, method: str, url: str, token: Token, body: Any = None) -> object:
-        self._tell(f"   {NAME} → {method} {url}  [{masked(token)}]")
-        headers = {"Authorization": write_authorization(token, HeaderForm.BASE64)}
-        headers |= {name: str(uuid.uuid4()) for name in _IDS}
-        answer = await self._client.request(method, url, json=body, headers=headers)
+    async def call(self, method: str, url: str, token: Token, body: Any = None) -> object:
+        """The data of the answer. Raises ValueError unless it is a success."""
+        answer = await self._send(method, url, token, body)
         data = envelope.read_envelope(answer.content).data
-        self._tell(f"       HTTP {answer.status_code}, OCPI {envelope.StatusCode.SUCCESS.value}")
+        self.tell(f"       HTTP {answer.status_code}, OCPI {envelope.StatusCode.SUCCESS.value}")
         return data
 
+    async def _send(self, method: str, url: str, token: Token, body: Any = None) -> httpx.Response:
+        self.tell(f"   {self.name} → {method} {url}  [{masked(token)}]")
+        headers = {"Authorization": write_authorization(token, HeaderForm.BASE64)}
+        headers |= {name: str(uuid.uuid4()) for name in _IDS}
+        return await self._client.request(method, url, json=body, headers=headers)
+
+    def credentials(self, token: Token) -> object:
+        """Who we are, and the token to call us with."""
+        return DIALECT.write_credentials(model.Credentials(token, self.versions_url, (self.party,)), PLAIN)
+
+    def accepts(self, request: Request) -> bool:
+        return self.token.reveal() in _shown(request.headers.getlist("authorization"))
+
+    async def exchange(self, request: Request) -> object:
+        """What is answered to a POST or PUT of credentials."""
+        raise NotImplementedError
+
     async def _answer_versions(self, request: Request) -> Response:
-        return self._answer(request, versions.write_versions([(_DIALECT.version, f"{self.root}/ocpi/2.2.1")]))
+        return await self._answer(request, versions.write_versions([(DIALECT.version, f"{self.root}/ocpi/2.2.1")]))
 
     async def _answer_details(self, request: Request) -> Response:
         endpoints = [
@@ -98,32 +114,33 @@ class DemoPlatform:
             Endpoint("locations", InterfaceRole.RECEIVER, f"{self.root}/ocpi/2.2.1/locations"),
             Endpoint("tokens", InterfaceRole.SENDER, f"{self.root}/ocpi/2.2.1/tokens"),
         ]
-        return self._answer(request, _DIALECT.write_details(_DIALECT.version, endpoints))
+        return await self._answer(request, DIALECT.write_details(DIALECT.version, endpoints))
 
     async def _answer_credentials(self, request: Request) -> Response:
-        return self._answer(request, _DIALECT.write_credentials(self._credentials(), PLAIN))
+        return await self._answer(request, self.credentials(self.token))
 
-    def _credentials(self) -> model.Credentials:
-        return model.Credentials(self.token, f"{self.root}/ocpi/versions", (PARTY,))
-
-    def _answer(self, request: Request, data: object) -> Response:
+    async def _answer(self, request: Request, data: object) -> Response:
         """To the holder of our token only."""
         ids = {name: request.headers.get(name, "") for name in _IDS}
-        now = datetime.now(UTC)
-        if self.token.reveal() not in _shown(request.headers.getlist("authorization")):
-            refusal = envelope.failure(envelope.StatusCode.CLIENT_ERROR, "unknown token", now)
-            return JSONResponse(refusal, 401, {**ids, "WWW-Authenticate": "Token"})
-        self._tell(f"       meanwhile our side calls back: GET {request.url}  [{masked(self.token)}]")
-        return JSONResponse(envelope.success(data, now), headers=ids)
+        if not self.accepts(request):
+            refusal = envelope.failure(envelope.StatusCode.CLIENT_ERROR, "unknown token", datetime.now(UTC))
+            return JSONResponse(refusal, HTTPStatus.UNAUTHORIZED, {**ids, "WWW-Authenticate": "Token"})
+        self.tell(f"{self.meanwhile}{request.method} {request.url}  [{masked(self.token)}]")
+        if request.method != "GET":
+            data = await self.exchange(request)
+        return JSONResponse(envelope.success(data, datetime.now(UTC)), headers=ids)
+
+
+Platform = TypeVar("Platform", bound=DemoPlatform)
 
 
 @asynccontextmanager
-async def demo_platform(token: Token, tell: Callable[[str], None]) -> AsyncIterator[DemoPlatform]:
-    """The platform on a free port of loopback."""
+async def running(kind: type[Platform], token: Token, tell: Tell) -> AsyncIterator[Platform]:
+    """A platform on a free port of loopback."""
     listener = bind("127.0.0.1", 0)
     root = f"http://127.0.0.1:{listener.getsockname()[1]}"
     async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
-        platform = DemoPlatform(client, root, token, tell)
+        platform = kind(client, root, token, tell)
         config = uvicorn.Config(platform.app(), log_config=None, access_log=False, ws="none", lifespan="off")
         async with serving(config, listener):
             yield platform

@@ -5,16 +5,13 @@ Resources are named by plain ids, parties as NL/LMH/CPO, times as RFC 3339 in UT
 
 from collections.abc import Iterable
 
-from google.protobuf.message import Message
-
-from broker.cli import notation
+from broker.cli import notation, records
 from broker.cli.names import id_of, tenant_of, word
 from broker.cli.output import Document, Verbatim
 from ocpi_broker.v1 import admin_service_pb2 as admin
 from ocpi_broker.v1 import peer_service_pb2 as peers
 from ocpi_broker.v1 import resources_pb2 as resources
 from ocpi_broker.v1 import token_service_pb2 as tokens
-from ocpi_broker.v1.reasons_pb2 import Reason
 
 
 def tenant(message: resources.Tenant) -> Document:
@@ -29,8 +26,8 @@ def tenant(message: resources.Tenant) -> Document:
         "versions_url": message.versions_url or None,
         "warnings": list(message.warnings),
         "etag": message.etag,
-        "create_time": _time(message, "create_time"),
-        "update_time": _time(message, "update_time"),
+        "create_time": notation.time_text(message, "create_time"),
+        "update_time": notation.time_text(message, "update_time"),
     }
 
 
@@ -57,12 +54,15 @@ def peer(message: resources.Peer) -> Document:
         "auth_form_out": _form(message.auth_form_out),
         "offered_versions": list(message.versions) or None,
         "may_downgrade": message.may_downgrade,
+        "quarantined": message.quarantined,
+        "job": records.job(message.job) if message.HasField("job") else None,
         "warnings": list(message.warnings),
-        "invitation_expire_time": _time(message, "invitation_expire_time"),
-        "register_time": _time(message, "register_time"),
-        "token_time": _time(message, "token_time"),
-        "create_time": _time(message, "create_time"),
-        "update_time": _time(message, "update_time"),
+        "invitation_expire_time": notation.time_text(message, "invitation_expire_time"),
+        "register_time": notation.time_text(message, "register_time"),
+        "token_time": notation.time_text(message, "token_time"),
+        "next_rotation_time": notation.time_text(message, "next_rotation_time"),
+        "create_time": notation.time_text(message, "create_time"),
+        "update_time": notation.time_text(message, "update_time"),
         "etag": message.etag,
     }
 
@@ -74,32 +74,7 @@ def invitation(message: peers.InvitePeerResponse | peers.ResetPeerResponse) -> D
         "token": message.token,
         "authorization": message.authorization,
         "versions_url": message.versions_url,
-        "expires": _time(message, "expire_time"),
-    }
-
-
-def exchange(message: resources.Exchange) -> Document:
-    return {
-        "uid": message.uid,
-        "kind": word(resources.ExchangeKind, message.kind, "EXCHANGE_KIND_"),
-        "version": message.version or None,
-        "outcome": word(resources.ExchangeOutcome, message.outcome, "EXCHANGE_OUTCOME_"),
-        "reason": word(Reason, message.reason, "REASON_"),
-        "message": message.message or None,
-        "quirk": message.quirk or None,
-        "warnings": list(message.warnings),
-        "correlation_id": message.correlation_id or None,
-        "request_id": message.request_id or None,
-        "start_time": _time(message, "start_time"),
-        "end_time": _time(message, "end_time"),
-        "steps": [
-            {
-                "summary": step.summary,
-                "end_time": _time(step, "end_time"),
-                "duration_ms": round(step.duration.ToNanoseconds() / 1e6, 3),
-            }
-            for step in message.steps
-        ],
+        "expires": notation.time_text(message, "expire_time"),
     }
 
 
@@ -135,8 +110,8 @@ def caller(message: admin.Caller) -> Document:
         "caller": id_of(message.name),
         "role": (word(admin.CallerRole, message.role, "CALLER_ROLE_") or "").lower(),
         "tenants": [id_of(name) for name in message.tenants],
-        "create_time": _time(message, "create_time"),
-        "revoke_time": _time(message, "revoke_time"),
+        "create_time": notation.time_text(message, "create_time"),
+        "revoke_time": notation.time_text(message, "revoke_time"),
     }
 
 
@@ -154,7 +129,7 @@ def server(message: admin.GetServerInfoResponse) -> Document:
         "revision": message.revision,
         "ocpi_versions": list(message.ocpi_versions),
         "insecure_peers": message.insecure_peers,
-        "start_time": _time(message, "start_time"),
+        "start_time": notation.time_text(message, "start_time"),
         "checks": [check(found) for found in message.checks],
     }
 
@@ -181,6 +156,7 @@ def _policy(message: resources.TenantPolicy) -> Document:
         "invitation_expiry": notation.period_text(message.invitation_expiry),
         "post_retry_window": notation.period_text(message.post_retry_window),
         "put_retry_window": notation.period_text(message.put_retry_window),
+        "rotation_period": notation.period_text(message.rotation_period),
         "required_modules": [notation.requirement_text(module) for module in message.required_modules],
         "role_policy": (word(resources.RolePolicy, message.role_policy, "ROLE_POLICY_") or "PATTERN").lower(),
         "downgrade": "allowed" if message.may_downgrade else "locked",
@@ -191,8 +167,3 @@ def _policy(message: resources.TenantPolicy) -> Document:
 def _form(value: int) -> str | None:
     name = word(resources.HeaderForm, value, "HEADER_FORM_")
     return name.lower() if name else None
-
-
-def _time(message: Message, name: str) -> str | None:
-    """The timestamp in a field, if it is there."""
-    return getattr(message, name).ToJsonString() if message.HasField(name) else None

@@ -44,11 +44,16 @@ def in_words(error: OSError) -> str:
 def explain(error: grpc.RpcError, target: str) -> str:
     """The refusal in words, the fields that it names, and its reason as the contract calls it."""
     status = rpc_status.from_call(error) if isinstance(error, grpc.Call) else None
-    reasons = [info.reason for info in _details(status, ErrorInfo) if info.domain == DOMAIN]
-    if not reasons:
+    reason = reason_of(status) if status else None
+    if reason is None:
         return _unexplained(error, target)
     violations = [f"{v.field}: {v.description}" for bad in _details(status, BadRequest) for v in bad.field_violations]
-    return f"{_sentence(status.message if status else '', violations)} [{reasons[0]}]"
+    return f"{_sentence(status.message if status else '', violations)} [{reason}]"
+
+
+def reason_of(status: Status) -> str | None:
+    """The contract's name for why something failed; None if the broker gave none."""
+    return next((str(info.reason) for info in _details(status, ErrorInfo) if info.domain == DOMAIN), None)
 
 
 def _details(status: Status | None, kind: type[Detail]) -> Iterable[Detail]:

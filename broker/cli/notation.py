@@ -1,4 +1,4 @@
-"""How parties, periods and endpoints are written on the command line.
+"""How parties, periods, moments and endpoints are written on the command line.
 
 Every reader takes the text of one argument; its ValueError shows the form that was expected.
 """
@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
 
 from broker.cli.names import word
 from broker.core import model
@@ -63,6 +64,18 @@ def period_text(duration: Duration) -> str:
     """In the largest unit that fits without a remainder."""
     unit = next((unit for unit, length in _SECONDS.items() if duration.seconds % length == 0), "s")
     return f"{duration.seconds // _SECONDS[unit]}{unit}" if duration.seconds else "0s"
+
+
+def span_text(seconds: float) -> str:
+    """How long something is, to the unit that matters: 12d, 3h, 40s."""
+    whole = max(0, int(seconds))
+    unit = next((unit for unit, length in _SECONDS.items() if whole >= length), "s")
+    return f"{whole // _SECONDS[unit]}{unit}"
+
+
+def time_text(message: Message, name: str) -> str | None:
+    """The timestamp in a field, if it is there."""
+    return getattr(message, name).ToJsonString() if message.HasField(name) else None
 
 
 def party_key(text: str) -> PartyKey:

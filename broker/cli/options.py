@@ -72,6 +72,19 @@ ExpectedUrl: TypeAlias = Annotated[
         "--versions-url", metavar="URL", help="The peer's version list, if known: no other host may register."
     ),
 ]
+NoWait: TypeAlias = Annotated[
+    bool, typer.Option("--no-wait", help="Leave as soon as the broker has taken it on: it goes on by itself.")
+]
+Patience: TypeAlias = Annotated[
+    Duration,
+    typer.Option(
+        "--timeout",
+        metavar="30s|5m|1h",
+        parser=reader(notation.period),
+        help="How long to look on. The job goes on all the same.",
+        show_default="5m",
+    ),
+]
 DatabaseUrl: TypeAlias = Annotated[
     str | None,
     typer.Option(

@@ -1,10 +1,11 @@
 """ocpi-broker peer …: the remote platforms that a tenant knows."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from broker.cli import documents, notation, peer_settings
+from broker.cli import documents, notation, outbound, peer_settings, peer_table, records
 from broker.cli.connection import connected
 from broker.cli.names import peer_name, tenant_name
 from broker.cli.options import (
@@ -28,11 +29,15 @@ from ocpi_broker.v1.peer_service_pb2 import (
     ListPeersRequest,
     ResetPeerRequest,
     UnblockPeerRequest,
-    UnregisterPeerRequest,
 )
 from ocpi_broker.v1.resources_pb2 import Peer
 
 app = typer.Typer(no_args_is_help=True, help="The remote platforms that a tenant knows.")
+app.command()(outbound.connect)
+app.command()(outbound.rotate)
+app.command()(outbound.switch_version)
+app.command()(outbound.revoke)
+app.command()(outbound.unregister)
 app.command()(peer_settings.update)
 app.command()(peer_settings.approve)
 
@@ -72,11 +77,22 @@ def show(name: PeerId, tenant: OfTenant = DEFAULT_TENANT, data_dir: DataDir = No
 
 
 @app.command("list")
-def list_(tenant: OfTenant = DEFAULT_TENANT, data_dir: DataDir = None, as_json: Json = False) -> None:
+def list_(
+    tenant: OfTenant = DEFAULT_TENANT,
+    by_age: Annotated[
+        bool, typer.Option("--by-age", help="Those whose tokens we hold, the oldest tokens first, with their age.")
+    ] = False,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
     """List the peers of a tenant."""
+    request = ListPeersRequest(parent=tenant_name(tenant), order_by="token_time" if by_age else "")
     with connected(data_dir) as broker:
-        pages = broker.pages(broker.peers.ListPeers, ListPeersRequest(parent=tenant_name(tenant)))
-        rows = [documents.peer(peer) for page in pages for peer in page.peers]
+        found = [peer for page in broker.pages(broker.peers.ListPeers, request) for peer in page.peers]
+    rows = [documents.peer(peer) for peer in found]
+    if by_age and found:
+        answer({"peers": rows}, as_json=as_json, text=peer_table.by_age(found, datetime.now(UTC)))
+        return
     columns = ["peer", "state", "blocked", "unconfirmed", "version", "parties", "warnings"]
     answer_list("peers", rows, columns, as_json=as_json)
 
@@ -86,20 +102,9 @@ def exchanges(name: PeerId, tenant: OfTenant = DEFAULT_TENANT, data_dir: DataDir
     """List the exchanges of a peer (POST, PUT, DELETE credentials) with every step, newest first."""
     with connected(data_dir) as broker:
         pages = broker.pages(broker.peers.ListExchanges, ListExchangesRequest(parent=peer_name(tenant, name)))
-        rows = [documents.exchange(exchange) for page in pages for exchange in page.exchanges]
+        rows = [records.exchange(exchange) for page in pages for exchange in page.exchanges]
     text = "\n\n".join(fields(row) for row in rows) or "no exchanges"
     answer({"exchanges": rows}, as_json=as_json, text=text)
-
-
-@app.command()
-def unregister(
-    name: PeerId, tenant: OfTenant = DEFAULT_TENANT, data_dir: DataDir = None, as_json: Json = False
-) -> None:
-    """End the registration on our side: the tokens of both sides die now."""
-    request = UnregisterPeerRequest(name=peer_name(tenant, name), request_id=request_id())
-    with connected(data_dir) as broker:
-        changed = broker.ask(broker.peers.UnregisterPeer, request).peer
-    _print_peer(changed, as_json=as_json)
 
 
 @app.command()

@@ -1,18 +1,31 @@
 """ocpi-broker tenant …: the OCPI platforms that this deployment operates."""
 
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any
 
 import typer
-from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from broker.cli import documents, notation
+from broker.cli import documents
 from broker.cli.connection import connected
 from broker.cli.failures import CommandError
 from broker.cli.names import tenant_name
-from broker.cli.options import DataDir, Json, TenantId, reader, request_id
+from broker.cli.options import DataDir, Json, TenantId, request_id
 from broker.cli.output import answer, answer_list
-from ocpi_broker.v1.resources_pb2 import Party, RequiredModule, Tenant, TenantPolicy, VersionedEndpoint
+from broker.cli.tenant_options import (
+    Downgrade,
+    Endpoints,
+    InvitationExpiry,
+    Parties,
+    PostRetryWindow,
+    PublicUrl,
+    PutRetryWindow,
+    Requirements,
+    Roles,
+    RotationPeriod,
+    Strict,
+    Versions,
+)
+from ocpi_broker.v1.resources_pb2 import Tenant, TenantPolicy
 from ocpi_broker.v1.tenant_service_pb2 import (
     CreateTenantRequest,
     DeleteTenantRequest,
@@ -22,92 +35,6 @@ from ocpi_broker.v1.tenant_service_pb2 import (
 )
 
 app = typer.Typer(no_args_is_help=True, help="The OCPI platforms that this deployment operates.")
-
-Parties: TypeAlias = Annotated[
-    list[Party] | None,
-    typer.Option(
-        "--party",
-        metavar="CC/PID/ROLE=NAME",
-        parser=reader(notation.named_party),
-        help="A party of the tenant, for example 'NL/LMH/CPO=Lumen Hub'. May be repeated.",
-    ),
-]
-Versions: TypeAlias = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--version", metavar="V", help="An OCPI version offered to peers; 2.2.1 alone unless set. May be repeated."
-    ),
-]
-PublicUrl: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--public-url", metavar="URL", help="Public URL of its own, if not the deployment's; '' for the deployment's."
-    ),
-]
-Endpoints: TypeAlias = Annotated[
-    list[VersionedEndpoint] | None,
-    typer.Option(
-        "--endpoint",
-        metavar="VERSION/MODULE/SIDE=URL",
-        parser=reader(notation.endpoint),
-        help="A module of the tenant, listed in version details beside credentials, for example "
-        "'2.2.1/locations/SENDER=https://api.example.com/locations'. May be repeated.",
-    ),
-]
-Requirements: TypeAlias = Annotated[
-    list[RequiredModule] | None,
-    typer.Option(
-        "--require",
-        metavar="[ROLE:]MODULE[/SIDE]",
-        parser=reader(notation.requirement),
-        help="A module that a registering peer must serve: 'locations' of every peer, 'CPO:locations/SENDER' of CPOs. "
-        "May be repeated.",
-    ),
-]
-
-
-def _window(option: str, what: str) -> object:
-    return typer.Option(option, metavar="30m|12h|14d", parser=reader(notation.period), help=what)
-
-
-InvitationExpiry: TypeAlias = Annotated[
-    Duration | None, _window("--invitation-expiry", "How long an invitation may wait; 14d unless set.")
-]
-PostRetryWindow: TypeAlias = Annotated[
-    Duration | None,
-    _window(
-        "--post-retry-window", "How long a lost answer to POST may be asked for again; 15m unless set, 0 is strict."
-    ),
-]
-PutRetryWindow: TypeAlias = Annotated[
-    Duration | None,
-    _window("--put-retry-window", "How long the old token lives on after PUT; 24h unless set, 0 is strict."),
-]
-
-
-Roles: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--role-policy",
-        metavar="exact|pattern|manual",
-        parser=reader(notation.role_policy),
-        help="Invitations must name each party, may name patterns, or what they do not cover waits for "
-        "`peer approve`; pattern unless set.",
-    ),
-]
-Downgrade: TypeAlias = Annotated[
-    Any,
-    typer.Option(
-        "--downgrade",
-        metavar="locked|allowed",
-        parser=reader(notation.may_downgrade),
-        help="Whether PUT may lead below the newest version that a peer has used; locked unless set.",
-    ),
-]
-Strict: TypeAlias = Annotated[
-    bool | None,
-    typer.Option("--strict/--no-strict", help="Refuse what is otherwise let pass with a warning; for certification."),
-]
 
 
 @app.command()
@@ -121,6 +48,7 @@ def create(
     invitation_expiry: InvitationExpiry = None,
     post_retry_window: PostRetryWindow = None,
     put_retry_window: PutRetryWindow = None,
+    rotation_period: RotationPeriod = None,
     role_policy: Roles = None,
     downgrade: Downgrade = None,
     strict: Strict = None,
@@ -135,6 +63,7 @@ def create(
             invitation_expiry=invitation_expiry,
             post_retry_window=post_retry_window,
             put_retry_window=put_retry_window,
+            rotation_period=rotation_period,
             role_policy=role_policy,
             may_downgrade=downgrade,
             strict=bool(strict),
@@ -157,6 +86,7 @@ def update(
     invitation_expiry: InvitationExpiry = None,
     post_retry_window: PostRetryWindow = None,
     put_retry_window: PutRetryWindow = None,
+    rotation_period: RotationPeriod = None,
     role_policy: Roles = None,
     downgrade: Downgrade = None,
     strict: Strict = None,
@@ -178,6 +108,7 @@ def update(
         "invitation_expiry": invitation_expiry,
         "post_retry_window": post_retry_window,
         "put_retry_window": put_retry_window,
+        "rotation_period": rotation_period,
         "role_policy": role_policy,
         "may_downgrade": downgrade,
         "strict": strict,

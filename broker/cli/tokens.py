@@ -1,11 +1,10 @@
 """ocpi-broker token …: the token to show to a peer, and whose token was shown to us."""
 
-import sys
 from typing import Annotated
 
 import typer
 
-from broker.cli import documents, notation
+from broker.cli import documents, notation, prompts
 from broker.cli.connection import connected
 from broker.cli.failures import CommandError
 from broker.cli.names import peer_name, tenant_name
@@ -85,15 +84,8 @@ def verify(
     A token that is not valid is an answer, too: the exit code is 0.
     """
     request = VerifyTokenRequest(
-        authorization=_authorization(), parent=tenant_name(tenant) if tenant is not None else "", module=module
+        authorization=prompts.authorization(), parent=tenant_name(tenant) if tenant is not None else "", module=module
     )
     with connected(data_dir) as broker:
         verdict = broker.ask(broker.tokens.VerifyToken, request)
     answer(documents.verification(verdict), as_json=as_json)
-
-
-def _authorization() -> str:
-    """From a terminal it is asked for and not shown: secrets do not belong on the command line."""
-    if sys.stdin.isatty():
-        return str(typer.prompt("Authorization", hide_input=True, err=True))
-    return sys.stdin.buffer.read().decode("utf-8", "replace").rstrip("\r\n")

@@ -1,34 +1,30 @@
 """python -m broker.cli.trial: what `make run` and `make demo` do.
 
-run is `ocpi-broker up` on the usual ports, with an invitation to try. demo lets a second platform register, shows every
-step, and stops.
+run is `ocpi-broker up` on the usual ports, with an invitation to try. demo shows registrations in both directions, and
+stops.
 """
 
 import asyncio
 import itertools
 import os
-import secrets
 import shlex
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
-import httpx
 import typer
-from google.protobuf.field_mask_pb2 import FieldMask
 
-from broker.cli import notation, stack
+from broker.cli import stack
 from broker.cli.address import Address
 from broker.cli.connection import Broker, connected
-from broker.cli.demo_platform import NAME, PARTY, DemoPlatform, demo_platform, masked
+from broker.cli.demo import FREE, TENANT
+from broker.cli.demo import demo as show
 from broker.cli.failures import CommandError, reporting
-from broker.cli.names import id_of, tenant_name
+from broker.cli.names import id_of
 from broker.cli.output import note
 from broker.cli.processes import GRPC, HTTP, INSECURE, warn
 from broker.cli.stack import Stack
-from broker.core.model import Token
 from broker.core.paths import DEFAULT_TENANT
 from ocpi_broker.v1.peer_service_pb2 import (
     InvitePeerRequest,
@@ -37,15 +33,9 @@ from ocpi_broker.v1.peer_service_pb2 import (
     ResetPeerRequest,
     ResetPeerResponse,
 )
-from ocpi_broker.v1.resources_pb2 import PEER_STATE_INVITED, InvitationTerms, Tenant
-from ocpi_broker.v1.tenant_service_pb2 import UpdateTenantRequest
-from ocpi_broker.v1.token_service_pb2 import GetPeerTokenRequest, GetPeerTokenResponse
+from ocpi_broker.v1.resources_pb2 import PEER_STATE_INVITED, InvitationTerms
 
-TENANT = tenant_name(DEFAULT_TENANT)
 TRIAL = "trial"
-FREE = Address("127.0.0.1", 0)
-
-Answer = TypeVar("Answer")
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None, add_completion=False)
 
@@ -61,7 +51,7 @@ def run(
     servers = stack.up(data_dir, grpc, http, insecure=insecure)
 
     async def introduce(running: Stack) -> None:
-        invitation = await asyncio.to_thread(_ask, data_dir, _invite)
+        invitation = await asyncio.to_thread(_ask, data_dir)
         typer.echo(introduction(running, invitation, data_dir))
 
     stack.serve(servers, introduce)
@@ -69,9 +59,9 @@ def run(
 
 @app.command()
 def demo() -> None:
-    """A second platform registers, each step is shown, and everything stops."""
+    """Registrations in both directions and a renewal of tokens: each step is shown, and everything stops."""
     with tempfile.TemporaryDirectory(prefix="ocpi-broker-demo-") as folder:
-        stack.run(_demo(Path(folder) / "data"))
+        stack.run(show(Path(folder) / "data"))
 
 
 def introduction(running: Stack, invitation: InvitePeerResponse | ResetPeerResponse, data_dir: Path) -> str:
@@ -124,62 +114,10 @@ def _invite(broker: Broker) -> InvitePeerResponse | ResetPeerResponse:
     return broker.ask(broker.peers.InvitePeer, request)
 
 
-async def _demo(data_dir: Path) -> None:
-    servers = stack.up(data_dir, FREE, FREE, insecure=INSECURE["loopback"], log_level="WARNING")
-    held_by_platform = Token(f"kwl-{secrets.token_hex(16)}")
-    async with servers as running, demo_platform(held_by_platform, typer.echo) as platform:
-        typer.echo(f"Broker on {running.grpc}, gateway on {running.http}, {NAME} on {platform.root}.\n")
-        invitation = await asyncio.to_thread(_ask, data_dir, _introduce_both)
-        typer.echo(f"1. Lumen Hub invites {NAME}: token {masked(Token(invitation.token))}, {running.versions_url}\n")
-        issued = await _register(platform, invitation)
-        typer.echo(f"3. {NAME} uses its new token, so that we know that it arrived")
-        await platform.confirm(invitation.versions_url, issued)
-        held = await asyncio.to_thread(_ask, data_dir, _fetch)
-        typer.echo(
-            f"\n4. A billing service asks the broker over gRPC for the token of {notation.party_text(held.parties[0])}"
-        )
-        typer.echo(f"       token {masked(Token(held.token))} for {held.endpoint_url}")
-        if held.token != platform.token.reveal():
-            raise CommandError("this is not the token that the platform sent")
-        typer.echo(f"       it is the token that {NAME} sent")
-    typer.echo("\nDone, and everything is stopped.")
-
-
-async def _register(platform: DemoPlatform, invitation: InvitePeerResponse) -> Token:
-    typer.echo(f"2. {NAME} registers")
-    try:
-        issued = await platform.register(invitation.versions_url, Token(invitation.token))
-    except (ValueError, httpx.HTTPError) as err:
-        raise CommandError(f"the registration failed: {err}") from None
-    typer.echo("")
-    return issued
-
-
-def _introduce_both(broker: Broker) -> InvitePeerResponse:
-    """Our side says who it is and what it serves, and invites the other."""
-    ours = Tenant(
-        name=TENANT,
-        parties=[notation.named_party("NL/LMH/CPO=Lumen Hub")],
-        endpoints=[notation.endpoint("2.2.1/locations/SENDER=https://api.lumenhub.example/ocpi/locations")],
-    )
-    broker.ask(
-        broker.tenants.UpdateTenant,
-        UpdateTenantRequest(tenant=ours, update_mask=FieldMask(paths=["parties", "endpoints"])),
-    )
-    terms = InvitationTerms(parties=[notation.party(str(PARTY.key))])
-    return broker.ask(broker.peers.InvitePeer, InvitePeerRequest(parent=TENANT, peer_id=NAME.lower(), terms=terms))
-
-
-def _fetch(broker: Broker) -> GetPeerTokenResponse:
-    """As an internal service does: by party."""
-    request = GetPeerTokenRequest(parent=TENANT, party=notation.party_key(str(PARTY.key)), module="locations")
-    return broker.ask(broker.tokens.GetPeerToken, request)
-
-
-def _ask(data_dir: Path, question: Callable[[Broker], Answer]) -> Answer:
+def _ask(data_dir: Path) -> InvitePeerResponse | ResetPeerResponse:
     """Blocks: the servers run in the loop of this process, so it is for another thread."""
     with connected(data_dir) as broker:
-        return question(broker)
+        return _invite(broker)
 
 
 if __name__ == "__main__":

@@ -17,35 +17,11 @@ import pytest
 from tests import process
 from tests.peer import Sender, encoded, new_token, platform_running, role
 from tests.ports import free_port
-from tests.process import Program, Ran, cli, environment
+from tests.process import Operator, Program, cli, environment
 
 pytestmark = pytest.mark.anyio
 
 PARTY = "DE/KWL/EMSP"
-
-
-class Operator:
-    """Somebody who types commands for one broker."""
-
-    def __init__(self, *location: str, env: dict[str, str] | None = None) -> None:
-        self._location = location
-        self._env = env
-
-    async def run(self, *words: str, stdin: str = "") -> Ran:
-        return await cli(*words, *self._location, stdin=stdin, env=environment(**self._env) if self._env else None)
-
-    async def json(self, *words: str, stdin: str = "") -> Any:
-        """The one document on standard output."""
-        return (await self.run(*words, "--json", stdin=stdin)).json
-
-    async def refused(self, *words: str, exit_code: int = 1) -> str:
-        """What is said about a command that fails: one line, and nothing on standard output."""
-        ran = await self.run(*words, "--json")
-        assert ran.code == exit_code, ran
-        assert ran.stdout == "", ran
-        assert len(ran.stderr.splitlines()) == 1, ran
-        assert ran.stderr.startswith("error: ")
-        return ran.stderr
 
 
 @asynccontextmanager
@@ -382,17 +358,23 @@ async def test_a_gateway_does_not_send_its_key_in_the_clear(tmp_path: Path) -> N
     assert "give the CA file" in ran.stderr
 
 
-async def test_the_demo_shows_a_registration_and_stops(tmp_path: Path) -> None:
+async def test_the_demo_shows_both_directions_and_a_rotation_and_stops(tmp_path: Path) -> None:
     said = ""
     async with _trial(tmp_path, "demo") as running:
         async with asyncio.timeout(60):
             said = (await running.stdout.read()).decode()
         assert await running.wait() == 0
 
-    assert "POST http://127.0.0.1:" in said
-    assert said.count("calls back: GET") == 2
+    assert "Kabelwerk → POST http://127.0.0.1:" in said
+    assert said.count("our side calls back: GET") == 2
     assert "it is the token that Kabelwerk sent" in said
-    assert not re.search(r"(ocpi|kwl)-[0-9A-Za-z]{3}", said), "a token is shown whole"
+    assert "Lumen Hub → POST http://127.0.0.1:" in said
+    assert "Lumen Hub → PUT http://127.0.0.1:" in said
+    assert said.count("Windrose calls back:") == 2
+    assert said.count("windrose is registered with OCPI 2.2.1") == 2
+    assert re.search(r"Lumen Hub shows Windrose  win-\w\w… before, win-\w\w… now", said)
+    assert said.endswith("Done, and everything is stopped.\n")
+    assert not re.search(r"(ocpi|kwl|win)-[0-9A-Za-z]{3}", said), "a token is shown whole"
 
 
 async def test_the_trial_prints_an_invitation_that_opens_our_versions(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ CONTRACT = {
     "tenant create", "tenant update", "tenant show", "tenant list", "tenant delete",
     "peer invite", "peer list", "peer show", "peer exchanges", "peer unregister", "peer reset", "peer block",
     "peer unblock", "peer update", "peer approve",
+    "peer connect", "peer rotate", "peer switch-version", "peer revoke",
     "token get", "token verify", "caller create", "caller list", "caller revoke",
 }  # fmt: skip
 PROCESSES = {"up", "serve", "gateway"}
@@ -67,6 +68,11 @@ def test_every_command_that_ends_can_print_json(name):
         (["tenant", "create", "acme", "--party", "NL/LMH/CPO"], "company's name"),
         (["peer", "invite", "--party", "NL/LMH"], "must end in a role"),
         (["peer", "invite", "--any-party", "--expires", "soon"], "must be a number and a unit"),
+        (["peer", "connect", "kw"], "Missing option '--versions-url'"),
+        (["peer", "connect", "kw", "--versions-url", "https://a"], "give --token-stdin"),
+        (["peer", "connect", "kw", "--versions-url", "https://a", "--timeout", "soon"], "must be a number and a unit"),
+        (["peer", "connect", "kw", "--versions-url", "https://a", "--party", "NL/LMH"], "must end in a role"),
+        (["peer", "switch-version", "kw"], "Missing argument 'V'"),
         (["token", "get"], "give either --peer NAME or --party"),
         (["token", "get", "--peer", "kw", "--party", "DE/KWL"], "give either --peer NAME or --party"),
         (["token", "get", "--peer", "kw", "--interface", "UP"], "UP is not one of SENDER, RECEIVER"),

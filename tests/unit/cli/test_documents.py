@@ -1,10 +1,13 @@
 """The documents that scripts rely on, from the contract's messages."""
 
 import pytest
+from google.protobuf.any_pb2 import Any
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
+from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.status_pb2 import Status
 
-from broker.cli import documents
+from broker.cli import documents, records
 from ocpi_broker.v1 import admin_service_pb2 as admin
 from ocpi_broker.v1 import peer_service_pb2 as peers
 from ocpi_broker.v1 import reasons_pb2 as reasons
@@ -126,10 +129,13 @@ def test_a_peer():
         "auth_form_out": None,
         "offered_versions": None,
         "may_downgrade": False,
+        "quarantined": False,
+        "job": None,
         "warnings": ["look here"],
         "invitation_expire_time": None,
         "register_time": TIME,
         "token_time": None,
+        "next_rotation_time": None,
         "create_time": None,
         "update_time": None,
         "etag": '"3"',
@@ -164,6 +170,53 @@ def test_a_peer_with_settings_of_its_own():
     }
 
 
+def test_a_peer_of_whom_something_is_wanted():
+    detail = Any()
+    detail.Pack(ErrorInfo(domain="ocpi-broker", reason="OUTCOME_UNKNOWN"))
+    job = pb.Job(
+        kind=pb.EXCHANGE_KIND_PUT,
+        state=pb.JOB_STATE_WAITING,
+        version="2.3.0",
+        attempts=2,
+        next_attempt_time=MOMENT,
+        outcome_unknown=True,
+        last_error=Status(message="no answer within 60 s", details=[detail]),
+        advice="wait, or repeat the command",
+        start_time=MOMENT,
+        scheduled=True,
+    )
+    message = pb.Peer(name="tenants/acme/peers/kw", job=job, quarantined=True, next_rotation_time=MOMENT)
+
+    document = documents.peer(message)
+
+    assert (document["quarantined"], document["next_rotation_time"]) == (True, TIME)
+    assert document["job"] == {
+        "kind": "PUT",
+        "state": "WAITING",
+        "version": "2.3.0",
+        "attempts": 2,
+        "next_attempt_time": TIME,
+        "outcome_unknown": True,
+        "last_error": {"reason": "OUTCOME_UNKNOWN", "message": "no answer within 60 s"},
+        "advice": "wait, or repeat the command",
+        "start_time": TIME,
+        "scheduled": True,
+    }
+
+
+def test_a_job_that_has_just_begun_has_no_error_and_no_advice():
+    document = records.job(pb.Job(kind=pb.EXCHANGE_KIND_POST, state=pb.JOB_STATE_RUNNING))
+
+    told = ("version", "next_attempt_time", "last_error", "advice", "start_time")
+    assert [document[name] for name in told] == [None] * 5
+
+
+def test_an_error_that_no_broker_has_explained_is_told_without_a_reason():
+    document = records.job(pb.Job(last_error=Status(message="it failed")))
+
+    assert document["last_error"] == {"reason": None, "message": "it failed"}
+
+
 def test_a_tenant():
     message = pb.Tenant(
         name="tenants/acme",
@@ -174,6 +227,7 @@ def test_a_tenant():
             invitation_expiry=Duration(seconds=1_209_600),
             post_retry_window=Duration(seconds=0),
             put_retry_window=Duration(seconds=90),
+            rotation_period=Duration(seconds=2_592_000),
             required_modules=[pb.RequiredModule(peer_role=pb.ROLE_CPO, module="locations")],
             role_policy=pb.ROLE_POLICY_MANUAL,
             may_downgrade=True,
@@ -197,6 +251,7 @@ def test_a_tenant():
             "invitation_expiry": "14d",
             "post_retry_window": "0s",
             "put_retry_window": "90s",
+            "rotation_period": "30d",
             "required_modules": ["CPO:locations"],
             "role_policy": "manual",
             "downgrade": "allowed",
@@ -221,6 +276,7 @@ def test_an_exchange_with_its_steps():
         uid="u1",
         kind=pb.EXCHANGE_KIND_POST,
         version="2.2.1",
+        direction=pb.EXCHANGE_DIRECTION_INBOUND,
         outcome=pb.EXCHANGE_OUTCOME_REFUSED,
         reason=reasons.REASON_PEER_UNUSABLE,
         message="your versions cannot be read",
@@ -232,9 +288,10 @@ def test_an_exchange_with_its_steps():
         steps=[pb.ExchangeStep(summary="read versions", end_time=MOMENT, duration=Duration(nanos=1_234_567))],
     )
 
-    assert documents.exchange(message) == {
+    assert records.exchange(message) == {
         "uid": "u1",
         "kind": "POST",
+        "direction": "INBOUND",
         "version": "2.2.1",
         "outcome": "REFUSED",
         "reason": "PEER_UNUSABLE",

@@ -28,6 +28,14 @@ def test_a_period_is_shown_in_the_largest_unit_that_fits(seconds, text):
     assert notation.period(text) == Duration(seconds=seconds)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(-1, "0s"), (0, "0s"), (59.9, "59s"), (3599, "59m"), (3600, "1h"), (172_799, "1d"), (1_036_800, "12d")],
+)
+def test_a_span_is_told_to_the_unit_that_matters(seconds, text):
+    assert notation.span_text(seconds) == text
+
+
 @pytest.mark.parametrize("text", ["NL/LMH/CPO", "nl/lmh/cpo", "Nl/lMh/Cpo"])
 def test_a_party_is_read_in_any_letter_case(text):
     party = notation.party(text)

@@ -1,0 +1,135 @@
+"""How a job goes on, told line by line for as long as somebody waits.
+
+What is told is what the broker has on record. Nothing here decides what the job does, and leaving does not end it.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from broker.cli.failures import reason_of
+from broker.cli.names import id_of, tenant_of, word
+from ocpi_broker.v1.resources_pb2 import (
+    EXCHANGE_DIRECTION_OUTBOUND,
+    EXCHANGE_OUTCOME_RUNNING,
+    JOB_STATE_FAILED,
+    JOB_STATE_WAITING,
+    Exchange,
+    Job,
+    Peer,
+    PeerState,
+)
+
+POLL = 0.5
+
+_LOST = "the answer was lost"
+_MINUTES_FROM = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A peer and its newest exchanges, newest first."""
+
+    peer: Peer
+    exchanges: Sequence[Exchange] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """What waiting needs: the time, and how to let some of it pass."""
+
+    now: Callable[[], datetime]
+    sleep: Callable[[float], None]
+
+
+class Story:
+    """The lines to tell about a job, each of them once. before: uids of exchanges that are no news."""
+
+    def __init__(self, before: frozenset[str]) -> None:
+        self._before = before
+        self._told: dict[str, int] = {}
+        self._pause: datetime | None = None
+
+    def news(self, sight: Sight, now: datetime) -> Iterator[str]:
+        """What has happened since the last time."""
+        for exchange in reversed(sight.exchanges):
+            if exchange.direction == EXCHANGE_DIRECTION_OUTBOUND and exchange.uid not in self._before:
+                told = self._told.get(exchange.uid, 0)
+                yield from (step.summary for step in exchange.steps[told:])
+                self._told[exchange.uid] = len(exchange.steps)
+        yield from self._pauses(sight.peer.job, now)
+
+    def _pauses(self, job: Job, now: datetime) -> Iterator[str]:
+        """A job that has not been tried yet waits for nothing but its turn."""
+        if job.state != JOB_STATE_WAITING or not job.attempts:
+            return
+        due = next_attempt(job)
+        if due != self._pause:
+            self._pause = due
+            yield f"{_why(job)}; next attempt in {in_words((due - now).total_seconds())}"
+
+
+def ended_before(exchanges: Sequence[Exchange]) -> frozenset[str]:
+    """The exchanges that are no news, as they were before the command. One that runs may be that of a job to join."""
+    return frozenset(exchange.uid for exchange in exchanges if exchange.outcome != EXCHANGE_OUTCOME_RUNNING)
+
+
+def follow(look: Callable[[], Sight], say: Callable[[str], None], story: Story, until: datetime, clock: Clock) -> Peer:
+    """The peer as it is when its job is done, has failed, or will not go on before `until`."""
+    while True:
+        sight = look()
+        for line in story.news(sight, clock.now()):
+            say(line)
+        if _over(sight.peer, clock.now(), until):
+            return sight.peer
+        clock.sleep(POLL)
+
+
+def failure(peer: Peer, wanted: PeerState, now: datetime) -> str | None:
+    """Why what was wanted is not so, in one sentence; None if it is."""
+    if peer.HasField("job"):
+        return _refusal(peer.job) if peer.job.state == JOB_STATE_FAILED else _unfinished(peer, now)
+    if peer.state == wanted:
+        return None
+    return f"{id_of(peer.name)} is {word(PeerState, peer.state, 'PEER_STATE_')}: the job was ended by something else"
+
+
+def next_attempt(job: Job) -> datetime:
+    return job.next_attempt_time.ToDatetime(tzinfo=UTC)
+
+
+def where_to_look(name: str) -> str:
+    """The command that tells how a job stands, for who did not stay."""
+    return f"`ocpi-broker peer show {id_of(name)} --tenant {tenant_of(name)}`"
+
+
+def in_words(seconds: float) -> str:
+    """30 s, or 5 min where seconds do not matter."""
+    whole = max(0, round(seconds))
+    return f"{whole} s" if whole < _MINUTES_FROM else f"{round(whole / 60)} min"
+
+
+def _over(peer: Peer, now: datetime, until: datetime) -> bool:
+    job = peer.job
+    if not peer.HasField("job") or job.state == JOB_STATE_FAILED or now >= until:
+        return True
+    return job.state == JOB_STATE_WAITING and next_attempt(job) > until
+
+
+def _why(job: Job) -> str:
+    """What the last attempt came to."""
+    return _LOST if job.outcome_unknown else job.last_error.message or "it has not worked yet"
+
+
+def _refusal(job: Job) -> str:
+    reason = reason_of(job.last_error)
+    message = job.last_error.message + (f" [{reason}]" if reason else "")
+    return "; ".join(part for part in (message, job.advice) if part)
+
+
+def _unfinished(peer: Peer, now: datetime) -> str:
+    job = peer.job
+    so_far = f"not done yet, {_why(job)}" if job.attempts and job.HasField("last_error") else "not done yet"
+    due = f", next attempt in {in_words((next_attempt(job) - now).total_seconds())}"
+    goes_on = "the job goes on by itself" + (due if job.state == JOB_STATE_WAITING else "")
+    return f"{so_far}; {goes_on}: see {where_to_look(peer.name)}"
