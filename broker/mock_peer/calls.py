@@ -6,10 +6,12 @@ import ssl
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 import h11
 import httpx
 
+from broker.core.hosts import is_loopback
 from broker.core.model import HeaderForm, Token
 from broker.mock_peer.journal import Event, Journal, masked
 from broker.ocpi import envelope
@@ -72,14 +74,16 @@ class Call:
 
 
 class Caller:
-    """Sends over a client, follows no redirect, and writes each call down."""
+    """Sends over a client, follows no redirect, and writes each call down. local admits no host but this machine."""
 
-    def __init__(self, client: httpx.AsyncClient, journal: Journal) -> None:
+    def __init__(self, client: httpx.AsyncClient, journal: Journal, *, local: bool) -> None:
         self._client = client
         self._journal = journal
+        self._local = local
 
     async def send(self, call: Call) -> Reply:
-        """Raises OutcomeUnknownError if no answer comes."""
+        """Raises OutcomeUnknownError if no answer comes, ExchangeFailedError if nothing may be sent there."""
+        self._admit(call)
         try:
             async with asyncio.timeout(TIMEOUT):
                 reply = await self._exchange(self._request(call))
@@ -108,6 +112,7 @@ class Caller:
 
     async def send_and_leave(self, call: Call, until: Callable[[], object] | None = None) -> None:
         """Sends, perhaps waits for something else, and closes the connection without reading."""
+        self._admit(call)
         request = self._request(call)
         url = request.url
         secure = ssl.create_default_context() if url.scheme == "https" else None
@@ -125,6 +130,11 @@ class Caller:
             self._note(call, None, type(err).__name__)
             raise OutcomeUnknownError(f"could not send {call.method} {call.resource}") from None
         self._note(call, None, "hung up")
+
+    def _admit(self, call: Call) -> None:
+        if self._local and not is_local(call.url):
+            self._note(call, None, "not on this machine")
+            raise ExchangeFailedError(f"the URL of {call.resource} is not on this machine")
 
     def _request(self, call: Call) -> httpx.Request:
         headers = {"Authorization": write_authorization(call.token, call.form), "X-Request-ID": str(uuid.uuid4())}
@@ -157,6 +167,14 @@ class Caller:
                 note=why,
             )
         )
+
+
+def is_local(url: str) -> bool:
+    """Whether only this machine can be meant."""
+    try:
+        return is_loopback(urlsplit(url).hostname or "")
+    except ValueError:
+        return False
 
 
 def data_of(reply: Reply) -> object:

@@ -63,9 +63,9 @@ def offered(texts: Iterable[str]) -> tuple[Version, ...]:
 class MockPeer:
     """One platform with one connection. Texts of tokens are here for whoever tests; nothing writes them anywhere."""
 
-    def __init__(self, state: State, client: httpx.AsyncClient) -> None:
+    def __init__(self, state: State, client: httpx.AsyncClient, *, local: bool = False) -> None:
         self._state = state
-        self._caller = Caller(client, state.journal)
+        self._caller = Caller(client, state.journal, local=local)
         self._sender = Sender(state, self._caller)
         self._receiver = Receiver(state, self._caller, self._sender)
         self.token = self.invite()
@@ -211,14 +211,16 @@ async def mock_peer(
     versions: Sequence[str] = (VERSION,),
     parties: Sequence[str] = (PARTY,),
     modules: Sequence[str] = MODULES,
-    faults: Sequence[str] = (),
+    faults: Sequence[str | Fault] = (),
     lenient: bool = False,
     accepts: Iterable[HeaderForm] = HeaderForm,
     listener: socket.socket | None = None,
     public_url: str = "",
+    local: bool = False,
 ) -> AsyncIterator[MockPeer]:
     """A mock peer that serves within the context, on a free port of loopback unless it is given a listener.
 
+    accepts are the header forms that it takes; local lets it call nobody beyond this machine.
     Raises ValueError for what cannot be read, or cannot be said in one of the versions.
     """
     own = listener or wire.bind("127.0.0.1", 0)
@@ -230,12 +232,13 @@ async def mock_peer(
         peer = MockPeer(
             _state(identity, faults, lenient, accepts),
             await rest.enter_async_context(httpx.AsyncClient(trust_env=False, timeout=TIMEOUT)),
+            local=local,
         )
         await rest.enter_async_context(wire.serving(peer.answer, own))
         yield peer
 
 
-def _state(identity: Identity, faults: Sequence[str], lenient: bool, accepts: Iterable[HeaderForm]) -> State:
+def _state(identity: Identity, faults: Sequence[str | Fault], lenient: bool, accepts: Iterable[HeaderForm]) -> State:
     journal = Journal()
 
     def struck(fault: Fault, place: Place) -> None:

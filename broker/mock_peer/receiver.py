@@ -211,7 +211,9 @@ class Receiver:
         if version not in listed:
             raise RefusedError(StatusCode.UNSUPPORTED_VERSION, f"your version list does not have {version}")
         call = Call("GET", listed[version], token, form, "details", version.text, correlation=correlation)
-        data, self._state.form = await self._fetched(call)
+        data, form = await self._fetched(call)
+        if form is not self._state.form_for(version):
+            self._state.form = form
         found = shapes.of_details(data)[0]
         told, endpoints = _understood("details", lambda: DIALECTS[version.text].read_details(found))
         if told != version:

@@ -17,6 +17,7 @@ MAX_BODY = 1024 * 1024
 MAX_HEAD = 32 * 1024
 READ_SECONDS = 20.0
 STALL_SECONDS = 600.0
+LINGER_SECONDS = 2.0
 
 _CHUNK = 64 * 1024
 _PIECES = 20
@@ -115,22 +116,36 @@ async def _converse(handler: Handler, reader: asyncio.StreamReader, writer: asyn
     """One request, one answer. A client that has gone changes nothing: the request is done all the same."""
     connection = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
     try:
-        try:
-            async with asyncio.timeout(READ_SECONDS):
-                request = await _read(connection, reader, writer)
-        except _BadRequestError as err:
-            answer = Answer(err.status)
-        else:
-            if request is None:
-                return
-            answer = await handler(request)
-        await _write(connection, answer, reader, writer)
+        await _answer(connection, handler, reader, writer)
     except (OSError, TimeoutError, h11.ProtocolError):
         pass
     finally:
         writer.close()
         with contextlib.suppress(OSError):
             await writer.wait_closed()
+
+
+async def _answer(
+    connection: h11.Connection, handler: Handler, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    try:
+        async with asyncio.timeout(READ_SECONDS):
+            request = await _read(connection, reader, writer)
+    except _BadRequestError as err:
+        await _write(connection, Answer(err.status), reader, writer)
+        await _outlast(reader, writer)
+    else:
+        if request is not None:
+            await _write(connection, await handler(request), reader, writer)
+
+
+async def _outlast(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A connection that is closed while the client still sends would be reset, and the answer lost with it."""
+    writer.write_eof()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_SECONDS):
+            while await reader.read(_CHUNK):
+                pass
 
 
 async def _read(
