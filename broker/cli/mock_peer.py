@@ -18,7 +18,7 @@ from broker.cli.failures import CommandError, in_words
 from broker.cli.options import reader
 from broker.cli.output import answer_list
 from broker.core.model import HeaderForm
-from broker.mock_peer.faults import CATALOGUE, Place, parse
+from broker.mock_peer.faults import CATALOGUE, parse
 
 if TYPE_CHECKING:
     from broker.mock_peer.console import Console
@@ -30,15 +30,7 @@ _CHUNK = 4096
 
 def fault_rows() -> list[dict[str, object]]:
     """The catalogue as people read it."""
-    everywhere = frozenset(Place)
-    return [
-        {
-            "fault": kind.form,
-            "strikes at": "everywhere" if kind.usual == everywhere else kind.where,
-            "what it does": kind.meaning,
-        }
-        for kind in CATALOGUE.values()
-    ]
+    return [{"fault": kind.form, "strikes at": kind.where, "what it does": kind.meaning} for kind in CATALOGUE.values()]
 
 
 def _list_faults(wanted: bool) -> None:

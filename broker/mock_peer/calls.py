@@ -4,7 +4,7 @@ import asyncio
 import json
 import ssl
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -110,7 +110,7 @@ class Caller:
         except OutcomeUnknownError as err:
             raise ExchangeFailedError(f"{call.resource}: {err}", err.status, err.code) from None
 
-    async def send_and_leave(self, call: Call, until: Callable[[], object] | None = None) -> None:
+    async def send_and_leave(self, call: Call, until: Callable[[], Awaitable[object]] | None = None) -> None:
         """Sends, perhaps waits for something else, and closes the connection without reading."""
         self._admit(call)
         request = self._request(call)
@@ -123,7 +123,7 @@ class Caller:
                 writer.write(_octets(request))
                 await writer.drain()
                 if until is not None:
-                    await until()  # type: ignore[misc]
+                    await until()
                 writer.close()
                 await writer.wait_closed()
         except OSError as err:

@@ -73,7 +73,9 @@ class Kind:
 
     @property
     def where(self) -> str:
-        """The usual places, in the order of Place."""
+        """The usual places in words."""
+        if self.usual == _ALL:
+            return "everywhere"
         return ", ".join(place.value for place in Place if place in self.usual)
 
 
@@ -227,15 +229,15 @@ _KINDS = (
     _spoils("html", "answers HTTP 200 with an HTML page"),
     _spoils("no-content", "answers HTTP 204 without a body"),
     _spoils("empty", "answers HTTP 200 with an empty body"),
-    _spoils("huge", "answers with a body of that size; 100 unless it is said", _MEGABYTES),
-    _spoils("gzip-bomb", "answers with a small gzip body that unpacks to that size; 100 unless it is said", _MEGABYTES),
+    _spoils("huge", "answers with a body of that size, or of 100", _MEGABYTES),
+    _spoils("gzip-bomb", "answers with a small gzip body that unpacks to so much, or 100", _MEGABYTES),
     _spoils("content-type", "says text/plain although it is JSON; to be tolerated"),
     _spoils("status-string", 'writes status_code as "1000", a string; to be tolerated'),
     _spoils("no-timestamp", "leaves the timestamp out; to be tolerated"),
     _spoils("extra-fields", "adds fields that OCPI does not know; to be tolerated"),
     _spoils(
         "wrong-envelope",
-        "answers 1000 with data that is missing, or an array, null or string as told",
+        "answers 1000 with data missing, or an array, null or string as told",
         Argument("DATA", f"is one of {', '.join(_ENVELOPE_DATA)}", _ENVELOPE_DATA.__contains__, "missing"),
     ),
     # Refused: nothing is done.
@@ -246,7 +248,7 @@ _KINDS = (
     ),
     _spoils(
         "refuse",
-        "answers HTTP 200 with this OCPI status code, such as 2001, 3000, 3001, 3002 or 3003; nothing is done",
+        "answers HTTP 200 with this OCPI status code, 2000 or higher; nothing is done",
         Argument("CODE", "is an OCPI status code from 2000 on", lambda text: _CODE.fullmatch(text) is not None),
     ),
     _spoils(

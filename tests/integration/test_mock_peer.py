@@ -77,3 +77,27 @@ async def test_what_hung_up_late_is_registered_at_our_broker(everywhere: Home, p
 
     assert len(peer.issued) == 1
     assert not peer.registered
+
+
+async def test_of_the_same_post_twice_our_broker_takes_one(everywhere: Home, peer: MockPeer) -> None:
+    invitation = await everywhere.invite()
+    peer.fault("twice")
+
+    await peer.register(invitation.versions_url, invitation.token)
+
+    posts = peer.journal.find(event="call", method="POST")
+    assert len(posts) == 2
+    assert len([event for event in posts if event.code == 1000]) == 1
+    assert (await peer.call("GET", invitation.versions_url)).status == 200
+
+
+async def test_our_broker_takes_an_unchanged_token_in_put(everywhere: Home, peer: MockPeer) -> None:
+    invitation = await everywhere.invite()
+    await peer.register(invitation.versions_url, invitation.token)
+    before = peer.issued
+    peer.fault("put-unchanged-token")
+
+    await peer.rotate()
+
+    assert peer.issued == before
+    assert {(await everywhere.held(invitation.peer.name)).token} == before

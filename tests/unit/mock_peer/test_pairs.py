@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from broker.core.model import HeaderForm, Token
 from broker.mock_peer.calls import ExchangeFailedError
 from broker.mock_peer.platform import MockPeer, mock_peer
-from broker.ocpi import DIALECTS
+from broker.ocpi import DIALECTS, authorization
 
 pytestmark = pytest.mark.anyio
 
@@ -50,6 +51,32 @@ async def test_they_register_rotate_both_ways_and_unregister(
     await receiver.unregister()
     assert [one.registered for one in (left, right)] == [False, False]
     assert left.issued | right.issued == frozenset()
+
+
+@pytest.mark.parametrize("version", DIALECTS)
+async def test_each_shows_tokens_in_the_form_of_the_version(left: MockPeer, right: MockPeer, version: str) -> None:
+    await left.register(right.versions_url, right.token, version)
+
+    shown = {request.header("Authorization") for request in (*left.received, *right.received)}
+    write, form = authorization.write_authorization, DIALECTS[version].header
+    assert shown == {write(Token(token), form) for token in (right.token, right.held) if token}
+
+
+async def test_a_form_that_was_refused_is_not_shown_again(left: MockPeer) -> None:
+    async with mock_peer(versions=tuple(DIALECTS), accepts=[HeaderForm.RAW]) as right:
+        await left.register(right.versions_url, right.token, "2.2.1")
+        await left.rotate()
+
+    statuses = [event.status for event in right.journal.find(event="request")]
+    assert statuses[0] == 401
+    assert set(statuses[1:]) == {200}
+
+
+async def test_a_receiver_finds_out_the_form_on_the_first_call_back(right: MockPeer) -> None:
+    async with mock_peer(versions=["2.2.1"], accepts=[HeaderForm.RAW]) as left:
+        await left.register(right.versions_url, right.token)
+
+    assert [event.status for event in left.journal.find(event="request")] == [401, 200, 200]
 
 
 @pytest.mark.parametrize("version", DIALECTS)

@@ -119,6 +119,15 @@ async def test_callbacks_that_fail_leave_the_invitation_usable(
     assert (await posted(receiver, sender)).outcome == (200, 1000)
 
 
+async def test_it_can_be_kept_on_this_machine(sender: MockPeer) -> None:
+    """Whoever registers names the URL that is called."""
+    async with mock_peer(local=True) as receiver:
+        answer = await posted(receiver, sender, url="https://ocpi.example.com/versions")
+        assert answer.outcome == (200, 3001)
+        assert "not on this machine" in answer.json["status_message"]
+        assert (await posted(receiver, sender)).outcome == (200, 1000)
+
+
 async def test_of_two_posts_at_once_one_succeeds(receiver: MockPeer, sender: MockPeer) -> None:
     sender.fault("slow:0.2@versions")
 
