@@ -277,7 +277,7 @@ _KINDS = (
     ),
     # The calls that it makes inside a POST or PUT.
     _answers("no-callback", "commits without reading the other side's version list and details"),
-    _answers("callback-old-token", "calls back with the token that the request showed instead of the new one"),
+    _answers("callback-old-token", "calls back with the token that it held before a PUT, or with token A in a POST"),
     _answers("callback-twice", "reads the version list and the details twice"),
     Kind("put-inside-put", "sends a PUT of its own before it answers the PUT", _PUT, _PUT),
     Kind("post-inside-post", "registers with the token A that it was given before it answers the POST", _POST, _POST),

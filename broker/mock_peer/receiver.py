@@ -185,7 +185,7 @@ class Receiver:
             raise RefusedError(StatusCode.INVALID_PARAMETERS, "url: is required")
         endpoints: tuple[Endpoint, ...] = ()
         if not strike("no-callback"):
-            bearer = shown if strike("callback-old-token") else theirs.token
+            bearer = self._outdated(shown) if strike("callback-old-token") else theirs.token
             for _ in range(2 if strike("callback-twice") else 1):
                 endpoints = await self._call_back(url, bearer, version, visit.correlation)
         await self._cross(strike)
@@ -221,6 +221,10 @@ class Receiver:
         if all(endpoint.module != CREDENTIALS for endpoint in endpoints):
             raise RefusedError(StatusCode.ENDPOINTS_MISSING, "your details do not list credentials")
         return endpoints
+
+    def _outdated(self, shown: Token) -> Token:
+        """The token that was held before this PUT; in a POST there is only token A, which is our own (F13)."""
+        return self._state.link.held if self._state.link else shown
 
     async def _fetched(self, call: Call) -> tuple[object, HeaderForm]:
         try:

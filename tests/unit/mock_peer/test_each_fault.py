@@ -283,6 +283,15 @@ async def _(receiver: MockPeer, sender: MockPeer) -> None:
     answer = await posted(receiver, sender)
     assert answer.outcome == (200, 3001)
     assert {event.status for event in sender.journal.find(event="request")} == {401}
+    await sender.register(receiver.versions_url, receiver.token)
+    before = receiver.held
+    receiver.fault("callback-old-token@PUT")
+    sent = len(receiver.events)
+    await sender.rotate()
+    shown = {event.token for event in receiver.events[sent:] if event.event == "call"}
+    assert before is not None
+    assert shown == {f"{before[:6]}…"}
+    assert receiver.held != before
 
 
 @observes("callback-twice")
