@@ -14,6 +14,8 @@ from broker.conformance.requirements import REQUIREMENTS
 from broker.core.caller import CallerRole
 from broker.core.model import Policy
 from broker.core.quirks import Quirks
+from broker.mock_peer.console import FORMS
+from broker.mock_peer.faults import CATALOGUE
 from broker.rpc import refusals
 from broker.rpc.permissions import RULES, Rule
 from gateway.refusals import REFUSALS
@@ -89,6 +91,18 @@ def test_the_table_of_quirks_is_that_of_the_model() -> None:
             assert ("strict" in unless_set) == (usually and not Quirks().tolerates(name, strict=True)), name
         for value in re.findall(r"`(\w+)`", values) or ["65", "255"]:
             Quirks.read({name: value})
+
+
+def test_the_table_of_faults_is_the_catalogue() -> None:
+    written = [tuple(cells) for cells in rows("mock-peer.md", "All faults")]
+
+    assert written == [(f"`{kind.form}`", kind.where, kind.meaning) for kind in CATALOGUE.values()]
+
+
+def test_the_table_of_the_mock_peers_commands_is_what_it_obeys() -> None:
+    written = [cells[0].strip("`") for cells in rows("mock-peer.md", "Commands")]
+
+    assert written == list(FORMS.values())
 
 
 def logged(path: Path) -> Iterator[tuple[str, str]]:

@@ -11,6 +11,7 @@ from broker.cli.certificate import certificate
 from broker.cli.conformance import conformance
 from broker.cli.doctor import doctor
 from broker.cli.failures import reporting
+from broker.cli.mock_peer import mock_peer
 
 app = typer.Typer(name="ocpi-broker", no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 app.command(short_help="Start broker and gateway on this machine.")(processes.up)
@@ -19,6 +20,7 @@ app.command(short_help="Start one gateway, for production.")(processes.gateway)
 app.command(short_help="Have the broker check itself.")(doctor)
 app.command(short_help="Make a self-signed certificate for a broker.")(certificate)
 app.command(short_help="Check another platform against the specification.")(conformance)
+app.command(short_help="Run a platform with faults, to test others.")(mock_peer)
 app.add_typer(tenants.app, name="tenant")
 app.add_typer(peers.app, name="peer")
 app.add_typer(tokens.app, name="token")

@@ -3,7 +3,6 @@
 import asyncio
 import fcntl
 import os
-import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
@@ -17,6 +16,7 @@ from broker.cli.address import Address
 from broker.cli.connection import read_value
 from broker.cli.database import refused
 from broker.cli.failures import CommandError, in_words
+from broker.cli.signals import until_signalled
 from broker.config import Settings, TlsFiles, embedded_database
 from broker.core.paths import DEFAULT_TENANT, Urls
 from broker.errors import BrokerError
@@ -161,7 +161,7 @@ def address_of(listener: socket.socket) -> Address:
 
 def serve(servers: AbstractAsyncContextManager[Serving], ready: Callable[[Serving], Awaitable[None]]) -> None:
     """Run servers until SIGTERM or SIGINT. A second signal does not wait for what is under way."""
-    run(_until_signalled(servers, ready))
+    run(until_signalled(servers, ready))
 
 
 def run(main: Coroutine[Any, Any, Result]) -> Result:
@@ -176,23 +176,6 @@ def run(main: Coroutine[Any, Any, Result]) -> Result:
         raise CommandError(str(err)) from None
     except OSError as err:
         raise CommandError(f"{err.filename}: {in_words(err)}" if err.filename else str(err)) from None
-
-
-async def _until_signalled(
-    servers: AbstractAsyncContextManager[Serving], ready: Callable[[Serving], Awaitable[None]]
-) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, _on_signal, stop, number)
-    async with servers as serving:
-        await ready(serving)
-        await stop.wait()
-
-
-def _on_signal(stop: asyncio.Event, number: signal.Signals) -> None:
-    if stop.is_set():
-        os._exit(128 + number)
-    stop.set()
 
 
 def _write_target(path: Path, target: str) -> None:

@@ -11,14 +11,14 @@ from broker.cli.failures import CommandError
 from broker.cli.processes import INSECURE, check_addresses
 
 CONTRACT = {
-    "up", "serve", "gateway", "doctor", "certificate", "conformance", "db upgrade",
+    "up", "serve", "gateway", "doctor", "certificate", "conformance", "mock-peer", "db upgrade",
     "tenant create", "tenant update", "tenant show", "tenant list", "tenant delete",
     "peer invite", "peer list", "peer show", "peer exchanges", "peer unregister", "peer reset", "peer block",
     "peer unblock", "peer update", "peer approve",
     "peer connect", "peer rotate", "peer switch-version", "peer revoke",
     "token get", "token verify", "caller create", "caller list", "caller revoke",
 }  # fmt: skip
-PROCESSES = {"up", "serve", "gateway"}
+PROCESSES = {"up", "serve", "gateway", "mock-peer"}
 
 
 def commands(command=None, path=()) -> Iterator[tuple[str, object]]:
