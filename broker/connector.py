@@ -39,12 +39,12 @@ from broker.core.sender import (
 )
 from broker.deliveries import Deliveries, Delivery
 from broker.errors import (
-    AnswerLostError,
     BrokerError,
     ConflictError,
     ExchangeInProgressError,
-    InternalError,
+    NotFoundError,
     OutcomeUnknownError,
+    PeerRefusedError,
     PeerRejectedTokenError,
     StoreUnavailableError,
 )
@@ -70,6 +70,8 @@ _GRACE_MICROSECONDS = 60_000_000
 """How long a token still works that the peer has refused (RS-10)."""
 _CLIENT_ERRORS = range(2000, 3000)
 _USUAL_FORM = HeaderForm.BASE64
+_SETTLING = (PeerRefusedError, PeerRejectedTokenError, CallbackError)
+"""With these it is sure that a request has had no effect."""
 
 
 class LeaseLostError(Exception):
@@ -153,6 +155,10 @@ class Connector:
             await self._run(attempt)
         except (LeaseLostError, StoreUnavailableError):
             raise
+        except NotFoundError as err:
+            raise LeaseLostError from err  # the tenant has just been deleted, and everything with it
+        except BrokerError as err:
+            await self._stop(attempt, Stop(err))
         except Exception as err:  # noqa: BLE001  whatever it was, it goes on record and the lease is given back
             error = defects.report(err, request_id=attempt.exchange.request_id, peer=attempt.peer.name)
             await self._stop(attempt, Stop(error, again=True))
@@ -389,7 +395,7 @@ class Connector:
 
     async def _put_off(self, attempt: _Attempt, stop: Stop) -> None:
         """What stood before stands, and so does what is not known (UR-12, F2)."""
-        unknown = isinstance(stop.error, OutcomeUnknownError | InternalError)
+        unknown = isinstance(stop.error, OutcomeUnknownError) or _in_doubt(attempt, stop.error)
         outcome = Outcome.UNKNOWN if unknown else Outcome.REFUSED
 
         def commit(tx: Transaction) -> None:
@@ -416,20 +422,13 @@ class Connector:
                 reason=stop.error.reason,
                 message=str(stop.error),
             )
-            if not self._stays_unknown(attempt, stop.error):
+            if not _stays_in_doubt(attempt, stop.error):
                 after = replace(after, offered=None, offered_lookup_id=None, sent_version=None)
                 if attempt.offering:
                     outbound.withdraw_offer(tx, peer.uid, tx.now + _GRACE_MICROSECONDS)
             jobs.write(tx, peer.uid, attempt.lease, after, free=True)
 
         await self._store.change(attempt.peer.name, commit)
-
-    def _stays_unknown(self, attempt: _Attempt, error: BrokerError) -> bool:
-        """A refusal settles only what was sent in this attempt: the one before may have been carried out (F2)."""
-        before = attempt.peer.job
-        if before is not None and before.sent_version is not None:
-            return True
-        return isinstance(error, OutcomeUnknownError | AnswerLostError | InternalError) and attempt.offering
 
     def _standing(self, tx: Transaction, attempt: _Attempt) -> tuple[Peer, Job]:
         """The peer and its job as they are now, locked. Raises LeaseLostError."""
@@ -499,6 +498,17 @@ def _versions_url(attempt: _Attempt) -> str:
 def _rejects_token(error: BrokerError) -> bool:
     """A7: also an answer of theirs to GET versions that puts the blame on us."""
     return isinstance(error, CallbackError) and (error.unauthorized or error.code in _CLIENT_ERRORS)
+
+
+def _in_doubt(attempt: _Attempt, error: BrokerError) -> bool:
+    """Whether a request of this attempt may have been carried out."""
+    return attempt.offering and not isinstance(error, _SETTLING)
+
+
+def _stays_in_doubt(attempt: _Attempt, error: BrokerError) -> bool:
+    """A refusal settles only what was sent in this attempt: the one before may have been carried out (F2)."""
+    before = attempt.peer.job
+    return (before is not None and before.sent_version is not None) or _in_doubt(attempt, error)
 
 
 def _differs(found: Peer, before: Peer) -> bool:

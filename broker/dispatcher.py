@@ -13,7 +13,7 @@ from broker.connector import Connector
 from broker.core import rotation
 from broker.core.exchange import ExchangeKind
 from broker.core.job import Job, JobState
-from broker.core.model import Tenant
+from broker.core.model import Policy
 from broker.core.peer import Peer, PeerState, room
 from broker.errors import StoreUnavailableError
 from broker.readmodel import ReadModel
@@ -86,11 +86,10 @@ class Dispatcher:
     async def schedule(self) -> None:
         """Begin the rotations that are due (TK-02)."""
         now = self._clock()
-        for tenant in self._model.tenants():
-            for peer in self._model.peers(tenant.id):
-                job = _rotation(tenant, peer, now)
-                if job is not None:
-                    await self._schedule(peer, job)
+        for peer in self._model.peers():
+            job = _rotation(self._model.policy(peer.tenant), peer, now)
+            if job is not None:
+                await self._schedule(peer, job)
 
     async def _schedule(self, peer: Peer, job: Job) -> None:
         def begin(tx: Transaction) -> None:
@@ -115,20 +114,15 @@ class Dispatcher:
             self.wake()
 
 
-def _rotation(tenant: Tenant, peer: Peer, now: int) -> Job | None:
+def _rotation(policy: Policy, peer: Peer, now: int) -> Job | None:
     """The job that renews the tokens of this peer, if its turn has come."""
     if peer.state is not PeerState.REGISTERED or peer.blocked or peer.held is None or not _is_idle(peer.job, now):
         return None
-    due = rotation.due(peer.uid, peer.held.created_at, tenant.policy.rotation_period)
-    if due is None or now < due or room(peer.issued, now) is None:
+    due = rotation.passed(peer.uid, peer.held.created_at, policy.rotation_period, now)
+    if due is None or room(peer.issued, now) is None:
         return None
-    return Job(
-        kind=ExchangeKind.PUT,
-        state=JobState.WAITING,
-        started_at=now,
-        next_attempt_at=rotation.start(peer.uid, due, now),
-        scheduled=True,
-    )
+    begin = rotation.start(peer.uid, due, now)
+    return Job(ExchangeKind.PUT, JobState.WAITING, started_at=now, next_attempt_at=begin, scheduled=True)
 
 
 def _is_idle(job: Job | None, now: int) -> bool:

@@ -43,8 +43,9 @@ class Memory:
             self._put_data_key(wrapped)
         self.tenants[tenant] = found
 
-    def peers_of(self, tenant: str) -> list[Peer]:
-        return [peer for peer in self._uids.values() if peer.tenant == tenant]
+    @property
+    def peers(self) -> list[Peer]:
+        return list(self._uids.values())
 
     def put_peer(self, uid: str, found: Peer | None) -> None:
         """Replace a peer; None removes it."""

@@ -61,8 +61,9 @@ class ReadModel:
     def tenants(self) -> list[Tenant]:
         return list(self._memory.tenants.values())
 
-    def peers(self, tenant: str) -> list[Peer]:
-        return self._memory.peers_of(tenant)
+    def peers(self) -> list[Peer]:
+        """Of every tenant."""
+        return self._memory.peers
 
     def policy(self, tenant: str) -> Policy:
         found = self._memory.tenants.get(tenant)

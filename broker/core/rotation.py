@@ -19,6 +19,14 @@ def due(uid: str, since: int, period: int) -> int | None:
     return since + round(period * 1_000_000 * (1 - _SPREAD * _chance(uid, since)))
 
 
+def passed(uid: str, since: int, period: int, now: int) -> int | None:
+    """When they were due, if they were; cheap for those that are far from it."""
+    if period == 0 or now - since < period * 1_000_000 * (1 - _SPREAD):
+        return None
+    at = due(uid, since, period)
+    return at if at is not None and at <= now else None
+
+
 def start(uid: str, at: int, now: int) -> int:
     """When to begin what is due: at once in good time, else some time within the next hours."""
     late = now - at

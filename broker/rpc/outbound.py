@@ -17,7 +17,7 @@ from broker.contract.names import peer_of, resource_id, tenant_of
 from broker.contract.values import Violations
 from broker.core.exchange import ExchangeKind
 from broker.core.job import Job, JobState
-from broker.core.model import Terms, Token, Version
+from broker.core.model import Terms, Token, Version, origin
 from broker.core.peer import Peer, PeerState, TokenState, offered, room
 from broker.dispatcher import Dispatcher
 from broker.errors import ConflictError, NotFoundError, PeerBlockedError, WrongStateError
@@ -62,6 +62,7 @@ class OutboundDesk(PeerDesk):
             if not tenants.keep(tx, [tenant]):
                 raise NotFoundError("there is no such tenant")
             peer = self._to_connect(tx, tenant, request.peer_id, terms)
+            _require_same_host(peer, request.versions_url)
             begun = self._registration_job(tx, peer, request.versions_url, wanted, version)
             outbound.connect(tx, peer, replace(terms or peer.terms, versions_url=request.versions_url))
             jobs.put(tx, peer.uid, begun)
@@ -105,7 +106,8 @@ class OutboundDesk(PeerDesk):
             transitions.revoke(tx, ended)
             tx.changed("peer", peer.uid)
             tx.audit("peer.revoked", peer.tenant, peer.name, lookup_ids=ended)
-            if peer.state is PeerState.REGISTERED and not peer.blocked:
+            other = peer.job is not None and peer.job.kind is not ExchangeKind.PUT
+            if peer.state is PeerState.REGISTERED and not peer.blocked and not other:
                 self._renew(tx, replace(peer, issued=()), None)
             return self._reread(tx, peer)
 
@@ -259,3 +261,9 @@ class OutboundDesk(PeerDesk):
 
     def _job(self, tx: Transaction, kind: ExchangeKind, *, version: Version | None = None, force: bool = False) -> Job:
         return Job(kind, JobState.WAITING, tx.now, tx.now, version=version, force=force)
+
+
+def _require_same_host(peer: Peer, versions_url: str) -> None:
+    """A registered peer may have invited us anew; another platform under its name is a slip of the pen."""
+    if peer.state is PeerState.REGISTERED and peer.versions_url and origin(peer.versions_url) != origin(versions_url):
+        raise WrongStateError("a peer of this name is registered on another host; unregister it first")
