@@ -266,7 +266,7 @@ class Connector:
             event: sender.Event = await self._deliver(attempt, effect)
             result = "answered"
         except BrokerError as error:
-            event, result = Failed(error), str(error)
+            event, result = Failed(error), str(error).removeprefix(f"{effect.kind.value} credentials: ")
         now = self._clock()
         attempt.steps.append(Step(f"{effect.kind.value} {effect.url}: {result}"[:500], now, now - started))
         return event

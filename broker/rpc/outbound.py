@@ -224,14 +224,15 @@ class OutboundDesk(PeerDesk):
         return replace(job, sent_version=before.sent_version) if same else job
 
     def _renew(self, tx: Transaction, peer: Peer, version: Version | None) -> None:
-        """Begin a PUT, or have the one go on that was begun."""
+        """Begin a PUT, or have the one go on that runs or whose outcome is in doubt."""
         job = peer.job
         if job is not None and job.kind is ExchangeKind.DELETE:
             raise WrongStateError("the peer is being unregistered")
-        if job is not None and job.kind is ExchangeKind.PUT:
+        begun = job is not None and (job.is_running(tx.now) or job.outcome_unknown or job.confirming)
+        if job is not None and job.kind is ExchangeKind.PUT and begun:
             jobs.resume(tx, peer.uid, job)
             return
-        if job is not None and job.is_running(tx.now):
+        if begun:
             raise ConflictError(
                 "an attempt at what was wanted of the peer before is running; try again when it is over"
             )

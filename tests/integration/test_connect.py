@@ -55,3 +55,18 @@ async def test_two_tenants_connect_rotate_and_part(stack: Stack, version: str) -
     assert gone.peer.state == resources_pb2.PEER_STATE_UNREGISTERED, gone.peer
     assert (await host.peer(f"{host.name}/peers/guest")).state == resources_pb2.PEER_STATE_UNREGISTERED
     assert not (await guest.verify(their.token)).valid
+
+
+async def test_a_switch_that_failed_does_not_stand_in_the_way(stack: Stack) -> None:
+    """What is asked for next takes its place: a revocation must not repeat the switch."""
+    host = await stack.home(parties=[new_party("CPO")])
+    guest = await stack.home(versions=["2.2.1", "2.3.0"], parties=[new_party("EMSP")])
+    peer = await connect(stack, guest, host)
+    switch = peer_service_pb2.SwitchPeerVersionRequest(name=peer.name, version="2.3.0", wait=True)
+    failed = (await stack.peers.SwitchPeerVersion(switch)).peer
+    assert failed.job.state == resources_pb2.JOB_STATE_FAILED
+
+    revoked = (await stack.peers.RevokePeer(peer_service_pb2.RevokePeerRequest(name=peer.name, wait=True))).peer
+
+    assert not revoked.HasField("job"), revoked
+    assert (await guest.verify((await host.held(f"{host.name}/peers/guest")).token)).valid
