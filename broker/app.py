@@ -36,6 +36,7 @@ from broker.rpc.peers import PeerServicer
 from broker.rpc.permissions import require_rules
 from broker.rpc.tenants import TenantServicer
 from broker.rpc.tokens import TokenServicer
+from broker.settlement import Settlement
 from broker.store import engine
 from broker.store.transactions import Store
 from ocpi_broker.v1 import (
@@ -123,7 +124,8 @@ async def _serving(parts: _Parts) -> AsyncIterator[Broker]:
     store, model, keyring, clock, urls = parts.store, parts.model, parts.keyring, parts.clock, parts.settings.urls
     disclosures = Disclosures(store)
     registrar = Registrar(store, model, parts.http, urls, keyring.pepper, clock, parts.ourselves)
-    connector = Connector(store, model, parts.http, urls, keyring.pepper, clock, parts.ourselves)
+    settlement = Settlement(store, model, keyring.pepper, clock)
+    connector = Connector(settlement, model, parts.http, urls, clock, parts.ourselves)
     dispatcher = Dispatcher(store, model, connector, clock)
     if store.dialect == "sqlite":
         await registrar.recover()

@@ -3,7 +3,7 @@
 Times are microseconds since 1970.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
@@ -94,6 +94,22 @@ class Job:
 
     def is_running(self, now: int) -> bool:
         return now < self.running_until
+
+
+def confirming(job: Job, spare: Sealed | None, now: int) -> Job:
+    """What remains of a job that has succeeded: to try the token that we got. spare is another one that may work."""
+    return replace(
+        job,
+        attempts=0,
+        next_attempt_at=now,
+        access=spare,
+        offered=None,
+        offered_lookup_id=None,
+        sent_version=None,
+        confirming=True,
+        reason=None,
+        message=None,
+    )
 
 
 def next_attempt(job: Job, now: int, chance: float) -> int | None:
