@@ -60,7 +60,7 @@ class Deliveries:
         def read(body: bytes) -> Announcement:
             envelope = read_envelope(body)
             announced = dialect.read_credentials(envelope.data)
-            flaws = (f"{call.what}: {flaw}" for flaw in (*envelope.flaws, *announced.warnings))
+            flaws = (f"{call.what}: {flaw}" for flaw in (*_flaws(reply.status), *envelope.flaws, *announced.warnings))
             return replace(announced, warnings=tuple(flaws))
 
         return await self._read(call, reply, read)
@@ -68,8 +68,11 @@ class Deliveries:
     async def withdraw(self, delivery: Delivery) -> None:
         """DELETE. An answer without a body counts as well (UN-04)."""
         call, reply = await self._send(delivery)
-        if reply.status != HTTPStatus.NO_CONTENT:
+        success = httpx.codes.is_success(reply.status)
+        if reply.body or not success:
             await self._read(call, reply, read_envelope)
+        if not success:
+            raise _unreadable(call, reply.status, "it reports a success")
 
     async def _send(self, delivery: Delivery) -> tuple[Call, Reply]:
         call = Call(
@@ -87,19 +90,16 @@ class Deliveries:
         try:
             return call, await self._wire.exchange(call, delivery.form, _vet)
         except CallbackError as error:
-            raise _classified(error) from None
+            raise _classified(call, error) from None
 
     async def _read(self, call: Call, reply: Reply, read: Callable[[bytes], T]) -> T:
-        """The answer to a success. Raises what stands for any other."""
+        """What a success says, on whatever HTTP status. Raises what stands for anything else."""
         try:
-            answer = await threads.run(len(reply.body), read, reply.body)
+            return await threads.run(len(reply.body), read, reply.body)
         except EnvelopeError as error:
             raise _declined(call, reply.status, error) from None
         except ValueError as error:
             raise _unreadable(call, reply.status, str(error)) from None
-        if httpx.codes.is_success(reply.status):
-            return answer
-        raise _unreadable(call, reply.status, "it reports a success")
 
 
 def _vet(call: Call, response: httpx.Response) -> None:
@@ -108,11 +108,18 @@ def _vet(call: Call, response: httpx.Response) -> None:
     refuse_compression(call, response)
 
 
-def _classified(error: CallbackError) -> BrokerError:
+def _flaws(status: int) -> tuple[str, ...]:
+    return () if httpx.codes.is_success(status) else (f"HTTP {status} with a success",)
+
+
+def _classified(call: Call, error: CallbackError) -> BrokerError:
+    """A failure before the end of the answer. Where nobody reads on, what the status line says still counts."""
     if error.unsent:
         return error
     if error.status is not None and httpx.codes.is_redirect(error.status):
         return PeerRefusedError(str(error), status=error.status)
+    if error.status is not None and httpx.codes.is_client_error(error.status):
+        return _unreadable(call, error.status, "")
     return OutcomeUnknownError(str(error))
 
 

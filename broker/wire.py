@@ -46,7 +46,7 @@ BUDGETS = Budgets()
 
 
 class CallbackError(PeerUnusableError):
-    """A call to a peer failed (RR-08). status is the HTTP status if it was not a success.
+    """A call to a peer failed (RR-08). status is the HTTP status, if there was one.
 
     unsent says that no part of the request has left: it cannot have had an effect (F2). code is the OCPI status
     code, if an envelope reports the failure: with it some platforms say that they do not know the token (A7).
@@ -203,7 +203,8 @@ def refuse_redirect(call: Call, response: httpx.Response) -> None:
 
 def refuse_compression(call: Call, response: httpx.Response) -> None:
     if response.headers.get("content-encoding", "identity").lower() != "identity":
-        raise call.failed("the answer is compressed, which was not asked for")
+        status = response.status_code
+        raise call.failed("the answer is compressed, which was not asked for", status=status)
 
 
 def _explained(call: Call, error: Exception) -> CallbackError:

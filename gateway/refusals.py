@@ -82,6 +82,11 @@ REFUSALS: Mapping[str, Refusal] = MappingProxyType(
         "PEER_ENDPOINTS_MISSING": Refusal(HTTPStatus.OK, StatusCode.ENDPOINTS_MISSING),
         "TOO_MANY_EXCHANGES": Refusal(HTTPStatus.TOO_MANY_REQUESTS, StatusCode.SERVER_ERROR, _BUSY, (_RETRY_LATER,)),
         "NOT_EXPRESSIBLE": _TRY_AGAIN,
+        # What peers answer to us is never an answer to one.
+        "PEER_REFUSED": _OURS,
+        "PEER_REJECTED_TOKEN": _OURS,
+        "OUTCOME_UNKNOWN": _OURS,
+        "ANSWER_LOST": _OURS,
         "STORE_UNAVAILABLE": _UNAVAILABLE,
         "DEADLINE_EXCEEDED": _TIMED_OUT,
         "TAMPERED": _OURS,

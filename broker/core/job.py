@@ -33,6 +33,9 @@ _ADVICE: Final = {
     "PEER_VERSION_UNSUPPORTED": "agree with the peer on a version that both sides offer",
     "PEER_ENDPOINTS_MISSING": "ask the peer to list these modules, or do not require them",
     "NOT_EXPRESSIBLE": "use another version, or give this tenant's parties tenants of their own",
+    "EXCHANGE_IN_PROGRESS": "try again when the peer has used its token, or revoke the peer to end its tokens without "
+    "grace",
+    "INTERNAL": "look for this id in the log of the broker; the peer has no part in it",
 }
 _REFUSED: Final = "look at the exchange, tell the peer, and try again"
 
@@ -88,6 +91,8 @@ class Job:
         """What an operator can do, or ask the peer for."""
         if self.reason is None:
             return ""
+        if self.force:
+            return "tell the peer that the registration has ended"
         if self.kind is ExchangeKind.DELETE:
             return "try again, or use force to end it on our side; the peer may then think that it is still connected"
         return _ADVICE.get(self.reason, _REFUSED)

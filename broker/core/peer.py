@@ -284,12 +284,8 @@ def _token_warnings(peer: Peer, now: int) -> Iterator[str]:
     shown = [token.reused_at for token in peer.issued if token.state is TokenState.REVOKED and token.reused_at]
     if shown and peer.state is PeerState.REGISTERED and max(shown) > _last_used(peer):
         yield f"the peer shows a token that was replaced: since {_date(max(shown))}; was it restored from a backup?"
-    if (
-        peer.state is PeerState.REGISTERED
-        and not any(reject(peer, t, now) is None for t in peer.issued)
-        and not peer.blocked
-    ):
-        yield "no token of the peer works: reset the peer, and let it register again"
+    if _is_locked_out(peer, now):
+        yield "no token of the peer works: rotate the peer, or reset it and let it register again"
     invitation = peer.invitation
     usable = invitation is not None and reject(peer, invitation, now) in (None, Rejection.BLOCKED)
     if peer.state is PeerState.INVITED and not usable:
@@ -297,10 +293,10 @@ def _token_warnings(peer: Peer, now: int) -> Iterator[str]:
 
 
 def _party_warnings(peer: Peer) -> Iterator[str]:
-    if peer.quarantined:
+    if peer.quarantined and peer.requested:
+        yield "the peer is quarantined: approve its requested_parties, then rotate it"
+    elif peer.quarantined:
         yield "the peer is quarantined: none of the parties that it announced may be had; see its last exchange"
-    if peer.requested and peer.quarantined:
-        yield "approve the requested_parties, then rotate the peer"
     elif peer.requested:
         yield "the peer waits for approval of parties beyond its invitation: see requested_parties"
 
@@ -313,8 +309,19 @@ def _job_warnings(peer: Peer) -> Iterator[str]:
         yield f"{job.what}: the answer of the peer was lost; it is being found out what became of it"
 
 
+def _is_locked_out(peer: Peer, now: int) -> bool:
+    """Not while a job that goes on is about to offer a token."""
+    if peer.state is not PeerState.REGISTERED or peer.blocked:
+        return False
+    if peer.job is not None and peer.job.state is JobState.WAITING:
+        return False
+    return all(reject(peer, token, now) is not None for token in peer.issued)
+
+
 def _last_used(peer: Peer) -> int:
-    return max((token.first_used_at or 0 for token in peer.issued if token.state is TokenState.ACTIVE), default=0)
+    """When the peer was on its newest token; what it showed before it was given that is no news."""
+    active = peer.token(TokenState.ACTIVE)
+    return (active.first_used_at or active.created_at) if active else 0
 
 
 def _date(microseconds: int) -> str:

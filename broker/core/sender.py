@@ -252,7 +252,7 @@ def step(state: State, event: Event) -> tuple[State, Effect]:
         case Asking():
             return _asking(state, event)
         case Leaving():
-            return _leaving(event)
+            return _leaving(state, event)
         case Kept() | Trying():
             return _confirming(state, event)
     raise _illegal(state, event)
@@ -286,7 +286,7 @@ def _asking(state: Asking, event: Event) -> tuple[State, Effect]:
     raise _illegal(state, event)
 
 
-def _leaving(event: Event) -> tuple[State, Effect]:
+def _leaving(state: Leaving, event: Event) -> tuple[State, Effect]:
     """UN-06: whoever does not know us has no registration of ours."""
     match event:
         case Answered() | Failed(PeerRejectedTokenError()):
@@ -295,7 +295,7 @@ def _leaving(event: Event) -> tuple[State, Effect]:
             return Ended(), Leave()
         case Failed(error):
             return _stop(error, again=True)
-    raise _illegal(Leaving, event)
+    raise _illegal(state, event)
 
 
 def _confirming(state: Kept | Trying, event: Event) -> tuple[State, Effect]:
@@ -376,6 +376,8 @@ def _unknown_to_peer(plan: Plan, error: BrokerError) -> tuple[State, Effect]:
         return _stop(
             AnswerLostError(f"{error}: the peer has carried out our {plan.kind.value}, and its answer is lost")
         )
+    if plan.kind is ExchangeKind.POST and isinstance(error, PeerRejectedTokenError):
+        return _stop(error)
     if plan.kind is ExchangeKind.POST:
         return _stop(PeerRejectedTokenError(f"{error}: the peer holds that we are registered already"))
     return _stop(PeerRejectedTokenError(f"{error}: the peer does not know our registration"))

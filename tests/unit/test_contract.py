@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
+from google.rpc.error_details_pb2 import ErrorInfo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -31,7 +32,8 @@ from broker.contract.peers import exchange_to_pb, peer_to_pb, quirks_from_pb, re
 from broker.contract.tenants import policy_from_pb, policy_to_pb, versioned_endpoints_from_pb, versions_from_pb
 from broker.contract.values import Violations, duration, etag, invalid, page_size, seconds_from_pb, timestamp
 from broker.core.caller import Caller, CallerRole
-from broker.core.exchange import Exchange, ExchangeKind, Outcome, Step
+from broker.core.exchange import Direction, Exchange, ExchangeKind, Outcome, Step
+from broker.core.job import Job, JobState
 from broker.core.model import (
     AnnouncedParty,
     Announcement,
@@ -759,15 +761,65 @@ def test_times_are_absent_until_they_have_come():
         created_at=1,
         updated_at=1,
         version=Version("2.2.1"),
-        answered_at=4_000_000,
+        answered_at=9_000_000,
         registered_at=3_000_000,
         issued=(ISSUED,),
+        held=HeldToken(Sealed("k1", b"box"), 4_000_000),
     )
 
     message = peer_to_pb(registered, 2_000_000)
 
     assert (message.version, message.register_time.seconds, message.token_time.seconds) == ("2.2.1", 3, 4)
     assert not message.HasField("invitation_expire_time")
+    assert not message.HasField("next_rotation_time")
+    assert not message.HasField("job")
+
+    rotated = peer_to_pb(registered, 2_000_000, rotation_period=1000)
+    assert 4 + 800 <= rotated.next_rotation_time.seconds <= 4 + 1000
+
+
+JOB = Job(
+    ExchangeKind.PUT,
+    JobState.WAITING,
+    1_000_000,
+    9_000_000,
+    Version("2.3.0"),
+    "https://peer.example/versions",
+    scheduled=True,
+    attempts=1,
+    access=Sealed("k1", b"sealed-invitation"),
+    offered=Sealed("k1", b"sealed-offer"),
+    offered_lookup_id="OFFEREDOFFER",
+    sent_version=Version("2.3.0"),
+    reason="OUTCOME_UNKNOWN",
+    message="PUT credentials: HTTP 502",
+)
+
+
+@pytest.mark.parametrize(
+    ("job", "state", "unknown", "advised", "times"),
+    [
+        (JOB, "WAITING", True, False, {"start_time", "next_attempt_time"}),
+        (replace(JOB, running_until=2_000_001), "RUNNING", False, False, {"start_time"}),
+        (replace(JOB, running_until=2_000_000), "WAITING", True, False, {"start_time", "next_attempt_time"}),
+        (replace(JOB, state=JobState.FAILED), "FAILED", True, True, {"start_time"}),
+        (replace(JOB, confirming=True), "WAITING", False, False, {"start_time", "next_attempt_time"}),
+    ],
+    ids=["waiting", "running", "lease over", "failed", "confirming"],
+)
+def test_a_job_is_shown_with_what_it_waits_for_and_without_secrets(job, state, unknown, advised, times):
+    sent = peer_to_pb(replace(PEER, job=job), 2_000_000)
+
+    message = sent.job
+    assert resources_pb2.JobState.Name(message.state) == f"JOB_STATE_{state}"
+    assert (message.kind, message.version) == (resources_pb2.EXCHANGE_KIND_PUT, "2.3.0")
+    assert (message.scheduled, message.attempts, message.outcome_unknown) == (True, 1, unknown)
+    assert bool(message.advice) is advised
+    assert {name for name in ("start_time", "next_attempt_time") if message.HasField(name)} == times
+    detail = ErrorInfo()
+    assert message.last_error.details[0].Unpack(detail)
+    assert (detail.reason, message.last_error.message) == ("OUTCOME_UNKNOWN", "PUT credentials: HTTP 502")
+    assert not any(secret in sent.SerializeToString() for secret in (b"sealed-", b"OFFEREDOFFER"))
 
 
 @pytest.mark.parametrize("state", PeerState)
@@ -777,7 +829,8 @@ def test_every_state_of_a_peer_has_a_name_in_the_contract(state):
 
 @pytest.mark.parametrize("kind", ExchangeKind)
 @pytest.mark.parametrize("outcome", Outcome)
-def test_an_exchange_is_shown_with_its_steps(kind, outcome):
+@pytest.mark.parametrize("direction", Direction)
+def test_an_exchange_is_shown_with_its_steps(kind, outcome, direction):
     steps = (Step("read the version list", 1_500_000, 250_000),)
 
     message = exchange_to_pb(
@@ -790,6 +843,7 @@ def test_an_exchange_is_shown_with_its_steps(kind, outcome):
             "r1",
             1_000_000,
             9,
+            direction,
             outcome,
             "PEER_UNUSABLE",
             "no answer",
@@ -799,9 +853,10 @@ def test_an_exchange_is_shown_with_its_steps(kind, outcome):
         )
     )
 
-    assert (message.kind, message.outcome) == (
+    assert (message.kind, message.outcome, message.direction) == (
         resources_pb2.ExchangeKind.Value(f"EXCHANGE_KIND_{kind.value}"),
         resources_pb2.ExchangeOutcome.Value(f"EXCHANGE_OUTCOME_{outcome.value}"),
+        resources_pb2.ExchangeDirection.Value(f"EXCHANGE_DIRECTION_{direction.value}"),
     )
     assert (message.steps[0].end_time.nanos, message.steps[0].duration.nanos) == (500_000_000, 250_000_000)
     assert list(message.warnings) == ["logo: must be an object; the logo was dropped"]

@@ -160,6 +160,15 @@ def test_what_was_wanted_is_no_failure():
     assert failure(peer(state=pb.PEER_STATE_UNREGISTERED), pb.PEER_STATE_UNREGISTERED, NOW) is None
 
 
+def test_an_end_by_force_is_one_although_the_peer_could_not_be_told():
+    """F17."""
+    mark = peer(pb.Job(kind=pb.EXCHANGE_KIND_DELETE, state=pb.JOB_STATE_FAILED, last_error=error()))
+    mark.state = pb.PEER_STATE_UNREGISTERED
+
+    assert failure(mark, pb.PEER_STATE_UNREGISTERED, NOW) is None
+    assert failure(mark, pb.PEER_STATE_REGISTERED, NOW) is not None
+
+
 def test_a_failed_job_says_why_and_what_can_be_done():
     job = pb.Job(state=pb.JOB_STATE_FAILED, last_error=error(), advice="ask the peer which parties it has")
     registered = peer(job, pb.PEER_STATE_REGISTERED)

@@ -196,7 +196,7 @@ def test_the_decision_table(state, event, expected):
         (PeerFailed(PeerUnusableError("did not answer")), PeerUnusableError),
         (VersionsRead({}), PeerVersionUnsupportedError),
         (VersionsRead({V22: DETAILS, V230: DETAILS}), PeerVersionUnsupportedError),
-        (VersionsRead({V22: ELSEWHERE, V221: DETAILS}), ReadEndpoints(DETAILS, TOKEN)),
+        (VersionsRead({V22: ELSEWHERE, V221: DETAILS}), ReadEndpoints(DETAILS, V221, TOKEN)),
     ],
     ids=["15", "16 nothing listed", "16 others listed", "16 listed"],
 )
@@ -260,7 +260,7 @@ def test_effects_come_in_order_and_show_the_token_of_the_body(before, event):
         effects.append(effect)
 
     registration = Registration(V221, THEIRS, (CREDENTIALS, LOCATIONS))
-    assert effects == [ReadVersions(URL, TOKEN), ReadEndpoints(DETAILS, TOKEN), Establish(registration)]
+    assert effects == [ReadVersions(URL, TOKEN), ReadEndpoints(DETAILS, V221, TOKEN), Establish(registration)]
     assert state == Established(registration)
 
 

@@ -1,0 +1,354 @@
+"""What becomes of a POST, PUT or DELETE of ours: every row of how an answer is classified (F2, F12, A8, UN-04)."""
+
+import asyncio
+import gzip
+import json
+from base64 import b64encode
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from broker.core.exchange import ExchangeKind
+from broker.core.model import HeaderForm, Token
+from broker.deliveries import Deliveries, Delivery
+from broker.errors import OutcomeUnknownError, PeerRefusedError, PeerRejectedTokenError
+from broker.ocpi import DIALECTS
+from broker.urls import UrlPolicy
+from broker.wire import BUDGETS, Budgets, CallbackError, Wire
+from tests.ports import free_port
+
+pytestmark = pytest.mark.anyio
+
+POLICY = UrlPolicy(insecure=frozenset({"loopback"}))
+SMALL = replace(BUDGETS, credentials=8 << 10)
+ACCESS, OFFERED = Token("canary-access-5c1f"), Token("canary-offered-77aa")
+THEIRS = {
+    "token": "canary-given-90d1",
+    "url": "https://peer.example/versions",
+    "roles": [{"role": "CPO", "party_id": "KWL", "country_code": "DE", "business_details": {"name": "Kabelwerk"}}],
+}
+TIME = "2026-01-05T10:00:00Z"
+CORRELATION = "1b8c5a0e-0000-4000-8000-000000000001"
+
+
+def envelope(code, data=None, message="", **more):
+    body = {"status_code": code, "status_message": message, "timestamp": TIME, **more}
+    return json.dumps(body if data is None else body | {"data": data}).encode()
+
+
+SUCCESS = envelope(1000, THEIRS)
+
+
+@dataclass
+class Peer:
+    """Takes one request per connection whole, then writes these bytes and closes; None: writes nothing for ever."""
+
+    answer: bytes | None
+    port: int = 0
+    requests: list[bytes] = field(default_factory=list)
+
+    async def serve(self, reader, writer):
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = next(
+                (int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0
+            )
+            self.requests.append(head + await reader.readexactly(length))
+            if self.answer is None:
+                await asyncio.Event().wait()
+            writer.write(self.answer or b"")
+            await writer.drain()
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            pass
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def answering(answer):
+    peer = Peer(answer)
+    server = await asyncio.start_server(peer.serve, "127.0.0.1", 0)
+    peer.port = server.sockets[0].getsockname()[1]
+    try:
+        yield peer
+    finally:
+        server.close()
+
+
+def http(status, body=b"", *headers):
+    lines = [f"HTTP/1.1 {status} Whatever", f"Content-Length: {len(body)}", "Content-Type: application/json", *headers]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+async def send(port, kind=ExchangeKind.POST, *, scheme="http", budgets=SMALL, path="/credentials"):
+    """What it brings. Raises one of the four refusals."""
+    site = f"{scheme}://127.0.0.1:{port}"
+    delivery = Delivery(kind, site + path, f"{site}/versions", ACCESS, HeaderForm.BASE64, CORRELATION)
+    wire = Wire(POLICY, connect=budgets.connect)
+    deliveries = Deliveries(wire, budgets=budgets)
+    try:
+        if kind is ExchangeKind.DELETE:
+            return await deliveries.withdraw(delivery)
+        delivery = replace(delivery, offered=OFFERED, body={"token": OFFERED.reveal()})
+        return await deliveries.announce(delivery, DIALECTS["2.2.1"])
+    finally:
+        await wire.aclose()
+
+
+async def refusal(answer, kind=ExchangeKind.POST, **more):
+    """What it raises, after exactly one request."""
+    async with answering(answer) as peer:
+        with pytest.raises((PeerRefusedError, PeerRejectedTokenError, OutcomeUnknownError, CallbackError)) as raised:
+            await send(peer.port, kind, **more)
+        assert len(peer.requests) == 1
+    return raised.value
+
+
+def facts(error):
+    return type(error), getattr(error, "code", None), getattr(error, "status", None)
+
+
+@pytest.mark.parametrize("kind", [ExchangeKind.POST, ExchangeKind.PUT])
+async def test_a_success_brings_what_the_peer_says_of_itself(kind):
+    async with answering(http(200, SUCCESS)) as peer:
+        found = await send(peer.port, kind)
+
+        (request,) = peer.requests
+    assert (found.token, found.url, found.warnings) == (Token(THEIRS["token"]), THEIRS["url"], ())
+    head, _, body = request.partition(b"\r\n\r\n")
+    lines = head.decode().lower().split("\r\n")
+    assert lines[0] == f"{kind.value} /credentials http/1.1".lower()
+    assert f"authorization: token {b64encode(ACCESS.reveal().encode()).decode()}".lower() in lines
+    assert "content-type: application/json" in lines
+    assert f"x-correlation-id: {CORRELATION}" in lines
+    assert json.loads(body) == {"token": OFFERED.reveal()}
+
+
+@pytest.mark.parametrize(
+    ("answer", "warnings"),
+    [
+        (http(201, SUCCESS), ()),
+        (http(200, envelope("1000", THEIRS)), ("POST credentials: status_code: is a number in a string",)),
+        (http(200, envelope(1999, THEIRS)), ()),
+        (
+            http(200, json.dumps({"status_code": 1000, "data": THEIRS}).encode()),
+            ("POST credentials: timestamp: is missing",),
+        ),
+        # A8: its token is the only one that works from now on, whatever the status line says.
+        (http(500, SUCCESS), ("POST credentials: HTTP 500 with a success",)),
+        (http(400, SUCCESS), ("POST credentials: HTTP 400 with a success",)),
+    ],
+)
+async def test_a8_an_answer_that_can_be_read_is_a_success_on_whatever_status(answer, warnings):
+    async with answering(answer) as peer:
+        found = await send(peer.port)
+
+    assert (found.token, found.warnings) == (Token(THEIRS["token"]), warnings)
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected", "said"),
+    [
+        # With an envelope: a definite refusal, unless somebody between us may have written it.
+        (http(200, envelope(2001)), (PeerRefusedError, 2001, 200), "OCPI status code 2001"),
+        (http(200, envelope("2001")), (PeerRefusedError, 2001, 200), "OCPI status code 2001"),
+        (http(200, envelope(3001)), (PeerRefusedError, 3001, 200), "OCPI status code 3001"),
+        (http(201, envelope(3002, THEIRS)), (PeerRefusedError, 3002, 201), "OCPI status code 3002"),
+        (http(400, envelope(2001)), (PeerRefusedError, 2001, 400), "HTTP 400 with OCPI status code 2001"),
+        (http(405, envelope(2000)), (PeerRefusedError, 2000, 405), "HTTP 405 with OCPI status code 2000"),
+        (http(429, envelope(2000)), (PeerRefusedError, 2000, 429), "HTTP 429 with OCPI status code 2000"),
+        (http(401, envelope(2000)), (PeerRejectedTokenError, None, None), "HTTP 401"),
+        (http(403, envelope(2000)), (PeerRejectedTokenError, None, None), "HTTP 403"),
+        (http(408, envelope(2000)), (OutcomeUnknownError, None, None), "HTTP 408 with OCPI status code 2000"),
+        (http(500, envelope(3000)), (OutcomeUnknownError, None, None), "HTTP 500 with OCPI status code 3000"),
+        (http(503, envelope(2000)), (OutcomeUnknownError, None, None), "HTTP 503 with OCPI status code 2000"),
+        # Without one the HTTP status decides.
+        (http(400), (PeerRefusedError, None, 400), "HTTP 400"),
+        (http(404, b"<html>"), (PeerRefusedError, None, 404), "HTTP 404"),
+        (http(405), (PeerRefusedError, None, 405), "HTTP 405"),
+        (http(429, b"slow down"), (PeerRefusedError, None, 429), "HTTP 429"),
+        (http(401), (PeerRejectedTokenError, None, None), "HTTP 401"),
+        (http(403, b"{}"), (PeerRejectedTokenError, None, None), "HTTP 403"),
+        (http(408), (OutcomeUnknownError, None, None), "HTTP 408"),
+        (http(500, b"oops"), (OutcomeUnknownError, None, None), "HTTP 500"),
+        (http(502), (OutcomeUnknownError, None, None), "HTTP 502"),
+        (http(504, b"<html>"), (OutcomeUnknownError, None, None), "HTTP 504"),
+        (http(304), (OutcomeUnknownError, None, None), "HTTP 304"),
+        # F8: followed it is not, and done nothing has who redirects.
+        (
+            http(307, b"", "Location: https://other.example/credentials"),
+            (PeerRefusedError, None, 307),
+            "HTTP 307, a redirect to other.example, which is not followed",
+        ),
+        (
+            http(302, b"", f"Location: https://{ACCESS.reveal()}.example/"),
+            (PeerRefusedError, None, 302),
+            "HTTP 302, a redirect to (unreadable), which is not followed",
+        ),
+        # Too big or compressed, it is not read; what the status line says counts.
+        (http(200, b"x" * 9000), (OutcomeUnknownError, None, None), "the answer has more than 8192 bytes"),
+        (http(400, b"x" * 9000), (PeerRefusedError, None, 400), "HTTP 400"),
+        (
+            http(200, gzip.compress(SUCCESS), "Content-Encoding: gzip"),
+            (OutcomeUnknownError, None, None),
+            "the answer is compressed, which was not asked for",
+        ),
+        (
+            http(401, gzip.compress(envelope(2000)), "Content-Encoding: gzip"),
+            (PeerRejectedTokenError, None, None),
+            "HTTP 401",
+        ),
+        (http(405, gzip.compress(b""), "Content-Encoding: gzip"), (PeerRefusedError, None, 405), "HTTP 405"),
+    ],
+)
+async def test_an_answer_decides_by_its_envelope_and_otherwise_by_its_status(answer, expected, said):
+    error = await refusal(answer)
+
+    assert (facts(error), str(error)) == (expected, f"POST credentials: {said}")
+
+
+CUT = http(200, SUCCESS)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (b"", "the answer was cut off or is not HTTP"),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", "the answer was cut off or is not HTTP"),
+        (CUT[:40], "the answer was cut off or is not HTTP"),
+        (CUT[:-5], "the answer was cut off or is not HTTP"),
+        (http(200, SUCCESS[:-5]), "the answer cannot be used: is not JSON at line 1"),
+        (http(200, b"<html>"), "the answer cannot be used: is not JSON at line 1"),
+        (http(200), "the answer cannot be used: is not JSON at line 1"),
+        (http(204), "the answer cannot be used: is not JSON at line 1"),
+        (http(200, b"[]"), "the answer cannot be used: must be an object with status_code and data"),
+        (http(200, envelope(1000)), "the answer cannot be used: "),
+        (http(200, envelope(1000, [THEIRS])), "the answer cannot be used: "),
+        (http(200, envelope(1000, {**THEIRS, "token": None})), "the answer cannot be used: token: "),
+        (http(200, envelope(1000, {**THEIRS, "token": "with a blank"})), "the answer cannot be used: token: "),
+        (http(200, envelope(1000, {**THEIRS, "token": "x" * 300})), "the answer cannot be used: token: "),
+        (http(200, envelope(1000, {**THEIRS, "roles": "CPO"})), "the answer cannot be used: roles"),
+    ],
+)
+@pytest.mark.parametrize("kind", [ExchangeKind.POST, ExchangeKind.PUT])
+async def test_f2_f12_an_answer_that_is_lost_or_no_use_leaves_the_outcome_unknown(answer, said, kind):
+    error = await refusal(answer, kind)
+
+    assert type(error) is OutcomeUnknownError
+    assert str(error).startswith(f"{kind.value} credentials: {said}")
+    assert "with a blank" not in str(error)
+
+
+async def test_f2_silence_after_the_request_leaves_the_outcome_unknown():
+    error = await refusal(None, budgets=Budgets(exchange=0.5))
+
+    assert type(error) is OutcomeUnknownError
+    assert str(error) == "POST credentials: no complete answer within 0.5 seconds"
+
+
+async def test_f2_who_was_not_reached_has_done_nothing():
+    with pytest.raises(CallbackError, match=r"^POST credentials: could not connect to 127\.0\.0\.1$") as raised:
+        await send(free_port())
+
+    assert raised.value.unsent
+
+
+async def test_f2_without_a_trusted_connection_nothing_was_sent():
+    async with answering(http(200, SUCCESS)) as peer:
+        with pytest.raises(CallbackError, match=r"no trusted TLS connection to 127\.0\.0\.1$") as raised:
+            await send(peer.port, scheme="https")
+
+        assert peer.requests == []
+    assert raised.value.unsent
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("https://thief.example/credentials", "url is on thief.example, a site other than that of the versions list"),
+        ("http://peer.example/credentials", "url must be an https URL"),
+        (f"https://peer.example/{ACCESS.reveal()}", "url must not contain the token"),
+    ],
+)
+async def test_f9_a_request_goes_to_the_site_of_the_version_list_only(url, said):
+    delivery = Delivery(
+        ExchangeKind.DELETE, url, "https://peer.example/versions", ACCESS, HeaderForm.BASE64, CORRELATION
+    )
+    wire = Wire(POLICY)
+
+    with pytest.raises(CallbackError) as raised:
+        await Deliveries(wire).withdraw(delivery)
+
+    await wire.aclose()
+    assert (str(raised.value), raised.value.unsent) == (f"DELETE credentials: {said}", True)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        http(200, envelope(1000)),
+        http(200, envelope(1000, {"anything": ["at all"]})),
+        http(200, envelope("1000", "bye")),
+        http(202, envelope(1000)),
+        http(204),
+        http(200),
+    ],
+)
+async def test_un_04_a_delete_is_done_with_any_data_or_none(answer):
+    async with answering(answer) as peer:
+        await send(peer.port, ExchangeKind.DELETE)
+
+        (request,) = peer.requests
+    assert request.startswith(b"DELETE /credentials HTTP/1.1\r\n")
+    assert request.endswith(b"\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (http(401), PeerRejectedTokenError),
+        (http(404), PeerRefusedError),
+        (http(405, envelope(2000)), PeerRefusedError),
+        (http(200, envelope(3000)), PeerRefusedError),
+        (http(200, b"<html>"), OutcomeUnknownError),
+        (http(500), OutcomeUnknownError),
+        # Nothing in it shows that the peer means it.
+        (http(500, envelope(1000)), OutcomeUnknownError),
+        (b"", OutcomeUnknownError),
+    ],
+)
+async def test_un_06_what_else_is_answered_to_a_delete(answer, expected):
+    assert type(await refusal(answer, ExchangeKind.DELETE)) is expected
+
+
+def in_base64(token):
+    return b64encode(token.reveal().encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("message", "quote"),
+    [
+        ("party_id is unknown", ', "party_id is unknown"'),
+        ("", ""),
+        ("x" * 201, f', "{"x" * 200}"'),
+        ('say "no"\nERROR forged \N{PILE OF POO}\u202e', ', "say ?no??ERROR forged ??"'),
+        # F20: never with a token, however it is written.
+        (f"Token {ACCESS.reveal()} is unknown", ""),
+        (f"Token {in_base64(ACCESS)} is unknown", ""),
+        (f"your token {OFFERED.reveal()} gets 401", ""),
+        (f"your token {in_base64(OFFERED)} gets 401", ""),
+        (f"{'x' * 300} {OFFERED.reveal().upper()}", ""),
+    ],
+)
+async def test_f20_what_the_peer_says_is_quoted_cut_and_without_our_tokens(message, quote):
+    error = await refusal(http(200, envelope(2001, message=message)))
+
+    assert str(error) == f"POST credentials: OCPI status code 2001{quote}"
+
+
+@pytest.mark.parametrize("message", [None, 17, ["no"], {"a": 1}])
+async def test_a_message_that_is_no_text_is_not_quoted(message):
+    error = await refusal(http(200, envelope(2001, message=message)))
+
+    assert str(error) == "POST credentials: OCPI status code 2001"
