@@ -66,6 +66,9 @@ READING_SECONDS = 45
 SENDING_SECONDS = 75
 """The same while a request of ours is open (RS-14)."""
 _DISCOVERY_SECONDS = 25.0
+_INSISTING_SECONDS = 120.0
+"""How long we try to store the token in an answer. Whoever has taken the lease meanwhile is found out by the commit."""
+_INSISTING_PAUSE_SECONDS = 1.0
 _GRACE_MICROSECONDS = 60_000_000
 """How long a token still works that the peer has refused (RS-10)."""
 _CLIENT_ERRORS = range(2000, 3000)
@@ -331,8 +334,9 @@ class Connector:
             if not outbound.settle(tx, peer, attempt.lease, attempt.job, settled):
                 raise LeaseLostError
             lost = outbound.claim(tx, peer, keep.parties)
-            if lost is not None:
-                attempt.warnings.append(f"roles: {lost} belongs to another connection; no party was taken over")
+            warning = f"roles: {lost} belongs to another connection; no party was taken over"
+            if lost is not None and warning not in attempt.warnings:
+                attempt.warnings.append(warning)
             exchanges.end(tx, replace(attempt.record, outcome=Outcome.SUCCEEDED, quirk=keep.quirk))
             tx.audit(
                 "peer.registered" if job.kind is ExchangeKind.POST else "peer.updated",
@@ -349,7 +353,19 @@ class Connector:
             attempt.peer = peers.find_by_uid(tx.session, peer.uid) or peer
             return Committed(keep.token, self._model.unsealed(peer, crossed.sealed, HELD_TOKEN) if crossed else None)
 
-        return await self._store.change(attempt.peer.name, commit)
+        return await self._insisting(attempt.peer.name, commit)
+
+    async def _insisting(self, actor: str, work: Callable[[Transaction], Committed]) -> Committed:
+        """What is nowhere else must not be lost to a database that is away for a while."""
+        until = asyncio.get_running_loop().time() + _INSISTING_SECONDS
+        while True:
+            try:
+                return await self._store.change(actor, work)
+            except StoreUnavailableError:
+                if asyncio.get_running_loop().time() > until:
+                    raise
+                _log.warning("answer_not_stored_yet", peer=actor)
+            await asyncio.sleep(_INSISTING_PAUSE_SECONDS)
 
     async def _leave(self, attempt: _Attempt, error: BrokerError | None = None) -> None:
         """The end of the registration; with an error the peer may not have been told (F17)."""
