@@ -6,6 +6,7 @@ longer holds its lease (F1, F5). Only after that commit is the answer given (RR-
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from uuid import uuid4
@@ -39,7 +40,7 @@ from broker.core.model import (
     Token,
     Version,
 )
-from broker.core.peer import Peer, Purpose, Succession, crossing, is_overtaken, reject, succeed
+from broker.core.peer import IssuedToken, Peer, Purpose, Succession, TokenState, crossing, is_overtaken, reject, succeed
 from broker.errors import (
     BrokerError,
     CredentialsInvalidError,
@@ -300,7 +301,10 @@ class Registrar:
                 raise ExchangeInProgressError("the connection was changed from another side meanwhile")
             if not transitions.token_is_live(tx, shown):
                 raise TokenRejectedError
-            given = self._given(tx, peer, shown, fresh, window)
+            issued = peers.issued(tx.session, peer.uid)
+            if _was_replaced(footing.token, issued):
+                raise ExchangeInProgressError("an exchange of ours ended while this one ran; try again")
+            given = self._given(tx, peer, issued, fresh, window, shown=shown)
             transitions.establish(tx, peer, registered, given.fingerprint, given.succession)
             lost = transitions.claim_parties(tx, peer, registration.theirs.parties)
             if lost is not None:
@@ -321,22 +325,23 @@ class Registrar:
 
         return self._ourselves.credentials(request.tenant, peer, await self._store.change(peer.name, commit))
 
-    def _given(self, tx: Transaction, peer: Peer, shown: str, fresh: Token, window: int) -> _Given:
+    def _given(
+        self, tx: Transaction, peer: Peer, issued: Sequence[IssuedToken], fresh: Token, window: int, *, shown: str
+    ) -> _Given:
         """The token in our answer: a fresh one, or the one that a request of ours offers to the peer at this moment.
 
         Whichever of the two exchanges the peer takes for the later one, it then has the same token (F6).
         """
         job = jobs.find(tx.session, peer.uid)
-        now_issued, promoted = peer.issued, None
+        promoted = None
         if job is not None:
-            now_issued = peers.issued(tx.session, peer.uid)
-            promoted = crossing(job, now_issued, shown, tx.now)
+            promoted = crossing(job, issued, shown, tx.now)
             if is_overtaken(job, tx.now):
                 jobs.drop(tx, peer.uid)
         if job is not None and job.offered is not None and promoted is not None:
             fresh = self._model.unsealed(peer, job.offered, OFFERED_TOKEN)
         fingerprint = tokens.fingerprint(self._pepper, SecretKind.ISSUED_TOKEN, fresh.reveal())
-        return _Given(fresh, fingerprint, succeed(now_issued, shown, tx.now, window * 1_000_000, promote=promoted))
+        return _Given(fresh, fingerprint, succeed(issued, shown, tx.now, window * 1_000_000, promote=promoted))
 
     def _record(self, request: Request, kind: ExchangeKind) -> Exchange:
         return Exchange(
@@ -349,6 +354,12 @@ class Registrar:
             started_at=request.arrived,
             deadline_at=request.arrived + LEASE_MICROSECONDS,
         )
+
+
+def _was_replaced(shown: IssuedToken, issued: Sequence[IssuedToken]) -> bool:
+    """Whether an exchange of ours has given the peer another token since this one was judged (F6)."""
+    now = next((token.state for token in issued if token.lookup_id == shown.lookup_id), TokenState.REVOKED)
+    return shown.state is TokenState.ACTIVE and now is not TokenState.ACTIVE
 
 
 def _warnings(event: Posted | Put) -> tuple[str, ...]:

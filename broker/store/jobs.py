@@ -56,11 +56,12 @@ def drop_scheduled(tx: Transaction, peer_uid: str) -> None:
 
 
 def due(session: Session, now: int, limit: int) -> list[str]:
-    """Peers whose job wants an attempt, the longest due first. Those of a blocked one wait."""
+    """Peers whose job wants an attempt, the longest due first. Those of a blocked one wait, but for its end."""
     free = or_(col(JobRow.lease).is_(None), col(JobRow.lease_until) <= now)
     waiting = col(JobRow.state) == JobState.WAITING.value
     query = select(JobRow.peer_uid).join(PeerRow, col(PeerRow.uid) == JobRow.peer_uid)
-    query = query.where(waiting, col(JobRow.next_attempt_at) <= now, free, col(PeerRow.blocked).is_(False))
+    admitted = or_(col(PeerRow.blocked).is_(False), col(JobRow.kind) == ExchangeKind.DELETE.value)
+    query = query.where(waiting, col(JobRow.next_attempt_at) <= now, free, admitted)
     return list(session.exec(query.order_by(col(JobRow.next_attempt_at)).limit(limit)))
 
 

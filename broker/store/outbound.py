@@ -100,12 +100,17 @@ def settle(tx: Transaction, peer: Peer, lease: str, job: Job, result: Settled) -
 
 
 def claim(tx: Transaction, peer: Peer, parties: Sequence[Party] | None) -> PartyKey | None:
-    """Give the peer these parties; if another one has one of them, it keeps what it had. The one that was not free."""
-    if parties is None:
+    """Give the peer these parties; if another one has one of them, it keeps what it had. The one that was not free.
+
+    peer is as it was before: what is left of a connection that has ended is not what this one may have (RS-09).
+    """
+    registered = peer.state is PeerState.REGISTERED
+    if parties is None and registered:
         return None
-    lost = transitions.claim_parties(tx, peer, parties)
+    kept = peer.parties if registered else ()
+    lost = transitions.claim_parties(tx, peer, parties or ())
     if lost is not None:
-        transitions.claim_parties(tx, peer, peer.parties)
+        transitions.claim_parties(tx, peer, kept)
     return lost
 
 

@@ -1,0 +1,126 @@
+"""Interleavings and hostile answers that once got the better of us as Sender."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from broker.errors import StoreUnavailableError
+from broker.mock_peer.calls import ExchangeFailedError
+from broker.mock_peer.platform import MockPeer, mock_peer
+from broker.store.transactions import Store
+from ocpi_broker.v1 import peer_service_pb2, resources_pb2
+from tests.peer import new_party
+from tests.stack import Home
+
+pytestmark = pytest.mark.anyio
+
+REFUSED = resources_pb2.EXCHANGE_OUTCOME_REFUSED
+
+
+@pytest.fixture
+async def peer() -> AsyncIterator[MockPeer]:
+    async with mock_peer(parties=[f"{new_party()}=Kabelwerk"]) as one:
+        yield one
+
+
+async def connect(home: Home, peer: MockPeer, name: str = "kabelwerk", **more: object) -> resources_pb2.Peer:
+    request = peer_service_pb2.ConnectPeerRequest(
+        parent=home.name, peer_id=name, versions_url=peer.versions_url, token=peer.token, wait=True, **more
+    )
+    return (await home.stack.peers.ConnectPeer(request)).peer
+
+
+async def rotate(home: Home, name: str) -> resources_pb2.Peer:
+    request = peer_service_pb2.RotatePeerRequest(name=name, wait=True)
+    return (await home.stack.peers.RotatePeer(request)).peer
+
+
+async def works(home: Home, name: str, peer: MockPeer) -> bool:
+    """Whether each side holds a token that the other takes."""
+    ours = (await home.held(name)).token
+    return peer.held is not None and (await home.verify(peer.held)).valid and peer.accepts(ours) is not None
+
+
+async def test_a_put_of_ours_begins_and_ends_while_one_of_theirs_is_open(home: Home, peer: MockPeer) -> None:
+    """Theirs is judged by what stood before: it is refused, and the pair of ours stands on both sides (F6)."""
+    invitation = await home.invite()
+    name = invitation.peer.name
+    await peer.register(invitation.versions_url, invitation.token)
+    assert (await peer.call("GET", invitation.versions_url)).status == 200
+    peer.fault("slow:4@CALLBACK*1")
+
+    theirs = asyncio.create_task(peer.rotate())
+    await peer.wait_for(event="fault", fault="slow")
+    ours = await rotate(home, name)
+    assert not theirs.done()
+    assert not ours.HasField("job"), ours
+    with pytest.raises(ExchangeFailedError) as refused:
+        await theirs
+
+    assert refused.value.code == 3000
+    found = await home.stack.peers.ListExchanges(peer_service_pb2.ListExchangesRequest(parent=name))
+    assert "EXCHANGE_IN_PROGRESS" in str(next(one for one in found.exchanges if one.outcome == REFUSED))
+    assert await works(home, name, peer)
+
+
+async def test_an_answer_outlives_a_database_that_is_away(
+    home: Home, peer: MockPeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The token in it is nowhere else (F2)."""
+    peer.fault("slow:1@POST*1")
+    request = peer_service_pb2.ConnectPeerRequest(
+        parent=home.name, peer_id="kabelwerk", versions_url=peer.versions_url, token=peer.token
+    )
+    name = (await home.stack.peers.ConnectPeer(request)).peer.name
+    await peer.wait_for(event="fault", fault="slow")
+    change, refused = Store.change, []
+
+    async def away(self: Store, actor: str, work: Callable[..., object]) -> object:
+        if actor == name and len(refused) < 2:
+            refused.append(actor)
+            raise StoreUnavailableError("the database is away")
+        return await change(self, actor, work)
+
+    monkeypatch.setattr(Store, "change", away)
+
+    for _ in range(300):
+        found = await home.peer(name)
+        if not found.HasField("job"):
+            break
+        await asyncio.sleep(0.05)
+    assert len(refused) == 2
+    assert not found.HasField("job"), found
+    assert await works(home, name, peer)
+
+
+@pytest.mark.parametrize("force", [False, True], ids=["told", "forced"])
+async def test_a_blocked_peer_can_be_unregistered(home: Home, peer: MockPeer, force: bool) -> None:
+    name = (await connect(home, peer)).name
+    await home.stack.peers.BlockPeer(peer_service_pb2.BlockPeerRequest(name=name))
+
+    request = peer_service_pb2.UnregisterPeerRequest(name=name, wait=True, force=force)
+    answer = await home.stack.peers.UnregisterPeer(request, timeout=10)
+
+    assert answer.peer.state == resources_pb2.PEER_STATE_UNREGISTERED, answer.peer
+    assert not peer.registered
+
+
+async def test_the_parties_of_an_earlier_connection_do_not_open_anything_to_another_platform(
+    home: Home, peer: MockPeer
+) -> None:
+    """RS-09: whoever is connected under the name of a peer that was reset has to be whom it was expected to be."""
+    first = peer.state()
+    assert not first["registered"]
+    terms = resources_pb2.InvitationTerms(any_party=True)
+    name = (await connect(home, peer, terms=terms)).name
+    known = (await home.peer(name)).parties
+    await home.stack.peers.ResetPeer(peer_service_pb2.ResetPeerRequest(name=name))
+
+    async with mock_peer(parties=["FR/XXX/CPO=Stranger"]) as stranger:
+        other = await connect(home, stranger, terms=resources_pb2.InvitationTerms(parties=known))
+
+        assert other.state == resources_pb2.PEER_STATE_REGISTERED
+        assert other.quarantined, other
+        assert stranger.held is not None
+        assert not (await home.verify(stranger.held)).valid
