@@ -18,7 +18,7 @@ from broker.core import sender
 from broker.core.exchange import Step
 from broker.core.handshake import PeerFailed, ReadEndpoints, ReadVersions
 from broker.core.job import Job, next_attempt
-from broker.core.model import Token, Version
+from broker.core.model import HeaderForm, Token, Version
 from broker.core.peer import Peer
 from broker.core.sender import (
     Answered,
@@ -135,7 +135,7 @@ class Connector:
             peers=self._http,
             clock=self._clock,
             correlation_id=attempt.exchange.correlation_id,
-            form=attempt.form,
+            form=_form(attempt, question),
             tolerances=Tolerances(attempt.peer.quirks, strict=attempt.tenant.policy.strict),
             fallback=None,
             deadline=asyncio.get_running_loop().time() + _DISCOVERY_SECONDS,
@@ -206,6 +206,13 @@ class Connector:
             raise
         except BrokerError as error:
             return Failed(error)
+
+
+def _form(attempt: Attempt, question: ReadVersions | ReadEndpoints) -> HeaderForm:
+    """A version that is new to the connection is tried in its own form first (A1); what works there is kept."""
+    if isinstance(question, ReadEndpoints) and (begins_anew(attempt.job) or question.version != attempt.peer.version):
+        return DIALECTS[str(question.version)].header
+    return attempt.form
 
 
 def _rejects_token(error: BrokerError) -> bool:

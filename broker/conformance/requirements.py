@@ -1,7 +1,7 @@
-"""What OCPI demands of a Receiver, as a table: which rule, of which versions, how strict, and where it is written.
+"""What OCPI demands of a platform, as a table: which rule, of which versions, how strict, and where it is written.
 
-Rules of direction out are here where they can be seen from outside: in the calls inside a POST or PUT, or in what an
-answer contains. The wording is ours.
+The checks look at a Receiver. Rules of direction out are seen by them in the calls inside a POST or PUT, and in what an
+answer contains; those about the Sender are proven by tests of our own. The wording is ours.
 """
 
 from collections.abc import Mapping
@@ -770,9 +770,72 @@ _ROWS = (
         "An invitation is used once, expires, can be revoked, and is given up after many failures.",
         "project",
     ),
+    _row(
+        "RS-01",
+        ALL,
+        M,
+        OUT,
+        "The Sender reads the version list with the invitation's token.",
+        "Credentials, Registration",
+    ),
+    _row("RS-02", ALL, M, OUT, "It chooses the newest version that both speak.", "Credentials, Registration"),
+    _row("RS-03", ALL, M, OUT, "It reads the details at the listed URL.", "Credentials, Registration"),
+    _row(
+        "RS-04", ALL, M, OUT, "It does not POST when expected endpoints are missing.", "Credentials, Required endpoints"
+    ),
+    _row("RS-05", ALL, M, OUT, "It makes a new token and POSTs its credentials.", "Credentials, Registration"),
     _row("RS-06", ALL, M, IN, "It accepts that token before the POST leaves.", "Credentials, Registration"),
     _row(
         "RS-07", ALL, M, BOTH, "It can answer the Receiver's calls while its POST is open.", "Credentials, Registration"
+    ),
+    _row("RS-08", ALL, M, OUT, "It uses the token in the answer from then on.", "Credentials, Registration"),
+    _row(
+        "RS-09",
+        ALL,
+        P,
+        OUT,
+        "It checks the answer: a token that is missing or known is none, and a stranger is quarantined.",
+        "project",
+    ),
+    _row(
+        "RS-10",
+        ALL,
+        P,
+        OUT,
+        "Refused, it keeps what it had; 3002 is worth one try with the next lower version.",
+        "project",
+    ),
+    _row(
+        "RS-11",
+        ALL,
+        P,
+        OUT,
+        "405 to its POST means that the peer regards it as registered: it does not POST again.",
+        "project",
+    ),
+    _row(
+        "RS-12",
+        ALL,
+        P,
+        OUT,
+        "A 401 on a GET is worth one try with the other header form, never on POST or PUT.",
+        "Transport, project",
+    ),
+    _row(
+        "RS-13",
+        ALL,
+        P,
+        OUT,
+        "After success it uses the new token once, so that both sides know that it arrived.",
+        "project",
+    ),
+    _row(
+        "RS-14",
+        ALL,
+        P,
+        OUT,
+        "It waits 60 s for the answer to a POST or PUT; after that the outcome is not known.",
+        "project",
     ),
     _row("UR-01", ALL, M, IN, "PUT replaces the whole registration.", "Credentials, PUT"),
     _row("UR-02", ALL, M, IN, "PUT by a peer that is not registered: 405.", "Credentials, PUT"),
@@ -797,14 +860,42 @@ _ROWS = (
     ),
     _row("UR-08", ALL, P, IN, "A PUT that fails leaves everything as it was.", "project"),
     _row("UR-09", ALL, P, IN, "After a PUT the old token lives until the new one is used.", "project"),
+    _row(
+        "UR-10",
+        ALL,
+        M,
+        OUT,
+        "As Sender we read list and details, then PUT to the endpoint of the version chosen.",
+        "Credentials, PUT",
+    ),
+    _row(
+        "UR-11",
+        ALL,
+        P,
+        OUT,
+        "Until the outcome is known, the old and the new token of the Sender both work.",
+        "project",
+    ),
+    _row(
+        "UR-12",
+        ALL,
+        M,
+        OUT,
+        "On success the Sender uses the new token; on an error the old pair stays.",
+        "Credentials, PUT",
+    ),
     _row("UR-13", ALL, P, IN, "Either side may send a PUT, even both at once.", "Credentials; project"),
     _row("UR-14", ALL, P, IN, "Parties added by PUT need the same permission as at registration.", "project"),
+    _row("TK-01", ALL, M, OUT, "A token that may have leaked is replaced by PUT.", "Credentials, Resetting"),
+    _row("TK-02", ALL, S, OUT, "Tokens are renewed at least every month.", "Credentials, Resetting"),
+    _row("TK-03", ALL, P, OUT, "One PUT renews the tokens of both directions.", "Credentials, PUT"),
     _row("TK-04", ALL, M, BOTH, "Tokens do not expire by themselves.", "Credentials"),
     _row("UN-01", ALL, M, IN, "DELETE ends the registration.", "Credentials, DELETE"),
     _row("UN-02", ALL, M, BOTH, "It ends it for both: the tokens of both sides die.", "Credentials, DELETE"),
     _row("UN-03", ONLY_2_0, M, IN, "In 2.0 the answer to DELETE has data null.", "Credentials, DELETE (2.0)"),
     _row("UN-04", SINCE_2_1_1, P, IN, "It is answered with 200, 1000 and no data.", "project"),
     _row("UN-05", ALL, M, IN, "DELETE by a peer that is not registered: 405.", "Credentials, DELETE"),
+    _row("UN-06", ALL, P, OUT, "To the Sender 401, 404 and 405 to a DELETE mean that it is gone already.", "project"),
     _row("UN-07", ALL, P, BOTH, "After DELETE a new registration needs a new invitation.", "project"),
     _row("UN-08", ALL, P, IN, "Records stay, secrets go.", "project"),
     _row("GT-01", ALL, M, IN, "GET credentials answers our object and never makes a token.", "Credentials, GET"),

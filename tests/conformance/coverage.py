@@ -19,7 +19,6 @@ NOT_MADE_HERE = {
 
 _LATER = "the module hubclientinfo is not served yet"
 _FUNCTIONAL = "about functional modules, which the tenant's own platform serves, not this software"
-_SENDER = "about the Sender's side, which this software does not take yet"
 
 UNTESTABLE = {
     "ID-05": "about a hub that forwards requests; nothing is forwarded yet",
@@ -31,9 +30,6 @@ UNTESTABLE = {
     "PG-02": _FUNCTIONAL,
     "PG-04": _LATER,
     "VD-15": _LATER,
-    "RS-06": _SENDER,
-    "RS-07": _SENDER,
-    "UR-13": _SENDER,
     "HB-05": "about a hub that forwards requests; nothing is forwarded yet",
     "HB-07": _LATER,
     "HB-08": _LATER,
