@@ -88,6 +88,8 @@ class _Attempt:
     form: HeaderForm
     steps: list[Step] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    noted: int = 0
+    """How many of the steps are on record."""
     offering: bool = False
     """Whether this attempt has offered the token that the job now holds."""
 
@@ -124,21 +126,27 @@ class Connector:
     async def attempt(self, peer_uid: str) -> None:
         """One attempt at the job of this peer, if it is due and nobody else makes it."""
         lease = str(uuid4())
-        if not await self._store.jot(lambda tx: jobs.take(tx, peer_uid, lease, tx.now + READING_SECONDS * 1_000_000)):
+        attempt = await self._store.jot(lambda tx: self._taken(tx, peer_uid, lease))
+        if attempt is None:
             return
-        peer = await self._store.read(lambda session: peers.find_by_uid(session, peer_uid))
-        tenant = self._model.tenant(peer.tenant) if peer else None
-        if peer is None or peer.job is None or tenant is None:
-            return
-        attempt = _Attempt(tenant, peer, peer.job, lease, self._begun(peer, peer.job, lease), _form(peer))
-        if not peer.job.confirming:
-            await self._store.jot(lambda tx: exchanges.begin(tx, attempt.exchange))
         try:
             await self._guarded(attempt)
         except LeaseLostError:
             await self._overtaken(attempt)
         except StoreUnavailableError:
-            _log.warning("attempt_interrupted", peer=peer.name, kind=peer.job.kind.value)
+            _log.warning("attempt_interrupted", peer=attempt.peer.name, kind=attempt.job.kind.value)
+
+    def _taken(self, tx: Transaction, peer_uid: str, lease: str) -> _Attempt | None:
+        if not jobs.take(tx, peer_uid, lease, tx.now + READING_SECONDS * 1_000_000):
+            return None
+        peer = peers.find_by_uid(tx.session, peer_uid)
+        tenant = self._model.tenant(peer.tenant) if peer else None
+        if peer is None or peer.job is None or tenant is None:
+            return None
+        exchange = self._begun(peer, peer.job, lease)
+        if not peer.job.confirming:
+            exchanges.begin(tx, exchange)
+        return _Attempt(tenant, peer, peer.job, lease, exchange, _form(peer))
 
     async def _overtaken(self, attempt: _Attempt) -> None:
         """The record says so; what was committed by somebody else stands."""
@@ -192,6 +200,8 @@ class Connector:
         return self._model.held_token(peer)
 
     async def _ask(self, attempt: _Attempt, question: ReadVersions | ReadEndpoints) -> sender.Event:
+        if len(attempt.steps) > attempt.noted:
+            await self._progress(attempt, READING_SECONDS)
         callbacks = Callbacks(
             peers=self._http,
             clock=self._clock,
@@ -206,7 +216,6 @@ class Connector:
         )
         event = await callbacks.ask(question)
         attempt.form = callbacks.form
-        await self._progress(attempt, READING_SECONDS)
         if isinstance(event, PeerFailed) and _rejects_token(event.error):
             return PeerFailed(PeerRejectedTokenError(str(event.error)))
         return event
@@ -341,6 +350,7 @@ class Connector:
             )
             tx.session.expire_all()
             attempt.peer = peers.find_by_uid(tx.session, peer.uid) or peer
+            attempt.noted = len(attempt.steps)
             return Committed(keep.token, self._model.unsealed(peer, crossed.sealed, HELD_TOKEN) if crossed else None)
 
         return await self._store.change(attempt.peer.name, commit)
@@ -451,6 +461,7 @@ class Connector:
 
         if not await self._store.jot(write):
             raise LeaseLostError
+        attempt.noted = len(attempt.steps)
 
     def _begun(self, peer: Peer, job: Job, lease: str) -> Exchange:
         now = self._clock()

@@ -86,11 +86,12 @@ class Dispatcher:
     async def schedule(self) -> None:
         """Begin the rotations that are due (TK-02)."""
         now = self._clock()
-        for tenant in self._model.tenants():
-            for peer in self._model.peers(tenant.id):
-                job = _rotation(tenant, peer, now)
-                if job is not None:
-                    await self._schedule(peer, job)
+        tenants = {tenant.id: tenant for tenant in self._model.tenants()}
+        for peer in self._model.every_peer():
+            tenant = tenants.get(peer.tenant)
+            job = _rotation(tenant, peer, now) if tenant else None
+            if job is not None:
+                await self._schedule(peer, job)
 
     async def _schedule(self, peer: Peer, job: Job) -> None:
         def begin(tx: Transaction) -> None:
@@ -119,7 +120,10 @@ def _rotation(tenant: Tenant, peer: Peer, now: int) -> Job | None:
     """The job that renews the tokens of this peer, if its turn has come."""
     if peer.state is not PeerState.REGISTERED or peer.blocked or peer.held is None or not _is_idle(peer.job, now):
         return None
-    due = rotation.due(peer.uid, peer.held.created_at, tenant.policy.rotation_period)
+    since, period = peer.held.created_at, tenant.policy.rotation_period
+    if not rotation.may_be_due(since, period, now):
+        return None
+    due = rotation.due(peer.uid, since, period)
     if due is None or now < due or room(peer.issued, now) is None:
         return None
     return Job(

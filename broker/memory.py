@@ -46,6 +46,9 @@ class Memory:
     def peers_of(self, tenant: str) -> list[Peer]:
         return [peer for peer in self._uids.values() if peer.tenant == tenant]
 
+    def every_peer(self) -> list[Peer]:
+        return list(self._uids.values())
+
     def put_peer(self, uid: str, found: Peer | None) -> None:
         """Replace a peer; None removes it."""
         before = self._uids.pop(uid, None)

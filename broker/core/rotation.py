@@ -19,6 +19,11 @@ def due(uid: str, since: int, period: int) -> int | None:
     return since + round(period * 1_000_000 * (1 - _SPREAD * _chance(uid, since)))
 
 
+def may_be_due(since: int, period: int, now: int) -> bool:
+    """Whether anybody's turn can have come; to ask first, since it costs next to nothing."""
+    return period != 0 and now >= since + period * 1_000_000 * (1 - _SPREAD)
+
+
 def start(uid: str, at: int, now: int) -> int:
     """When to begin what is due: at once in good time, else some time within the next hours."""
     late = now - at
