@@ -20,6 +20,7 @@ from broker.connector import Connector
 from broker.core.hosts import is_loopback
 from broker.disclosures import Disclosures
 from broker.dispatcher import Dispatcher
+from broker.highwater import HighWater
 from broker.inspection import Inspector
 from broker.keys import Keyring
 from broker.limits import FailureLimit
@@ -129,6 +130,8 @@ async def _serving(parts: _Parts) -> AsyncIterator[Broker]:
     dispatcher = Dispatcher(store, model, connector, clock)
     if store.dialect == "sqlite":
         await registrar.recover()
+    high_water = HighWater(parts.settings.high_water_file, model)
+    await asyncio.to_thread(high_water.compare)
     guard = Guard(model, keyring.peppers)
     server = grpc.aio.server(interceptors=[guard], options=_OPTIONS)
     _add_services(server, parts, registrar, dispatcher, disclosures)
@@ -139,6 +142,7 @@ async def _serving(parts: _Parts) -> AsyncIterator[Broker]:
     followers = [asyncio.create_task(endless) for endless in (model.follow(), _report(model, readiness))]
     writing = asyncio.create_task(disclosures.follow())
     dispatching = asyncio.create_task(dispatcher.follow())
+    marking = asyncio.create_task(high_water.follow())
     _log.info("broker_started", grpc=bound, database=store.dialect)
     try:
         yield Broker(bound)
@@ -151,6 +155,8 @@ async def _serving(parts: _Parts) -> AsyncIterator[Broker]:
         await _cancel(followers)
         disclosures.finish()
         await writing
+        high_water.finish()
+        await marking
         _log.info("broker_stopped")
 
 

@@ -26,6 +26,8 @@ class Attempt:
     form: HeaderForm
     steps: list[Step] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    noted: int = 0
+    """How many of the steps are on record."""
     offering: bool = False
     """Whether this attempt has offered the token that the job now holds."""
 

@@ -14,6 +14,7 @@ from broker.clock import Clock
 from broker.core.model import HeaderForm, Token
 from broker.core.peer import IssuedToken, Peer, Rejection, TokenState, opens_modules, reject
 from broker.errors import StoreUnavailableError
+from broker.limits import Reminders
 from broker.ocpi.authorization import candidates
 from broker.readmodel import ReadModel
 from broker.store import transitions
@@ -52,14 +53,20 @@ class Authenticator:
         self._store = store
         self._peppers = peppers
         self._clock = clock
+        self._strangers = Reminders(clock)
         self._notes: dict[str, asyncio.Task[None]] = {}
 
     async def identify(
-        self, authorization: Sequence[str], admits: Callable[[Peer], bool] = lambda _peer: True
+        self,
+        authorization: Sequence[str],
+        admits: Callable[[Peer], bool] = lambda _peer: True,
+        *,
+        source: str | None = None,
     ) -> Identity | Rejection:
         """Who this is, from every Authorization value of the request. A peer not admitted is as good as unknown.
 
-        The first use of a token confirms the exchange that issued it (F3, F4).
+        The first use of a token confirms the exchange that issued it (F3, F4). source is the address of the peer, if
+        that is known.
         """
         self._model.require_fresh()
         found = self._recognise(authorization, admits)
@@ -67,9 +74,10 @@ class Authenticator:
             # It may have been issued by another broker a moment ago.
             await self._model.catch_up()
             found = self._recognise(authorization, admits)
+            self._report_strangers(authorization, source)
         if isinstance(found, Identity):
             refusal = self._refusal(found)
-            if found.token.notable and refusal in (None, Rejection.REVOKED):
+            if found.token.is_notable(self._clock()) and refusal in (None, Rejection.REVOKED):
                 await self._note_use(found)
             return refusal or found
         return found
@@ -100,6 +108,13 @@ class Authenticator:
 
     def _well_formed(self, authorization: Sequence[str]) -> bool:
         return any(tokens.lookup_id(SecretKind.ISSUED_TOKEN, text) for text, _ in candidates(authorization))
+
+    def _report_strangers(self, authorization: Sequence[str], source: str | None) -> None:
+        """A token that we have made, and that the database does not know: one of the two was restored (F18)."""
+        for text, _ in candidates(authorization):
+            lookup_id = tokens.lookup_id(SecretKind.ISSUED_TOKEN, text)
+            if lookup_id and self._model.issued(lookup_id) is None and self._strangers.is_due(lookup_id):
+                _log.warning("token_not_in_database", lookup_id=lookup_id, source=source)
 
     async def _note_use(self, identity: Identity) -> None:
         """Written once per token. With the database away or slow the peer is served all the same."""

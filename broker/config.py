@@ -34,6 +34,10 @@ class Settings:
         return self.data_dir / "keys.json"
 
     @property
+    def high_water_file(self) -> Path:
+        return self.data_dir / "high-water"
+
+    @property
     def admin_key_file(self) -> Path:
         return self.data_dir / "admin.key"
 

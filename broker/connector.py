@@ -131,6 +131,8 @@ class Connector:
         return self._model.held_token(peer)
 
     async def _ask(self, attempt: Attempt, question: ReadVersions | ReadEndpoints) -> sender.Event:
+        if len(attempt.steps) > attempt.noted:
+            await self._settlement.progress(attempt, READING_SECONDS)
         callbacks = Callbacks(
             peers=self._http,
             clock=self._clock,
@@ -145,7 +147,6 @@ class Connector:
         )
         event = await callbacks.ask(question)
         attempt.form = callbacks.form
-        await self._settlement.progress(attempt, READING_SECONDS)
         if isinstance(event, PeerFailed) and _rejects_token(event.error):
             return PeerFailed(PeerRejectedTokenError(str(event.error)))
         return event

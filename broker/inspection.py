@@ -6,6 +6,7 @@ from importlib.metadata import version as installed_version
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from broker import highwater
 from broker.config import Settings
 from broker.core.paths import DEFAULT_TENANT
 from broker.ocpi import DIALECTS
@@ -63,6 +64,7 @@ class Inspector:
             checks=(
                 _schema(found),
                 _audit(broken),
+                await asyncio.to_thread(self._high_water),
                 self._peers(),
                 self._default_tenant(),
                 *self._shortcomings(),
@@ -76,6 +78,18 @@ class Inspector:
             kinds = " and ".join(sorted(self._settings.urls.insecure))
             return Check("peer URLs", ok=False, finding=f"http and {kinds} addresses are admitted: for trials only")
         return Check("peer URLs", ok=True, finding="https and public addresses only")
+
+    def _high_water(self) -> Check:
+        path = self._settings.high_water_file
+        mark = highwater.read(path)
+        if mark is None or mark.found is None:
+            return Check("high water", ok=True, finding="the database has not gone back")
+        finding = (
+            f"the database went back from revision {mark.revision} to {mark.found}: it was restored. Peers that were "
+            "connected or got new tokens since then get 401: rotate each, and reset those whose token does not work "
+            f"any more; then remove {path}"
+        )
+        return Check("high water", ok=False, finding=finding)
 
     def _default_tenant(self) -> Check:
         tenant = self._model.tenant(DEFAULT_TENANT)

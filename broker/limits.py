@@ -34,6 +34,29 @@ class FailureLimit:
             raise RateLimitedError("too many requests with a wrong token; try again later")
 
 
+class Reminders:
+    """Lets each thing be told once an hour, and no more than so many of them: whoever makes them up fills no log.
+
+    clock gives microseconds.
+    """
+
+    def __init__(self, clock: Callable[[], int], *, most: int = 1000, pause: int = 3600 * 1_000_000) -> None:
+        self._clock = clock
+        self._most = most
+        self._pause = pause
+        self._told: OrderedDict[str, int] = OrderedDict()
+
+    def is_due(self, thing: str) -> bool:
+        """Whether to tell it now; then it counts as told."""
+        now = self._clock()
+        while self._told and now - next(iter(self._told.values())) >= self._pause:
+            self._told.popitem(last=False)
+        if thing in self._told or len(self._told) >= self._most:
+            return False
+        self._told[thing] = now
+        return True
+
+
 class ExchangeSlots:
     """How many exchanges may run at once, per tenant and in this broker: slow peers hold connections (F7)."""
 

@@ -77,9 +77,10 @@ class HttpPeers:
         tls: ssl.SSLContext | None = None,
         resolve: Resolve = lookup,
         request_id: Callable[[], UUID] = uuid4,
+        inner: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._budgets = budgets
-        self.wire = Wire(policy, tls=tls, resolve=resolve, request_id=request_id, connect=budgets.connect)
+        self.wire = Wire(policy, tls=tls, resolve=resolve, request_id=request_id, connect=budgets.connect, inner=inner)
 
     async def versions(
         self, url: str, token: Token, form: HeaderForm, tolerances: Tolerances = USUAL, *, correlation_id: str

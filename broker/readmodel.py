@@ -161,14 +161,15 @@ class ReadModel:
     async def _apply(self) -> bool:
         """Apply some changes; whether there may be more."""
         after = self.revision
-        self.revision, updates = await self._store.read(lambda session: self._changed(session, after))
+        found, updates = await self._store.read(lambda session: self._changed(session, after))
+        self.revision = found.revision
         for update in updates:
             update()
-        return bool(updates)
+        return found.more
 
-    def _changed(self, session: Reading, after: int) -> tuple[int, list[Update]]:
+    def _changed(self, session: Reading, after: int) -> tuple[changes.Changes, list[Update]]:
         found = changes.since(session, after, _BATCH)
-        return found.revision, [self._read_guarded(session, kind, key) for kind, key in found.things]
+        return found, [self._read_guarded(session, kind, key) for kind, key in found.things]
 
     def _everything(self, session: Reading) -> tuple[int, list[Update]]:
         """The revision first: what is committed meanwhile is then read once more, not missed."""

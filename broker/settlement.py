@@ -72,18 +72,21 @@ class Settlement:
 
     async def open(self, peer_uid: str) -> Attempt | None:
         """An attempt at the job of this peer, if it is due and nobody else makes it."""
+        return await self._store.jot(lambda tx: self._opened(tx, peer_uid))
+
+    def _opened(self, tx: Transaction, peer_uid: str) -> Attempt | None:
         lease = str(uuid4())
-        if not await self._store.jot(lambda tx: jobs.take(tx, peer_uid, lease, tx.now + READING_SECONDS * 1_000_000)):
+        if not jobs.take(tx, peer_uid, lease, tx.now + READING_SECONDS * 1_000_000):
             return None
-        peer = await self._store.read(lambda session: peers.find_by_uid(session, peer_uid))
+        peer = peers.find_by_uid(tx.session, peer_uid)
         tenant = self._model.tenant(peer.tenant) if peer else None
         if peer is None or peer.job is None or tenant is None:
             return None
-        form = peer.quirks.auth_form_out or peer.form_out or _USUAL_FORM
-        attempt = Attempt(tenant, peer, peer.job, lease, self._begun(peer, peer.job, lease), form)
+        exchange = self._begun(peer, peer.job, lease)
         if not peer.job.confirming:
-            await self._store.jot(lambda tx: exchanges.begin(tx, attempt.exchange))
-        return attempt
+            exchanges.begin(tx, exchange)
+        form = peer.quirks.auth_form_out or peer.form_out or _USUAL_FORM
+        return Attempt(tenant, peer, peer.job, lease, exchange, form)
 
     async def progress(self, attempt: Attempt, seconds: int) -> None:
         """Show how far it is, and hold the lease for what comes next. Raises LeaseLostError."""
@@ -95,6 +98,7 @@ class Settlement:
 
         if not await self._store.jot(write):
             raise LeaseLostError
+        attempt.noted = len(attempt.steps)
 
     async def offer(self, attempt: Attempt, version: Version) -> Token:
         """The token in the request works before that leaves (RS-06); a repeat has the same one (F2)."""
@@ -159,7 +163,7 @@ class Settlement:
             return peers.find_by_uid(tx.session, peer.uid) or peer, lost, Committed(keep.token, spare)
 
         attempt.peer, lost, committed = await self._insist(attempt, commit)
-        attempt.job = attempt.peer.job or attempt.job
+        attempt.job, attempt.noted = attempt.peer.job or attempt.job, len(attempt.steps)
         if lost is not None:
             attempt.warnings.append(f"roles: {lost} belongs to another connection; no party was taken over")
         return committed

@@ -124,9 +124,10 @@ class Wire:
         resolve: Resolve = lookup,
         request_id: Callable[[], UUID] = uuid4,
         connect: float = BUDGETS.connect,
+        inner: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._policy = policy
-        self._transport = PinnedTransport(policy, resolve=resolve, tls=tls)
+        self._transport = PinnedTransport(policy, resolve=resolve, tls=tls, inner=inner)
         self._request_id = request_id
         self._connect = connect
 

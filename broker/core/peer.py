@@ -66,8 +66,8 @@ class IssuedToken:
     not_after: int | None = None
     first_used_at: int | None = None
     reused_at: int | None = None
-    """First use after it was replaced: the peer may never have got the successor. Of a revoked one, the first use
-    since: the peer has gone back to it (F18).
+    """First use after it was replaced: the peer may never have got the successor. It is noted once more when it is used
+    after its time: the peer goes on with it. Of a revoked one, the first use since: the peer has gone back to it (F18).
     """
     received_at: int | None = None
     """First use while it was provisional: the peer has it, whether it keeps it or not."""
@@ -83,7 +83,11 @@ class IssuedToken:
         return Presented.REPLACED if retiring else Presented.CURRENT
 
     @property
-    def notable(self) -> bool:
+    def goes_on(self) -> bool:
+        """Whether it was used after the time that it had left (F4)."""
+        return self.reused_at is not None and self.not_after is not None and self.reused_at >= self.not_after
+
+    def is_notable(self, now: int) -> bool:
         """Whether using it now changes something: it confirms an exchange, or shows that its answer was lost."""
         if self.purpose is not Purpose.MAIN:
             return False
@@ -92,6 +96,8 @@ class IssuedToken:
                 return self.received_at is None
             case TokenState.ACTIVE:
                 return self.first_used_at is None
+            case TokenState.RETIRING if self.not_after is not None and now >= self.not_after:
+                return not self.goes_on
         return self.reused_at is None
 
 
@@ -149,7 +155,8 @@ class Peer:
     @property
     def unconfirmed(self) -> bool:
         """Whether the token given in the last exchange has not been seen yet."""
-        return any(token.state is TokenState.ACTIVE and token.notable for token in self.issued)
+        active = self.token(TokenState.ACTIVE)
+        return active is not None and active.purpose is Purpose.MAIN and active.first_used_at is None
 
     @property
     def quarantined(self) -> bool:
@@ -201,18 +208,24 @@ class Room:
 def room(issued: Iterable[IssuedToken], now: int) -> Room | None:
     """How a further token can be offered without a third that works; None while it is not known which one the peer has.
 
-    A replaced token goes once the peer has shown its successor, also while that was provisional. If it showed only the
-    old one until the window was over, it never got the successor, and that goes (F4).
+    A replaced token goes once the peer has shown its successor, also while that was provisional, unless it has used the
+    old one since: that may have been under way, until the window is over. A peer that goes on with the old one after
+    that, or has never shown the successor, does not use the successor, and that goes (F4).
     """
     tokens = {token.state: token for token in issued if token.state is not TokenState.REVOKED}
     old, new = tokens.get(TokenState.RETIRING), tokens.get(TokenState.ACTIVE)
     if old is None:
         return Room()
-    if (new is not None and (new.first_used_at or new.received_at)) or has_expired(old, now):
+    if new is not None and new.first_used_at:
         return Room(revoked=(old.lookup_id,))
-    if old.reused_at is not None and old.not_after is not None and now >= old.not_after:
-        return Room(revoked=(new.lookup_id,) if new else (), restored=old.lookup_id)
-    return None
+    over = old.not_after is not None and now >= old.not_after
+    if old.reused_at is None:
+        return Room(revoked=(old.lookup_id,)) if over or (new is not None and new.received_at) else None
+    if not over:
+        return None
+    if new is not None and new.received_at and not old.goes_on:
+        return Room(revoked=(old.lookup_id,))
+    return Room(revoked=(new.lookup_id,) if new else (), restored=old.lookup_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,7 +127,9 @@ class OcpiServicer(rpc.OcpiServiceServicer):
         """The peer and the tenant addressed; the tenant comes from the token, the path only cross-checks it (F21)."""
         caller = calls.current().caller
         found = await self._authenticator.identify(
-            call.authorization, lambda peer: peer.tenant == call.tenant and caller.may_act_for(peer.tenant)
+            call.authorization,
+            lambda peer: peer.tenant == call.tenant and caller.may_act_for(peer.tenant),
+            source=call.source,
         )
         tenant = self._model.tenant(call.tenant)
         if isinstance(found, Rejection) or tenant is None:

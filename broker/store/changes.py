@@ -15,6 +15,8 @@ class Changes:
 
     revision: int
     things: tuple[tuple[str, str], ...]
+    more: bool = False
+    """Whether the limit was reached."""
 
 
 def newest(session: Session) -> int:
@@ -33,9 +35,9 @@ def since(session: Session, revision: int, limit: int) -> Changes:
         return _changes(rows, max([reached, *(row.revision for row in rows)]))
     first, last = rows[0].revision, rows[-1].revision
     if first == last:
-        return _changes(session.exec(_after(revision).where(ChangeRow.revision == first)).all(), first)
+        return _changes(session.exec(_after(revision).where(ChangeRow.revision == first)).all(), first, more=True)
     whole = [row for row in rows if row.revision != last]
-    return _changes(whole, whole[-1].revision)
+    return _changes(whole, whole[-1].revision, more=True)
 
 
 def _after(revision: int) -> SelectOfScalar[ChangeRow]:
@@ -46,5 +48,5 @@ def _after(revision: int) -> SelectOfScalar[ChangeRow]:
     )
 
 
-def _changes(rows: Iterable[ChangeRow], reached: int) -> Changes:
-    return Changes(reached, tuple(dict.fromkeys((row.kind, row.key) for row in rows)))
+def _changes(rows: Iterable[ChangeRow], reached: int, *, more: bool = False) -> Changes:
+    return Changes(reached, tuple(dict.fromkeys((row.kind, row.key) for row in rows)), more)

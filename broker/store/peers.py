@@ -1,10 +1,11 @@
 """Peers as they are stored, read whole."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, tuple_
+from sqlalchemy import ColumnElement, String, bindparam, tuple_
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -19,7 +20,7 @@ BATCH = 300
 
 
 T = TypeVar("T")
-Wanted = SelectOfScalar[str]
+Params = Mapping[str, str]
 Holders = Callable[[Iterable[PartyKey]], dict[PartyKey, str]]
 
 
@@ -29,13 +30,13 @@ def find(session: Session, tenant: str, peer_id: str) -> Peer | None:
 
 
 def find_by_uid(session: Session, uid: str) -> Peer | None:
-    found = _load(session, col(PeerRow.uid) == uid)
+    found = _run(session, _BY_UID, {"uid": uid})
     return found[0] if found else None
 
 
 def issued(session: Session, uid: str) -> tuple[IssuedToken, ...]:
     """The tokens issued to one peer."""
-    return tuple(_issued(session, select(PeerRow.uid).where(PeerRow.uid == uid)).get(uid, ()))
+    return tuple(_issued(session, _BY_UID, {"uid": uid}).get(uid, ()))
 
 
 def view(session: Session, uid: str, look: Callable[[Peer, Holders], T]) -> T | None:
@@ -82,15 +83,49 @@ def holders(session: Session, tenant: str, keys: Iterable[PartyKey]) -> dict[Par
 
 def _load(session: Session, *where: ColumnElement[bool]) -> list[Peer]:
     """Peers with all that belongs to them, in six statements however many they are."""
-    wanted = select(PeerRow.uid).where(*where)
-    rows = (session.exec(select(PeerRow).where(*where))).all()
+    return _run(session, _statements(select(PeerRow).where(*where), select(PeerRow.uid).where(*where)), {})
+
+
+@dataclass(frozen=True, slots=True)
+class _Statements:
+    """What is asked for some peers. To put the statements together costs about as much as to run them."""
+
+    peers: SelectOfScalar[PeerRow]
+    parties: SelectOfScalar[PeerPartyRow]
+    endpoints: SelectOfScalar[PeerEndpointRow]
+    issued: SelectOfScalar[IssuedTokenRow]
+    held: SelectOfScalar[HeldTokenRow]
+    jobs: SelectOfScalar[JobRow]
+
+
+def _statements(peers: SelectOfScalar[PeerRow], wanted: Any) -> _Statements:
+    def of(table: Any, *order: Any) -> Any:
+        return select(table).where(col(table.peer_uid).in_(wanted)).order_by(*order)
+
+    issued = IssuedTokenRow
+    return _Statements(
+        peers,
+        parties=of(PeerPartyRow, col(PeerPartyRow.position)),
+        endpoints=of(PeerEndpointRow, col(PeerEndpointRow.position)),
+        issued=of(issued, col(issued.created_at), col(issued.lookup_id)),
+        held=of(HeldTokenRow),
+        jobs=of(JobRow),
+    )
+
+
+_UID = bindparam("uid", type_=String())
+_BY_UID = _statements(select(PeerRow).where(col(PeerRow.uid) == _UID), [_UID])
+
+
+def _run(session: Session, asked: _Statements, params: Params) -> list[Peer]:
+    rows = (session.exec(asked.peers, params=params)).all()
     if not rows:
         return []
-    parties = _parties(session, wanted)
-    endpoints = _endpoints(session, wanted)
-    issued = _issued(session, wanted)
-    held = _held(session, wanted)
-    wanting = _jobs(session, wanted)
+    parties = _parties(session, asked, params)
+    endpoints = _endpoints(session, asked, params)
+    issued = _issued(session, asked, params)
+    held = _held(session, asked, params)
+    wanting = _jobs(session, asked, params)
     return [
         _peer(
             row,
@@ -109,40 +144,35 @@ def _in_order(session: Session, wanted: list[str]) -> list[Peer]:
     return [found[uid] for uid in wanted if uid in found]
 
 
-def _parties(session: Session, wanted: Wanted) -> dict[str, list[Party]]:
-    query = select(PeerPartyRow).where(col(PeerPartyRow.peer_uid).in_(wanted)).order_by(col(PeerPartyRow.position))
+def _parties(session: Session, asked: _Statements, params: Params) -> dict[str, list[Party]]:
     found: dict[str, list[Party]] = {}
-    for row in session.exec(query):
+    for row in session.exec(asked.parties, params=params):
         found.setdefault(row.peer_uid, []).append(Party(_key(row), documents.read_details(row.details)))
     return found
 
 
-def _endpoints(session: Session, wanted: Wanted) -> dict[str, list[Endpoint]]:
-    table = PeerEndpointRow
-    query = select(table).where(col(table.peer_uid).in_(wanted)).order_by(col(table.position))
+def _endpoints(session: Session, asked: _Statements, params: Params) -> dict[str, list[Endpoint]]:
     found: dict[str, list[Endpoint]] = {}
-    for row in session.exec(query):
+    for row in session.exec(asked.endpoints, params=params):
         endpoint = Endpoint(row.module, documents.interface_role(row.role), row.url)
         found.setdefault(row.peer_uid, []).append(endpoint)
     return found
 
 
-def _issued(session: Session, wanted: Wanted) -> dict[str, list[IssuedToken]]:
-    table = IssuedTokenRow
-    query = select(table).where(col(table.peer_uid).in_(wanted)).order_by(col(table.created_at), col(table.lookup_id))
+def _issued(session: Session, asked: _Statements, params: Params) -> dict[str, list[IssuedToken]]:
     found: dict[str, list[IssuedToken]] = {}
-    for row in session.exec(query):
+    for row in session.exec(asked.issued, params=params):
         found.setdefault(row.peer_uid, []).append(_token(row))
     return found
 
 
-def _held(session: Session, wanted: Wanted) -> dict[str, HeldToken]:
-    rows = session.exec(select(HeldTokenRow).where(col(HeldTokenRow.peer_uid).in_(wanted)))
+def _held(session: Session, asked: _Statements, params: Params) -> dict[str, HeldToken]:
+    rows = session.exec(asked.held, params=params)
     return {row.peer_uid: HeldToken(Sealed(row.key_id, bytes(row.box)), row.created_at) for row in rows}
 
 
-def _jobs(session: Session, wanted: Wanted) -> dict[str, Job]:
-    rows = session.exec(select(JobRow).where(col(JobRow.peer_uid).in_(wanted)))
+def _jobs(session: Session, asked: _Statements, params: Params) -> dict[str, Job]:
+    rows = session.exec(asked.jobs, params=params)
     return {row.peer_uid: jobs.read(row) for row in rows}
 
 

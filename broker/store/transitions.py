@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, insert, or_, update
+from sqlalchemy import and_, delete, insert, or_, update
 from sqlmodel import col, select
 
 from broker.core.model import Endpoint, Fingerprint, HeaderForm, Party, PartyKey, Registration, Role, Sealed, Terms
@@ -337,12 +337,15 @@ def note_receipt(tx: Transaction, peer: Peer, lookup_id: str) -> bool:
 
 def note_reuse(tx: Transaction, peer: Peer, lookup_id: str) -> bool:
     """A replaced token is in use: the peer may never have got the new one (F4), or has gone back to it (F18)."""
+    table = IssuedTokenRow
+    over = and_(col(table.not_after) <= tx.now, col(table.reused_at) < col(table.not_after))
+    went_on = and_(col(table.state) == TokenState.RETIRING.value, over)
     row = tx.session.exec(
         update(IssuedTokenRow)
         .where(
             col(IssuedTokenRow.lookup_id) == lookup_id,
             col(IssuedTokenRow.state).in_((TokenState.RETIRING.value, TokenState.REVOKED.value)),
-            col(IssuedTokenRow.reused_at).is_(None),
+            or_(col(IssuedTokenRow.reused_at).is_(None), went_on),
         )
         .values(reused_at=tx.now)
     )

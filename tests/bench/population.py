@@ -50,30 +50,42 @@ async def settle(settings: Settings) -> Population:
         def write(tx: Transaction) -> None:
             fingerprint = tokens.fingerprint(keyring.pepper, SecretKind.SERVICE_KEY, reader)
             callers.insert(tx, "bench", CallerRole.READER, frozenset({DEFAULT_TENANT}), fingerprint)
-            tx.session.add_all([_peer(number, tx.now) for number in range(SIZE)])
-            tx.session.flush()  # what belongs to a peer refers to its row
             for number in range(SIZE):
                 token = tokens.mint(SecretKind.ISSUED_TOKEN) if number else issued
-                tx.session.add_all(_tokens(_id(number), token, key, keyring.pepper, tx.now))
-                tx.session.add_all(_parties(number, _id(number)))
-                tx.session.add_all(_endpoints(_id(number)))
+                add(tx, number, token, key, keyring.pepper, since=tx.now)
 
         await store.change("bench", write)
     finally:
         await store.aclose()
-    return Population(reader, tuple(f"tenants/{DEFAULT_TENANT}/peers/{_id(number)}" for number in range(SIZE)), issued)
+    return Population(
+        reader, tuple(f"tenants/{DEFAULT_TENANT}/peers/{uid_of(number)}" for number in range(SIZE)), issued
+    )
 
 
-def _id(number: int) -> str:
+def add(tx: Transaction, number: int, issued: str, key: DataKey, pepper: Pepper, *, since: int) -> None:
+    """One peer that is registered since then, and was given this token."""
+    uid = uid_of(number)
+    tx.session.add(_peer(number, since))
+    tx.session.flush()  # what belongs to a peer refers to its row
+    tx.session.add_all([*_tokens(uid, issued, key, pepper, since), *_parties(number, uid), *_endpoints(uid)])
+    tx.changed("peer", uid)
+
+
+def held_by(uid: str) -> str:
+    """The token that the peer has given to us."""
+    return f"{uid}-0f0e4f2c-6f1f-4b6e-9a53-3d9f5d1a7c11"
+
+
+def uid_of(number: int) -> str:
     return f"peer-{number:04}"
 
 
-def _base(uid: str) -> str:
+def base_of(uid: str) -> str:
     return f"https://{uid}.example.com/ocpi"
 
 
 def _peer(number: int, now: int) -> PeerRow:
-    uid = _id(number)
+    uid = uid_of(number)
     return PeerRow(
         uid=uid,
         tenant=DEFAULT_TENANT,
@@ -82,7 +94,7 @@ def _peer(number: int, now: int) -> PeerRow:
         terms=documents.write_terms(Terms(any_party=True)),
         version=_VERSION,
         newest_version=_VERSION,
-        versions_url=f"{_base(uid)}/versions",
+        versions_url=f"{base_of(uid)}/versions",
         form_out=HeaderForm.BASE64.value,
         answered_at=now,
         registered_at=now,
@@ -95,13 +107,13 @@ def _peer(number: int, now: int) -> PeerRow:
 def _endpoints(uid: str) -> Iterator[SQLModel]:
     role = InterfaceRole.SENDER.value
     for position, module in enumerate(_MODULES):
-        url = f"{_base(uid)}/{_VERSION}/sender/{module}"
+        url = f"{base_of(uid)}/{_VERSION}/sender/{module}"
         yield PeerEndpointRow(peer_uid=uid, position=position, module=module, role=role, url=url)
 
 
 def _tokens(uid: str, issued: str, key: DataKey, pepper: Pepper, now: int) -> Iterator[SQLModel]:
     """One in each direction, used before."""
-    held = key.seal(f"{uid}-0f0e4f2c-6f1f-4b6e-9a53-3d9f5d1a7c11".encode(), HELD_TOKEN, uid)
+    held = key.seal(held_by(uid).encode(), HELD_TOKEN, uid)
     yield HeldTokenRow(peer_uid=uid, key_id=held.key_id, box=held.box, created_at=now)
     fingerprint = tokens.fingerprint(pepper, SecretKind.ISSUED_TOKEN, issued)
     yield IssuedTokenRow(

@@ -125,12 +125,16 @@ def test_no_token_of_a_blocked_peer_works(purpose, state):
         (token(state=PROVISIONAL, received_at=NOW), False),
         (token(state=REVOKED), True),
         (token(state=REVOKED, reused_at=NOW), False),
+        # Once more, when its time is over: the peer goes on with it (F4).
+        (token(state=RETIRING, reused_at=NOW - 2, not_after=NOW + 1), False),
+        (token(state=RETIRING, reused_at=NOW - 2, not_after=NOW), True),
+        (token(state=RETIRING, reused_at=NOW, not_after=NOW), False),
         (token(purpose=INVITATION), False),
         (token(purpose=INVITATION, state=RETIRING), False),
     ],
 )
 def test_a_use_is_notable_once(one, notable):
-    assert one.notable is notable
+    assert one.is_notable(NOW) is notable
 
 
 @pytest.mark.parametrize(
