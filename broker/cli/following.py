@@ -14,6 +14,7 @@ from ocpi_broker.v1.resources_pb2 import (
     EXCHANGE_OUTCOME_RUNNING,
     JOB_STATE_FAILED,
     JOB_STATE_WAITING,
+    PEER_STATE_UNREGISTERED,
     Exchange,
     Job,
     Peer,
@@ -86,7 +87,12 @@ def follow(look: Callable[[], Sight], say: Callable[[str], None], story: Story, 
 
 
 def failure(peer: Peer, wanted: PeerState, now: datetime) -> str | None:
-    """Why what was wanted is not so, in one sentence; None if it is."""
+    """Why what was wanted is not so, in one sentence; None if it is.
+
+    A connection that was ended by force is over, also if the peer could not be told.
+    """
+    if peer.state == wanted == PEER_STATE_UNREGISTERED:
+        return None
     if peer.HasField("job"):
         return _refusal(peer.job) if peer.job.state == JOB_STATE_FAILED else _unfinished(peer, now)
     if peer.state == wanted:

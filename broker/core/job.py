@@ -88,6 +88,8 @@ class Job:
         """What an operator can do, or ask the peer for."""
         if self.reason is None:
             return ""
+        if self.kind is ExchangeKind.DELETE and self.force:
+            return "it has ended on our side; tell the peer, if it is still there"
         if self.kind is ExchangeKind.DELETE:
             return "try again, or use force to end it on our side; the peer may then think that it is still connected"
         return _ADVICE.get(self.reason, _REFUSED)
