@@ -16,7 +16,7 @@ from broker.cli.following import Clock, Sight, Story, ended_before, failure, fol
 from broker.cli.names import id_of
 from broker.cli.output import answer, note
 from ocpi_broker.v1.peer_service_pb2 import GetPeerRequest, ListExchangesRequest
-from ocpi_broker.v1.resources_pb2 import Exchange, Peer, PeerState
+from ocpi_broker.v1.resources_pb2 import JOB_STATE_FAILED, Exchange, Peer, PeerState
 
 _CLOCK = Clock(lambda: datetime.now(UTC), time.sleep)
 _INTERRUPTED = 130
@@ -50,6 +50,8 @@ def carry_out(begin: Callable[[Broker], Peer], watch: Watch, data_dir: Path | No
         answer(documents.peer(peer), as_json=as_json)
     if why_not:
         raise CommandError(why_not)
+    if not watch.no_wait and peer.job.state == JOB_STATE_FAILED:
+        note(f"{id_of(peer.name)} is not connected any more, and was not told: {peer.job.last_error.message}")
     if peer.quarantined:
         note(f"{id_of(peer.name)} is in quarantine: it announced parties that it may not have, see its warnings")
 

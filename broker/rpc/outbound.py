@@ -33,6 +33,7 @@ from ocpi_broker.v1 import resources_pb2
 
 Context: TypeAlias = "ServicerContext[Any, Any]"
 R = TypeVar("R", bound=Message)
+_RUNNING = "an attempt at what was wanted of the peer before is running; try again when it is over"
 _POLL_SECONDS = 0.05
 _MARGIN_SECONDS = 1.0
 """Before the caller's time is up: the answer has to get there."""
@@ -64,7 +65,12 @@ class OutboundDesk(PeerDesk):
             peer = self._to_connect(tx, tenant, request.peer_id, terms)
             _require_same_host(peer, request.versions_url)
             begun = self._registration_job(tx, peer, request.versions_url, wanted, version)
-            outbound.connect(tx, peer, replace(terms or peer.terms, versions_url=request.versions_url))
+            asked = replace(terms or peer.terms, versions_url=request.versions_url)
+            if peer.job is not None and peer.job.is_running(tx.now):
+                self._require_same(peer, peer.job, begun, wanted, asked)
+                jobs.resume(tx, peer.uid, peer.job)
+                return self._reread(tx, peer)
+            outbound.connect(tx, peer, asked)
             jobs.put(tx, peer.uid, begun)
             tx.audit("peer.connect_requested", tenant, peer.name, url=request.versions_url, version=request.version)
             return self._reread(tx, peer)
@@ -196,10 +202,6 @@ class OutboundDesk(PeerDesk):
         peer = read(tx, tenant, peer_id)
         if peer.blocked:
             raise PeerBlockedError("the peer is blocked; unblock it first")
-        if peer.job is not None and peer.job.is_running(tx.now):
-            raise ConflictError(
-                "an attempt at what was wanted of the peer before is running; try again when it is over"
-            )
         return peer
 
     def _registration_job(
@@ -218,10 +220,20 @@ class OutboundDesk(PeerDesk):
         if before is None:
             return job
         job = replace(job, offered=before.offered, offered_lookup_id=before.offered_lookup_id)
-        if before.kind is not ExchangeKind.POST or before.access is None or before.confirming:
-            return job
-        same = self._model.unsealed(peer, before.access, ACCESS_TOKEN) == access and before.versions_url == versions_url
+        same = self._is_invited_by(peer, before, versions_url, access)
         return replace(job, sent_version=before.sent_version) if same else job
+
+    def _is_invited_by(self, peer: Peer, job: Job, versions_url: str, access: Token) -> bool:
+        """Whether this job registers with this invitation."""
+        if job.kind is not ExchangeKind.POST or job.access is None or job.confirming:
+            return False
+        return job.versions_url == versions_url and self._model.unsealed(peer, job.access, ACCESS_TOKEN) == access
+
+    def _require_same(self, peer: Peer, running: Job, wanted: Job, access: Token, terms: Terms) -> None:
+        """An attempt that runs cannot be told anything else. Raises ConflictError."""
+        invited = self._is_invited_by(peer, running, wanted.versions_url or "", access)
+        if not invited or running.version != wanted.version or peer.terms != terms:
+            raise ConflictError(_RUNNING)
 
     def _renew(self, tx: Transaction, peer: Peer, version: Version | None) -> None:
         """Begin a PUT, or have the one go on that runs or whose outcome is in doubt."""
@@ -233,9 +245,7 @@ class OutboundDesk(PeerDesk):
             jobs.resume(tx, peer.uid, job)
             return
         if begun:
-            raise ConflictError(
-                "an attempt at what was wanted of the peer before is running; try again when it is over"
-            )
+            raise ConflictError(_RUNNING)
         if room(peer.issued, tx.now) is None:
             raise WrongStateError(
                 "the peer has not used the token of the last exchange yet: until it is known which one it has, "

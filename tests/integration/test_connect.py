@@ -1,10 +1,14 @@
 """We are the Sender: our tenants register with each other, which are strangers to each other (RS-*, UR-10 to UR-13)."""
 
+import asyncio
+
+import grpc
 import pytest
 
+from broker.mock_peer.platform import mock_peer
 from ocpi_broker.v1 import peer_service_pb2, resources_pb2
 from tests.peer import new_party
-from tests.stack import Home, Stack
+from tests.stack import Home, Stack, party, reason
 
 pytestmark = pytest.mark.anyio
 
@@ -70,3 +74,32 @@ async def test_a_switch_that_failed_does_not_stand_in_the_way(stack: Stack) -> N
 
     assert not revoked.HasField("job"), revoked
     assert (await guest.verify((await host.held(f"{host.name}/peers/guest")).token)).valid
+
+
+async def test_asked_again_while_an_attempt_runs_it_goes_on(stack: Stack) -> None:
+    """As after Ctrl-C, or from a second terminal. A running attempt cannot be told anything else."""
+    guest = await stack.home(parties=[new_party("EMSP")])
+    async with mock_peer(faults=["stall@POST*1"]) as platform:
+        asked = peer_service_pb2.ConnectPeerRequest(
+            parent=guest.name, peer_id="host", versions_url=platform.versions_url, token=platform.token
+        )
+        await stack.peers.ConnectPeer(asked)
+        async with asyncio.timeout(30):
+            await platform.wait_for(event="fault", fault="stall")
+
+        again = (await stack.peers.ConnectPeer(asked)).peer
+
+        assert again.job.state == resources_pb2.JOB_STATE_RUNNING, again
+        for changes in (
+            {"version": "2.2.1"},
+            {"token": "another"},
+            {"versions_url": platform.base},
+            {"terms": resources_pb2.InvitationTerms(parties=[party(new_party("CPO"))])},
+        ):
+            other = peer_service_pb2.ConnectPeerRequest()
+            other.CopyFrom(asked)
+            other.MergeFrom(peer_service_pb2.ConnectPeerRequest(**changes))
+            with pytest.raises(grpc.RpcError) as caught:
+                await stack.peers.ConnectPeer(other)
+            assert reason(caught.value) == "CONFLICT"
+        assert len([request for request in platform.received if request.method == "POST"]) == 1

@@ -299,7 +299,10 @@ async def test_a_peer_that_is_gone_is_unregistered_by_force(pair: Pair) -> None:
     assert "next attempt in" in said
     assert (peer["state"], peer["job"]["kind"]) == ("REGISTERED", "DELETE")
 
-    assert (await host.json("peer", "unregister", "guest", "--force"))["state"] == "UNREGISTERED"
+    forced = await host.run("peer", "unregister", "guest", "--force", "--json")
+    assert forced.json["state"] == "UNREGISTERED"
+    assert "ended on our side" in forced.json["job"]["advice"]
+    assert "was not told" in forced.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize(
