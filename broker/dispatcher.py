@@ -93,7 +93,7 @@ class Dispatcher:
 
     async def _schedule(self, peer: Peer, job: Job) -> None:
         def begin(tx: Transaction) -> None:
-            jobs.drop_scheduled(tx, peer.uid)
+            jobs.drop_failed(tx, peer.uid, job.started_at - _DAY)
             if jobs.put_first(tx, peer.uid, job):
                 tx.audit("peer.rotation_scheduled", peer.tenant, peer.name)
 
@@ -126,8 +126,9 @@ def _rotation(policy: Policy, peer: Peer, now: int) -> Job | None:
 
 
 def _is_idle(job: Job | None, now: int) -> bool:
-    """A scheduled rotation that failed for sure is tried again on the next day; what is not sure is an operator's."""
+    """A day after a failure that is sure, the schedule goes on; what is in doubt, or hopeless, is an operator's."""
     if job is None:
         return True
-    failed = job.scheduled and job.state is JobState.FAILED and not job.outcome_unknown
-    return failed and job.reason not in _HOPELESS and now - job.next_attempt_at >= _DAY
+    over = job.state is JobState.FAILED and now - job.next_attempt_at >= _DAY
+    hopeless = job.kind is ExchangeKind.DELETE or (job.kind is ExchangeKind.PUT and job.reason in _HOPELESS)
+    return over and not job.outcome_unknown and not hopeless

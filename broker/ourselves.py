@@ -13,6 +13,10 @@ class Ourselves:
     def __init__(self, public_url: str) -> None:
         self._public_url = public_url
 
+    def versions_url(self, tenant: Tenant) -> str:
+        """Without what a peer may need beside it."""
+        return Urls(tenant.public_url or self._public_url, tenant.id).versions
+
     def urls(self, tenant: Tenant, peer: Peer) -> Urls:
         """The tenant's URLs as this peer is given them."""
         return Urls(tenant.public_url or self._public_url, tenant.id, slash=bool(peer.quirks.trailing_slash))

@@ -29,7 +29,7 @@ from broker.errors import (
     PeerRejectedTokenError,
     StoreUnavailableError,
 )
-from broker.readmodel import HELD_TOKEN, OFFERED_TOKEN, ReadModel
+from broker.readmodel import ACCESS_TOKEN, HELD_TOKEN, OFFERED_TOKEN, ReadModel
 from broker.store import exchanges, jobs, outbound, peers, transitions
 from broker.store.transactions import Store, Transaction
 from broker.tokens import Pepper, SecretKind
@@ -142,7 +142,7 @@ class Settlement:
         def commit(tx: Transaction) -> tuple[Peer, PartyKey | None, Committed]:
             peer, job = self._standing(tx, attempt)
             crossed = peer.held.sealed if peer.held is not None and _differs(peer, attempt.peer) else None
-            settled = self._settled(tx, attempt, keep, job.offered_lookup_id or "")
+            settled = self._settled(tx, attempt, keep, job)
             if not outbound.settle(tx, peer, attempt.lease, confirming(job, crossed, tx.now), settled):
                 raise LeaseLostError
             lost = outbound.claim(tx, peer, keep.parties)
@@ -178,8 +178,9 @@ class Settlement:
             await asyncio.sleep(pause)
         return await self._store.change(attempt.peer.name, work)
 
-    def _settled(self, tx: Transaction, attempt: Attempt, keep: Keep, offered: str) -> outbound.Settled:
+    def _settled(self, tx: Transaction, attempt: Attempt, keep: Keep, job: Job) -> outbound.Settled:
         window = attempt.tenant.policy.put_retry_window
+        used = self._model.unsealed(attempt.peer, job.access, ACCESS_TOKEN) if job.access else None
         return outbound.Settled(
             version=keep.version,
             versions_url=keep.url,
@@ -189,8 +190,9 @@ class Settlement:
             endpoints=keep.endpoints,
             parties=keep.parties,
             asked=keep.asked,
-            offered=offered,
+            offered=job.offered_lookup_id or "",
             not_after=tx.now + window * 1_000_000 if window else None,
+            used_access=tokens.digest(self._pepper, used.reveal()) if used else None,
         )
 
     async def leave(self, attempt: Attempt, error: BrokerError | None = None) -> None:

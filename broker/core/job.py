@@ -26,7 +26,8 @@ _NAMES: Final = {
 _ADVICE: Final = {
     "ANSWER_LOST": "the peer has carried out our request, but its token is lost: ask it to reset this connection and "
     "for a new registration token, and connect again under the same name",
-    "PEER_REJECTED_TOKEN": "ask the peer whether it knows this connection, and for a new registration token",
+    "PEER_REJECTED_TOKEN": "check the token; else ask the peer whether it knows this connection, and for a new "
+    "registration token",
     "OUTCOME_UNKNOWN": "try again; if the peer says that it has carried out our request, ask it to reset this "
     "connection and for a new registration token",
     "PEER_UNUSABLE": "try again when the peer can be reached, or check its versions URL",

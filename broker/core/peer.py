@@ -143,6 +143,8 @@ class Peer:
     issued: tuple[IssuedToken, ...] = ()
     held: HeldToken | None = None
     job: Job | None = None
+    used_access: bytes | None = None
+    """Keyed hash of the invitation of the peer with which we have registered last."""
 
     @property
     def name(self) -> str:
@@ -156,7 +158,9 @@ class Peer:
     def unconfirmed(self) -> bool:
         """Whether the token given in the last exchange has not been seen yet."""
         active = self.token(TokenState.ACTIVE)
-        return active is not None and active.purpose is Purpose.MAIN and active.first_used_at is None
+        if active is None or active.purpose is not Purpose.MAIN:
+            return False
+        return active.first_used_at is None and active.received_at is None
 
     @property
     def quarantined(self) -> bool:

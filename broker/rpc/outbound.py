@@ -12,6 +12,7 @@ from uuid import uuid4
 from google.protobuf.message import Message
 from grpc.aio import ServicerContext
 
+from broker import tokens
 from broker.clock import Clock
 from broker.contract.names import peer_of, resource_id, tenant_of
 from broker.contract.values import Violations
@@ -21,12 +22,14 @@ from broker.core.model import Terms, Token, Version, origin
 from broker.core.peer import Peer, PeerState, TokenState, offered, room
 from broker.dispatcher import Dispatcher
 from broker.errors import ConflictError, NotFoundError, PeerBlockedError, WrongStateError
+from broker.ourselves import Ourselves
 from broker.readmodel import ACCESS_TOKEN, ReadModel
 from broker.rpc.desk import PeerDesk, read
 from broker.rpc.guard import OUTCOME_SECONDS
 from broker.rpc.mutations import Mutations
 from broker.store import jobs, outbound, peers, tenants, transitions
 from broker.store.transactions import Store, Transaction
+from broker.tokens import Pepper
 from broker.urls import UrlPolicy
 from ocpi_broker.v1 import peer_service_pb2 as pb
 from ocpi_broker.v1 import resources_pb2
@@ -49,9 +52,13 @@ class OutboundDesk(PeerDesk):
         mutations: Mutations,
         urls: UrlPolicy,
         clock: Clock,
+        pepper: Pepper,
+        ourselves: Ourselves,
         dispatcher: Dispatcher,
     ) -> None:
         super().__init__(store, model, mutations, urls, clock)
+        self._pepper = pepper
+        self._ourselves = ourselves
         self._dispatcher = dispatcher
 
     async def ConnectPeer(self, request: pb.ConnectPeerRequest, context: Context) -> pb.ConnectPeerResponse:
@@ -63,6 +70,8 @@ class OutboundDesk(PeerDesk):
             if not tenants.keep(tx, [tenant]):
                 raise NotFoundError("there is no such tenant")
             peer = self._to_connect(tx, tenant, request.peer_id, terms)
+            if peer.state is PeerState.REGISTERED and self._has_used(peer, wanted):
+                return self._reread(tx, peer)
             _require_same_host(peer, request.versions_url)
             begun = self._registration_job(tx, peer, request.versions_url, wanted, version)
             asked = replace(terms or peer.terms, versions_url=request.versions_url)
@@ -183,6 +192,8 @@ class OutboundDesk(PeerDesk):
         if token.appears_in(request.versions_url):
             wrong.add("versions_url", "must not contain the token")
         known = self._model.tenant(tenant)
+        if known is not None and request.versions_url.rstrip("/") == self._ourselves.versions_url(known):
+            wrong.add("versions_url", "is the tenant's own")
         if request.version and known is not None and request.version not in map(str, known.versions):
             wrong.add("version", f"must be one of {', '.join(map(str, known.versions))}, which the tenant offers")
         terms = None
@@ -203,6 +214,10 @@ class OutboundDesk(PeerDesk):
         if peer.blocked:
             raise PeerBlockedError("the peer is blocked; unblock it first")
         return peer
+
+    def _has_used(self, peer: Peer, access: Token) -> bool:
+        """Whether we are registered by this very invitation: asked again, there is nothing to do."""
+        return peer.used_access is not None and tokens.matches(self._pepper, access.reveal(), peer.used_access)
 
     def _registration_job(
         self, tx: Transaction, peer: Peer, versions_url: str, access: Token, version: Version | None

@@ -65,10 +65,8 @@ class PeerServicer(OutboundDesk, rpc.PeerServiceServicer):
         ourselves: Ourselves,
         dispatcher: Dispatcher,
     ) -> None:
-        super().__init__(store, model, mutations, urls, clock, dispatcher)
+        super().__init__(store, model, mutations, urls, clock, pepper, ourselves, dispatcher)
         self._pages = pages
-        self._pepper = pepper
-        self._ourselves = ourselves
 
     async def InvitePeer(self, request: pb.InvitePeerRequest, _context: Context) -> pb.InvitePeerResponse:
         tenant = tenant_of(request.parent, "parent")

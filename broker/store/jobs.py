@@ -49,10 +49,11 @@ def drop(tx: Transaction, peer_uid: str) -> None:
     tx.session.exec(delete(JobRow).where(col(JobRow.peer_uid) == peer_uid))
 
 
-def drop_scheduled(tx: Transaction, peer_uid: str) -> None:
-    """Forget a scheduled rotation that has failed."""
-    failed = (col(JobRow.state) == JobState.FAILED.value, col(JobRow.scheduled).is_(True))
-    tx.session.exec(delete(JobRow).where(col(JobRow.peer_uid) == peer_uid, *failed))
+def drop_failed(tx: Transaction, peer_uid: str, before: int) -> None:
+    """Forget a job that failed for sure, longer ago than that."""
+    failed = (col(JobRow.state) == JobState.FAILED.value, col(JobRow.sent_version).is_(None))
+    old = col(JobRow.next_attempt_at) <= before
+    tx.session.exec(delete(JobRow).where(col(JobRow.peer_uid) == peer_uid, *failed, old))
 
 
 def due(session: Session, now: int, limit: int) -> list[str]:

@@ -34,6 +34,8 @@ class Settled:
     asked: Sequence[PartyKey]
     offered: str
     not_after: int | None
+    used_access: bytes | None = None
+    """Keyed hash of the invitation, if one was used."""
 
 
 def connect(tx: Transaction, peer: Peer, terms: Terms) -> None:
@@ -91,6 +93,7 @@ def settle(tx: Transaction, peer: Peer, lease: str, job: Job, result: Settled) -
             draft=result.draft,
             form_out=result.form_out.value,
             requested=documents.write_keys(result.asked),
+            used_access=result.used_access or peer.used_access,
             registered_at=since or tx.now,
             revision=col(PeerRow.revision) + 1,
             updated_at=tx.now,

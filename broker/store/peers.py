@@ -211,6 +211,7 @@ def _peer(
         issued=issued,
         held=held,
         job=job,
+        used_access=bytes(row.used_access) if row.used_access else None,
     )
 
 

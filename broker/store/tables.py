@@ -84,6 +84,7 @@ class PeerRow(SQLModel, table=True):
     requested: str = Field(default="[]", sa_type=Text, sa_column_kwargs={"server_default": "[]"})
     answered_at: int = Field(default=0, sa_type=BigInteger)
     registered_at: int | None = Field(default=None, sa_type=BigInteger)
+    used_access: bytes | None = Field(default=None, sa_type=LargeBinary)
     lease: str | None = None
     lease_until: int = Field(default=0, sa_type=BigInteger)
     revision: int = Field(sa_type=BigInteger)

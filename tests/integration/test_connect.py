@@ -8,7 +8,7 @@ import pytest
 from broker.mock_peer.platform import mock_peer
 from ocpi_broker.v1 import peer_service_pb2, resources_pb2
 from tests.peer import new_party
-from tests.stack import Home, Stack, party, reason
+from tests.stack import Home, Stack, party, reason, violations
 
 pytestmark = pytest.mark.anyio
 
@@ -103,3 +103,33 @@ async def test_asked_again_while_an_attempt_runs_it_goes_on(stack: Stack) -> Non
                 await stack.peers.ConnectPeer(other)
             assert reason(caught.value) == "CONFLICT"
         assert len([request for request in platform.received if request.method == "POST"]) == 1
+
+
+async def test_connecting_again_with_a_used_invitation_does_nothing(stack: Stack) -> None:
+    """As after Ctrl-C, or a restart: it is done already."""
+    host = await stack.home(parties=[new_party("CPO")])
+    guest = await stack.home(parties=[new_party("EMSP")])
+    invitation = await host.invite(peer_id="guest")
+    request = peer_service_pb2.ConnectPeerRequest(
+        parent=guest.name, peer_id="host", versions_url=invitation.versions_url, token=invitation.token, wait=True
+    )
+    first = (await stack.peers.ConnectPeer(request)).peer
+    held = await guest.held(first.name)
+
+    again = (await stack.peers.ConnectPeer(request)).peer
+
+    assert again.etag == first.etag
+    assert not again.HasField("job")
+    assert (await guest.held(first.name)).token == held.token
+
+
+async def test_a_tenant_does_not_connect_to_itself(stack: Stack, home: Home) -> None:
+    invitation = await home.invite()
+    request = peer_service_pb2.ConnectPeerRequest(
+        parent=home.name, peer_id="me", versions_url=invitation.versions_url, token=invitation.token
+    )
+
+    with pytest.raises(grpc.RpcError) as refused:
+        await stack.peers.ConnectPeer(request)
+
+    assert violations(refused.value) == {"versions_url": "is the tenant's own"}

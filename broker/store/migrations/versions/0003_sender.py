@@ -24,6 +24,7 @@ CHECKS: dict[str, dict[str, tuple[str, ...]]] = {
 
 
 def upgrade() -> None:
+    op.add_column("peer", sa.Column("used_access", sa.LargeBinary(), nullable=True))
     op.add_column("issued_token", sa.Column("received_at", sa.BigInteger(), nullable=True))
     op.add_column("exchange", sa.Column("direction", sa.String(), nullable=False, server_default="INBOUND"))
     for table, checks in CHECKS.items():
