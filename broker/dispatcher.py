@@ -4,6 +4,7 @@ Every broker does this; which of them makes an attempt is decided by the job's l
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import structlog
@@ -17,7 +18,7 @@ from broker.core.model import Policy
 from broker.core.peer import Peer, PeerState, room
 from broker.errors import StoreUnavailableError
 from broker.readmodel import ReadModel
-from broker.store import jobs
+from broker.store import jobs, peers, transitions
 from broker.store.transactions import Store, Transaction
 
 _log = structlog.get_logger(__name__)
@@ -26,6 +27,8 @@ MOST_ATTEMPTS = 32
 """Attempts that one broker makes at a time."""
 _POLL_SECONDS = 0.5
 _SCHEDULE_SECONDS = 60.0
+_BREATH = 1000
+"""Peers that are looked at in one go: requests wait meanwhile."""
 _DAY = 24 * 3600 * 1_000_000
 _HOPELESS = frozenset({"ANSWER_LOST", "PEER_REJECTED_TOKEN"})
 
@@ -53,22 +56,29 @@ class Dispatcher:
 
     async def follow(self) -> None:
         """Until finish() is called; then wait for the attempts that run, which their budgets bound."""
-        scheduled = 0.0
-        now = asyncio.get_running_loop().time
+        scheduling = asyncio.create_task(self._keep_schedule())
         while not self._finished:
-            try:
-                if now() - scheduled >= _SCHEDULE_SECONDS:
-                    await self.schedule()
-                    scheduled = now()
-                await self.dispatch()
-            except StoreUnavailableError:
-                _log.warning("jobs_waiting")
-            except Exception:  # noqa: BLE001  a defect must not end the loop unseen
-                _log.exception("jobs_stuck")
+            await self._safely(self.dispatch)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wanted.wait(), _POLL_SECONDS)
             self._wanted.clear()
+        scheduling.cancel()
+        await asyncio.gather(scheduling, return_exceptions=True)
         await self.drain()
+
+    async def _keep_schedule(self) -> None:
+        """Beside the dispatching: a policy that is new may make the turn of many peers come at once."""
+        while True:
+            await self._safely(self.schedule)
+            await asyncio.sleep(_SCHEDULE_SECONDS)
+
+    async def _safely(self, work: Callable[[], Awaitable[object]]) -> None:
+        try:
+            await work()
+        except StoreUnavailableError:
+            _log.warning("jobs_waiting")
+        except Exception:  # noqa: BLE001  a defect must not end the loop unseen
+            _log.exception("jobs_stuck")
 
     async def drain(self) -> None:
         """Wait for the attempts that are running."""
@@ -86,15 +96,23 @@ class Dispatcher:
     async def schedule(self) -> None:
         """Begin the rotations that are due (TK-02)."""
         now = self._clock()
-        for peer in self._model.peers():
-            job = _rotation(self._model.policy(peer.tenant), peer, now)
-            if job is not None:
-                await self._schedule(peer, job)
+        for number, peer in enumerate(self._model.peers()):
+            if number % _BREATH == 0:
+                await asyncio.sleep(0)
+            if _rotation(self._model.policy(peer.tenant), peer, now) is not None:
+                await self._schedule(peer.uid)
 
-    async def _schedule(self, peer: Peer, job: Job) -> None:
+    async def _schedule(self, peer_uid: str) -> None:
+        """As the database has it: memory may be behind, and a job of a peer that is gone would never end."""
+
         def begin(tx: Transaction) -> None:
-            jobs.drop_scheduled(tx, peer.uid)
-            if jobs.put_first(tx, peer.uid, job):
+            transitions.lock_by_uid(tx, peer_uid)
+            peer = peers.find_by_uid(tx.session, peer_uid)
+            job = _rotation(self._model.policy(peer.tenant), peer, tx.now) if peer else None
+            if peer is None or job is None:
+                return
+            jobs.drop_scheduled(tx, peer_uid)
+            if jobs.put_first(tx, peer_uid, job):
                 tx.audit("peer.rotation_scheduled", peer.tenant, peer.name)
 
         await self._store.change("rotation policy", begin)

@@ -2,16 +2,30 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
+from broker import keys
+from broker.clock import Clock
+from broker.connector import Connector
+from broker.core import sender
+from broker.core.exchange import ExchangeKind
+from broker.core.handshake import MOST_REQUESTED, VersionsRead
+from broker.core.model import AnnouncedParty, Announcement, BusinessDetails, Endpoint, Role, Terms, Token, Version
+from broker.dispatcher import Dispatcher
 from broker.errors import StoreUnavailableError
 from broker.mock_peer.calls import ExchangeFailedError
 from broker.mock_peer.platform import MockPeer, mock_peer
+from broker.ourselves import Ourselves
+from broker.peers import HttpPeers
+from broker.readmodel import ReadModel
+from broker.store import engine
 from broker.store.transactions import Store
 from ocpi_broker.v1 import peer_service_pb2, resources_pb2
 from tests.peer import new_party
-from tests.stack import Home
+from tests.stack import Home, Stack
 
 pytestmark = pytest.mark.anyio
 
@@ -124,3 +138,120 @@ async def test_the_parties_of_an_earlier_connection_do_not_open_anything_to_anot
         assert other.quarantined, other
         assert stranger.held is not None
         assert not (await home.verify(stranger.held)).valid
+
+
+class Later:
+    """A clock by which every rotation is due."""
+
+    def __call__(self) -> int:
+        return Clock()() + 40 * 24 * 3600 * 1_000_000
+
+
+@asynccontextmanager
+async def second_broker(stack: Stack, kind: type[Dispatcher] = Dispatcher) -> AsyncIterator[Dispatcher]:
+    """The dispatcher of another broker, whose memory stays as it is now."""
+    clock, urls = Later(), stack.settings.urls
+    keyring = keys.read(stack.settings.key_file)
+    store, http = Store(engine.connect(stack.database.url), clock), HttpPeers(urls)
+    try:
+        model = ReadModel(store, keyring, clock)
+        await model.start()
+        ourselves = Ourselves(stack.settings.public_url)
+        connector = Connector(store, model, http, urls, keyring.pepper, clock, ourselves)
+        yield kind(store, model, connector, clock)
+    finally:
+        await http.aclose()
+        await store.aclose()
+
+
+@pytest.mark.parametrize(("gone", "jobs"), [(False, 1), (True, 0)], ids=["registered", "gone"])
+async def test_no_rotation_is_begun_for_a_peer_that_is_gone(
+    own_stack: Stack, peer: MockPeer, gone: bool, jobs: int
+) -> None:
+    """A broker's memory may be behind. Such a job would be attempted for ever: nothing ends it."""
+    name = (await connect(await own_stack.home(), peer)).name
+    assert peer.held is not None
+    async with second_broker(own_stack) as dispatcher:
+        if gone:
+            request = peer_service_pb2.UnregisterPeerRequest(name=name, wait=True)
+            await own_stack.peers.UnregisterPeer(request)
+
+        await dispatcher.schedule()
+
+    assert own_stack.database.execute("SELECT count(*) FROM job")[0][0] == jobs
+
+
+class _Busy(Dispatcher):
+    """One that is never done with beginning rotations."""
+
+    dispatched = False
+
+    async def schedule(self) -> None:
+        await asyncio.Event().wait()
+
+    async def dispatch(self) -> int:
+        self.dispatched = True
+        self.finish()
+        return 0
+
+
+async def test_attempts_do_not_wait_until_all_rotations_are_begun(own_stack: Stack) -> None:
+    async with second_broker(own_stack, _Busy) as dispatcher:
+        await asyncio.wait_for(dispatcher.follow(), 20)
+
+        assert isinstance(dispatcher, _Busy)
+        assert dispatcher.dispatched
+
+
+SITE = "https://ocpi.kabelwerk.example"
+USED = Version("2.2.1")
+
+
+def asking(access: str = "invitation-token-a") -> sender.Asking:
+    """Our POST is open."""
+    plan = sender.Plan(ExchangeKind.POST, f"{SITE}/versions", Token(access), frozenset({USED}))
+    return sender.Asking(plan, USED, {USED: f"{SITE}/2.2.1"}, endpoints=(Endpoint("credentials", None, f"{SITE}/c"),))
+
+
+def answer(token: str, url: str, *ids: str) -> Announcement:
+    parties = tuple(
+        AnnouncedParty(f"roles[{index}]", BusinessDetails("Kabelwerk"), "DE", one, Role.CPO)
+        for index, one in enumerate(ids)
+    )
+    return Announcement(Token(token), url, parties)
+
+
+@pytest.mark.parametrize("which", ["theirs", "offered", "access"])
+def test_a_url_with_a_token_in_it_is_not_kept(which: str) -> None:
+    """It would be stored and logged in plain text."""
+    texts = {"theirs": "their-new-token-c", "offered": "our-offered-token-b", "access": "invitation-token-a"}
+    said = answer(texts["theirs"], f"{SITE}/versions/{texts[which]}", "KWL")
+
+    _, keep = sender.step(asking(), sender.Answered(said, Token(texts["offered"])))
+
+    assert isinstance(keep, sender.Keep)
+    assert keep.url == f"{SITE}/versions"
+    assert not any(text in repr(keep) for text in texts.values())
+
+
+def test_a_crowd_of_strangers_is_not_stored_one_by_one() -> None:
+    """A peer that announces thousands of parties must not fill what operators list."""
+    ids = [f"{number:03X}" for number in range(MOST_REQUESTED + 1)]
+    nobody = replace(asking().plan, terms=Terms())
+    said = answer("their-new-token-c", f"{SITE}/versions", *ids)
+
+    _, keep = sender.step(replace(asking(), plan=nobody), sender.Answered(said, Token("our-offered-token-b")))
+
+    assert isinstance(keep, sender.Keep)
+    assert (keep.parties, keep.asked) == (None, ())
+    assert len(keep.warnings) < MOST_REQUESTED
+
+
+def test_a_crowd_of_versions_is_not_told_one_by_one() -> None:
+    listed = {Version(f"9.{number}"): SITE for number in range(1000)}
+    reading, _ = sender.step(asking().plan, sender.Begun())
+
+    _, stop = sender.step(reading, VersionsRead(listed))
+
+    assert isinstance(stop, sender.Stop)
+    assert len(str(stop.error)) < 1000
