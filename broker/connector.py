@@ -21,7 +21,7 @@ from broker.core.exchange import Direction, Exchange, ExchangeKind, Outcome, Ste
 from broker.core.handshake import PeerFailed, ReadEndpoints, ReadVersions
 from broker.core.job import Job, JobState, next_attempt
 from broker.core.model import HeaderForm, Sealed, Tenant, Token, Version
-from broker.core.peer import Peer, TokenState, has_expired, offered, room
+from broker.core.peer import Peer, TokenState, has_expired, has_more_in_view, offered, room
 from broker.core.sender import (
     Answered,
     Begun,
@@ -73,6 +73,8 @@ _GRACE_MICROSECONDS = 60_000_000
 """How long a token still works that the peer has refused (RS-10)."""
 _CLIENT_ERRORS = range(2000, 3000)
 _USUAL_FORM = HeaderForm.BASE64
+_GIVEN = frozenset({TokenState.PROVISIONAL, TokenState.ACTIVE})
+"""An offered token that the peer has replaced since is not offered again."""
 _SETTLING = (PeerRefusedError, PeerRejectedTokenError, CallbackError)
 """With these it is sure that a request has had no effect."""
 
@@ -95,6 +97,8 @@ class _Attempt:
     warnings: list[str] = field(default_factory=list)
     offering: bool = False
     """Whether this attempt has offered the token that the job now holds."""
+    doubtful: bool = False
+    """Whether a request of this attempt may have been carried out without our knowing what came of it."""
 
     @property
     def record(self) -> Exchange:
@@ -149,7 +153,8 @@ class Connector:
         """The record says so; what was committed by somebody else stands."""
         _log.info("attempt_overtaken", peer=attempt.peer.name, kind=attempt.job.kind.value)
         error = ConflictError("the connection was changed from another side meanwhile")
-        ended = replace(attempt.record, outcome=Outcome.REFUSED, reason=error.reason, message=str(error))
+        outcome = Outcome.UNKNOWN if attempt.doubtful else Outcome.REFUSED
+        ended = replace(attempt.record, outcome=outcome, reason=error.reason, message=str(error))
         await self._store.jot(lambda tx: exchanges.end(tx, ended))
 
     async def _guarded(self, attempt: _Attempt) -> None:
@@ -236,7 +241,7 @@ class Connector:
     def _offered(self, tx: Transaction, attempt: _Attempt, version: Version) -> Token:
         peer, job = self._standing(tx, attempt)
         known = next((token for token in peer.issued if token.lookup_id == job.offered_lookup_id), None)
-        reusable = known is not None and known.state is not TokenState.REVOKED and not has_expired(known, tx.now)
+        reusable = known is not None and known.state in _GIVEN and not has_expired(known, tx.now)
         if reusable and job.offered is not None:
             text, box, lookup_id = (
                 self._model.unsealed(peer, job.offered, OFFERED_TOKEN),
@@ -265,14 +270,23 @@ class Connector:
     async def _send(self, attempt: _Attempt, effect: Send) -> sender.Event:
         await self._progress(attempt, SENDING_SECONDS)
         started = self._clock()
+        attempt.doubtful = True
         try:
             event: sender.Event = await self._deliver(attempt, effect)
             result = "answered"
         except BrokerError as error:
             event, result = Failed(error), str(error).removeprefix(f"{effect.kind.value} credentials: ")
+            attempt.doubtful = not isinstance(error, _SETTLING)
         now = self._clock()
         attempt.steps.append(Step(f"{effect.kind.value} {effect.url}: {result}"[:500], now, now - started))
+        if effect.kind is ExchangeKind.DELETE and isinstance(event, Failed) and await self._has_changed(attempt):
+            return Failed(ExchangeInProgressError("an exchange of the peer crossed ours; the token is another now"))
         return event
+
+    async def _has_changed(self, attempt: _Attempt) -> bool:
+        """Whether our token was replaced while it was shown: then its refusal says nothing of the registration."""
+        found = await self._store.read(lambda session: peers.find_by_uid(session, attempt.peer.uid))
+        return found is not None and _differs(found, attempt.peer)
 
     async def _deliver(self, attempt: _Attempt, effect: Send) -> sender.Event:
         peer, job = attempt.peer, attempt.job
@@ -411,7 +425,7 @@ class Connector:
 
     async def _put_off(self, attempt: _Attempt, stop: Stop) -> None:
         """What stood before stands, and so does what is not known (UR-12, F2)."""
-        unknown = isinstance(stop.error, OutcomeUnknownError) or _in_doubt(attempt, stop.error)
+        unknown = isinstance(stop.error, OutcomeUnknownError) or attempt.doubtful
         outcome = Outcome.UNKNOWN if unknown else Outcome.REFUSED
 
         def commit(tx: Transaction) -> None:
@@ -426,10 +440,12 @@ class Connector:
                     quirk=stop.error.quirk,
                 ),
             )
-            if _differs(peer, attempt.peer):
+            crossed = _differs(peer, attempt.peer)
+            if crossed and not has_more_in_view(job) and not _is_unsettled(attempt, peer, job):
+                outbound.withdraw_offer(tx, peer.uid, tx.now + _GRACE_MICROSECONDS)
                 jobs.end(tx, peer.uid, attempt.lease)
                 return
-            due = next_attempt(job, tx.now, self._chance()) if stop.again else None
+            due = next_attempt(job, tx.now, self._chance()) if stop.again or crossed else None
             after = replace(
                 job,
                 state=JobState.WAITING if due is not None else JobState.FAILED,
@@ -438,7 +454,7 @@ class Connector:
                 reason=stop.error.reason,
                 message=str(stop.error),
             )
-            if not _stays_in_doubt(attempt, stop.error):
+            if not _stays_in_doubt(attempt):
                 after = replace(after, offered=None, offered_lookup_id=None, sent_version=None)
                 if attempt.offering:
                     outbound.withdraw_offer(tx, peer.uid, tx.now + _GRACE_MICROSECONDS)
@@ -516,15 +532,16 @@ def _rejects_token(error: BrokerError) -> bool:
     return isinstance(error, CallbackError) and (error.unauthorized or error.code in _CLIENT_ERRORS)
 
 
-def _in_doubt(attempt: _Attempt, error: BrokerError) -> bool:
-    """Whether a request of this attempt may have been carried out."""
-    return attempt.offering and not isinstance(error, _SETTLING)
-
-
-def _stays_in_doubt(attempt: _Attempt, error: BrokerError) -> bool:
+def _stays_in_doubt(attempt: _Attempt) -> bool:
     """A refusal settles only what was sent in this attempt: the one before may have been carried out (F2)."""
     before = attempt.peer.job
-    return (before is not None and before.sent_version is not None) or _in_doubt(attempt, error)
+    return (before is not None and before.sent_version is not None) or attempt.doubtful
+
+
+def _is_unsettled(attempt: _Attempt, peer: Peer, job: Job) -> bool:
+    """Whether the peer may have a token of us that no exchange of its own has given to it."""
+    token = peer.token(TokenState.PROVISIONAL)
+    return _stays_in_doubt(attempt) and token is not None and token.lookup_id == job.offered_lookup_id
 
 
 def _differs(found: Peer, before: Peer) -> bool:
