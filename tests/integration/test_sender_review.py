@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+import grpc
 import pytest
 
 from broker import keys
@@ -18,6 +19,8 @@ from broker.dispatcher import Dispatcher
 from broker.errors import StoreUnavailableError
 from broker.mock_peer.calls import ExchangeFailedError
 from broker.mock_peer.platform import MockPeer, mock_peer
+from broker.mock_peer.receiver import Receiver
+from broker.mock_peer.wire import Answer, Request
 from broker.ourselves import Ourselves
 from broker.peers import HttpPeers
 from broker.readmodel import ReadModel
@@ -25,7 +28,7 @@ from broker.store import engine
 from broker.store.transactions import Store
 from ocpi_broker.v1 import peer_service_pb2, resources_pb2
 from tests.peer import new_party
-from tests.stack import Home, Stack
+from tests.stack import Home, Stack, reason
 
 pytestmark = pytest.mark.anyio
 
@@ -138,6 +141,94 @@ async def test_the_parties_of_an_earlier_connection_do_not_open_anything_to_anot
         assert other.quarantined, other
         assert stranger.held is not None
         assert not (await home.verify(stranger.held)).valid
+
+
+async def settled(home: Home, name: str) -> resources_pb2.Peer:
+    """The peer once its job is not running."""
+    for _ in range(600):
+        found = await home.peer(name)
+        if found.job.attempts or not found.HasField("job"):
+            return found
+        await asyncio.sleep(0.05)
+    raise AssertionError(found)
+
+
+class Held:
+    """Keeps the first answer of a peer to a method back until it is let go."""
+
+    def __init__(self, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.reached, self._let_go = asyncio.Event(), asyncio.Event()
+        answer = Receiver.answer
+
+        async def late(receiver: Receiver, request: Request) -> Answer:
+            made = await answer(receiver, request)
+            if request.method == method:
+                self.reached.set()
+                await self._let_go.wait()
+            return made
+
+        monkeypatch.setattr(Receiver, "answer", late)
+
+    def let_go(self) -> None:
+        self._let_go.set()
+
+
+@pytest.mark.parametrize("fault", ["reject-token", "refuse:3000"])
+async def test_a_rotation_of_the_peer_does_not_end_its_unregistration(
+    home: Home, peer: MockPeer, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refusal of a token that was just replaced says nothing, and what the operator wants is not forgotten."""
+    name = (await connect(home, peer)).name
+    peer.fault(f"{fault}@DELETE*1")
+    held = Held("DELETE", monkeypatch)
+    await home.stack.peers.UnregisterPeer(peer_service_pb2.UnregisterPeerRequest(name=name))
+    await held.reached.wait()
+    await peer.rotate()
+    held.let_go()
+
+    found = await settled(home, name)
+
+    assert found.state == resources_pb2.PEER_STATE_REGISTERED
+    assert found.job.state == resources_pb2.JOB_STATE_WAITING, found
+    again = peer_service_pb2.UnregisterPeerRequest(name=name, wait=True)
+    assert (await home.stack.peers.UnregisterPeer(again)).peer.state == resources_pb2.PEER_STATE_UNREGISTERED
+    assert not peer.registered
+
+
+async def test_what_was_refused_for_sure_stays_so_when_the_next_step_fails(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RS-10: after 3002 a lower version is read; that this fails is no doubt about the POST."""
+    home = await stack.home(versions=["2.1.1", "2.2.1"])
+    async with mock_peer(versions=["2.1.1", "2.2.1"], parties=[f"{new_party()}=Kabelwerk"]) as peer:
+        peer.fault("refuse:3002@POST*1")
+        held = Held("POST", monkeypatch)
+        request = peer_service_pb2.ConnectPeerRequest(
+            parent=home.name, peer_id="kabelwerk", versions_url=peer.versions_url, token=peer.token
+        )
+        name = (await stack.peers.ConnectPeer(request)).peer.name
+        await held.reached.wait()
+        peer.fault("wrong-version-in-details")
+        held.let_go()
+
+        found = await settled(home, name)
+
+        assert found.job.state == resources_pb2.JOB_STATE_FAILED, found
+        assert not found.job.outcome_unknown, found
+
+
+async def test_an_open_request_is_not_thrown_away_without_force(home: Home, peer: MockPeer) -> None:
+    """The peer would be left with a registration of which we know nothing."""
+    peer.fault("slow:4@POST*1")
+    connecting = asyncio.create_task(connect(home, peer))
+    await peer.wait_for(event="fault", fault="slow")
+    request = peer_service_pb2.UnregisterPeerRequest(name=f"{home.name}/peers/kabelwerk")
+
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await home.stack.peers.UnregisterPeer(request)
+
+    assert reason(refused.value) == "CONFLICT"
+    assert (await connecting).state == resources_pb2.PEER_STATE_REGISTERED
 
 
 class Later:
