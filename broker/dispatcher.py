@@ -4,6 +4,7 @@ Every broker does this; which of them makes an attempt is decided by the job's l
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
@@ -25,6 +26,8 @@ _log = structlog.get_logger(__name__)
 
 MOST_ATTEMPTS = 32
 """Attempts that one broker makes at a time."""
+MOST_PER_TENANT = 8
+"""Of them for one tenant: its peers may be slow, and must not keep those of others waiting (F7)."""
 _POLL_SECONDS = 0.5
 _SCHEDULE_SECONDS = 60.0
 _BREATH = 1000
@@ -42,6 +45,7 @@ class Dispatcher:
         self._connector = connector
         self._clock = clock
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._tenants: dict[str, str] = {}
         self._wanted = asyncio.Event()
         self._finished = False
 
@@ -86,12 +90,19 @@ class Dispatcher:
 
     async def dispatch(self) -> int:
         """Begin the attempts that are due, as many as may run; how many those are."""
-        free = MOST_ATTEMPTS - len(self._running)
-        now = self._clock()
-        due = await self._store.read(lambda session: jobs.due(session, now, free)) if free else []
-        for peer_uid in due:
-            self._begin(peer_uid)
-        return len(due)
+        begun = 0
+        while (free := MOST_ATTEMPTS - len(self._running)) > 0:
+            due = await self._due(free)
+            started = [uid for tenant, uid in due if self._begin(tenant, uid)]
+            begun += len(started)
+            if len(due) < free or not started:
+                break
+        return begun
+
+    async def _due(self, limit: int) -> list[tuple[str, str]]:
+        now, counts = self._clock(), Counter(self._tenants.values())
+        full = [tenant for tenant, count in counts.items() if count >= MOST_PER_TENANT]
+        return await self._store.read(lambda session: jobs.due(session, now, limit, full))
 
     async def schedule(self) -> None:
         """Begin the rotations that are due (TK-02)."""
@@ -117,15 +128,19 @@ class Dispatcher:
 
         await self._store.change("rotation policy", begin)
 
-    def _begin(self, peer_uid: str) -> None:
-        if peer_uid in self._running:
-            return
+    def _begin(self, tenant: str, peer_uid: str) -> bool:
+        """Whether another attempt runs now."""
+        if peer_uid in self._running or Counter(self._tenants.values())[tenant] >= MOST_PER_TENANT:
+            return False
         self._running[peer_uid] = task = asyncio.create_task(self._connector.attempt(peer_uid))
+        self._tenants[peer_uid] = tenant
         task.add_done_callback(lambda done: self._ended(peer_uid, done))
+        return True
 
     def _ended(self, peer_uid: str, task: "asyncio.Task[None]") -> None:
         full = len(self._running) >= MOST_ATTEMPTS
         self._running.pop(peer_uid, None)
+        self._tenants.pop(peer_uid, None)
         if not task.cancelled() and task.exception() is not None:
             _log.error("jobs_stuck", exc_info=task.exception())
         if full:

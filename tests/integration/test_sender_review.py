@@ -15,7 +15,7 @@ from broker.core import sender
 from broker.core.exchange import ExchangeKind
 from broker.core.handshake import MOST_REQUESTED, VersionsRead
 from broker.core.model import AnnouncedParty, Announcement, BusinessDetails, Endpoint, Role, Terms, Token, Version
-from broker.dispatcher import Dispatcher
+from broker.dispatcher import MOST_ATTEMPTS, Dispatcher
 from broker.errors import StoreUnavailableError
 from broker.mock_peer.calls import ExchangeFailedError
 from broker.mock_peer.platform import MockPeer, mock_peer
@@ -229,6 +229,22 @@ async def test_an_open_request_is_not_thrown_away_without_force(home: Home, peer
 
     assert reason(refused.value) == "CONFLICT"
     assert (await connecting).state == resources_pb2.PEER_STATE_REGISTERED
+
+
+async def test_one_tenant_with_slow_peers_does_not_keep_another_one_waiting(own_stack: Stack, peer: MockPeer) -> None:
+    """F7: it never has all the attempts that a broker makes at a time."""
+    crowded, other = await own_stack.home(), await own_stack.home()
+    async with mock_peer(faults=["stall@VERSIONS"]) as slow:
+        for number in range(MOST_ATTEMPTS + 8):
+            request = peer_service_pb2.ConnectPeerRequest(
+                parent=crowded.name, peer_id=f"slow-{number}", versions_url=slow.versions_url, token=slow.token
+            )
+            await own_stack.peers.ConnectPeer(request)
+
+        found = await connect(other, peer)
+
+        assert found.state == resources_pb2.PEER_STATE_REGISTERED, found
+        assert len(slow.journal.find(event="request")) < MOST_ATTEMPTS
 
 
 class Later:
