@@ -30,6 +30,8 @@ class Attempt:
     """How many of the steps are on record."""
     offering: bool = False
     """Whether this attempt has offered the token that the job now holds."""
+    doubtful: bool = False
+    """Whether a request of this attempt may have been carried out without our knowing what came of it."""
 
     @property
     def record(self) -> Exchange:

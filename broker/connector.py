@@ -35,12 +35,18 @@ from broker.core.sender import (
     Swap,
 )
 from broker.deliveries import Deliveries, Delivery
-from broker.errors import BrokerError, NotFoundError, PeerRejectedTokenError, StoreUnavailableError
+from broker.errors import (
+    BrokerError,
+    ExchangeInProgressError,
+    NotFoundError,
+    PeerRejectedTokenError,
+    StoreUnavailableError,
+)
 from broker.ocpi import DIALECTS
 from broker.ourselves import Ourselves
 from broker.peers import HttpPeers, Tolerances
 from broker.readmodel import ACCESS_TOKEN, HELD_TOKEN, OFFERED_TOKEN, ReadModel
-from broker.settlement import READING_SECONDS, SENDING_SECONDS, Settlement
+from broker.settlement import READING_SECONDS, SENDING_SECONDS, SETTLING, Settlement
 from broker.urls import UrlPolicy
 from broker.wire import CallbackError
 
@@ -154,13 +160,18 @@ class Connector:
     async def _send(self, attempt: Attempt, effect: Send) -> sender.Event:
         await self._settlement.progress(attempt, SENDING_SECONDS)
         started = self._clock()
+        attempt.doubtful = True
         try:
             event: sender.Event = await self._deliver(attempt, effect)
             result = "answered"
         except BrokerError as error:
             event, result = Failed(error), str(error).removeprefix(f"{effect.kind.value} credentials: ")
+            attempt.doubtful = not isinstance(error, SETTLING)
         now = self._clock()
         attempt.steps.append(Step(f"{effect.kind.value} {effect.url}: {result}"[:500], now, now - started))
+        crossed = effect.version is None and isinstance(event, Failed) and await self._settlement.has_changed(attempt)
+        if crossed:
+            return Failed(ExchangeInProgressError("an exchange of the peer crossed ours; the token is another now"))
         return event
 
     async def _deliver(self, attempt: Attempt, effect: Send) -> sender.Event:

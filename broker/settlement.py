@@ -18,7 +18,7 @@ from broker.clock import Clock
 from broker.core.exchange import Direction, Exchange, ExchangeKind, Outcome
 from broker.core.job import Job, JobState, confirming, next_attempt
 from broker.core.model import HeaderForm, PartyKey, Sealed, Token, Version
-from broker.core.peer import Peer, TokenState, has_expired, room
+from broker.core.peer import Peer, TokenState, has_expired, has_more_in_view, room
 from broker.core.sender import Committed, Finish, Keep, Stop, Swap
 from broker.errors import (
     BrokerError,
@@ -48,7 +48,9 @@ _PATIENCE_SECONDS = (0.5, 1, 2, 4, 8, 15, 30)
 _GRACE_MICROSECONDS = 60_000_000
 """How long a token still works that the peer has refused (RS-10)."""
 _USUAL_FORM = HeaderForm.BASE64
-_SETTLING = (PeerRefusedError, PeerRejectedTokenError, CallbackError)
+_GIVEN = frozenset({TokenState.PROVISIONAL, TokenState.ACTIVE})
+"""An offered token that the peer has replaced since is not offered again."""
+SETTLING = (PeerRefusedError, PeerRejectedTokenError, CallbackError)
 """With these it is sure that a request has had no effect."""
 
 
@@ -109,7 +111,7 @@ class Settlement:
     def _offered(self, tx: Transaction, attempt: Attempt, version: Version) -> Token:
         peer, job = self._standing(tx, attempt)
         known = next((token for token in peer.issued if token.lookup_id == job.offered_lookup_id), None)
-        reusable = known is not None and known.state is not TokenState.REVOKED and not has_expired(known, tx.now)
+        reusable = known is not None and known.state in _GIVEN and not has_expired(known, tx.now)
         if reusable and job.offered is not None:
             text, box, lookup_id = (
                 self._model.unsealed(peer, job.offered, OFFERED_TOKEN),
@@ -230,7 +232,7 @@ class Settlement:
 
     async def put_off(self, attempt: Attempt, stop: Stop) -> None:
         """What stood before stands, and so does what is not known (UR-12, F2)."""
-        unknown = isinstance(stop.error, OutcomeUnknownError) or _in_doubt(attempt, stop.error)
+        unknown = isinstance(stop.error, OutcomeUnknownError) or attempt.doubtful
         outcome = Outcome.UNKNOWN if unknown else Outcome.REFUSED
 
         def commit(tx: Transaction) -> None:
@@ -245,10 +247,12 @@ class Settlement:
                     quirk=stop.error.quirk,
                 ),
             )
-            if _differs(peer, attempt.peer):
+            crossed = _differs(peer, attempt.peer)
+            if crossed and not has_more_in_view(job) and not _is_unsettled(attempt, peer, job):
+                outbound.withdraw_offer(tx, peer.uid, tx.now + _GRACE_MICROSECONDS)
                 jobs.end(tx, peer.uid, attempt.lease)
                 return
-            due = next_attempt(job, tx.now, self._chance()) if stop.again else None
+            due = next_attempt(job, tx.now, self._chance()) if stop.again or crossed else None
             after = replace(
                 job,
                 state=JobState.WAITING if due is not None else JobState.FAILED,
@@ -257,7 +261,7 @@ class Settlement:
                 reason=stop.error.reason,
                 message=str(stop.error),
             )
-            if not _stays_in_doubt(attempt, stop.error):
+            if not _stays_in_doubt(attempt):
                 after = replace(after, offered=None, offered_lookup_id=None, sent_version=None)
                 if attempt.offering:
                     outbound.withdraw_offer(tx, peer.uid, tx.now + _GRACE_MICROSECONDS)
@@ -265,11 +269,17 @@ class Settlement:
 
         await self._store.change(attempt.peer.name, commit)
 
+    async def has_changed(self, attempt: Attempt) -> bool:
+        """Whether our token was replaced while it was shown: then its refusal says nothing of the registration."""
+        found = await self._store.read(lambda session: peers.find_by_uid(session, attempt.peer.uid))
+        return found is not None and _differs(found, attempt.peer)
+
     async def overtaken(self, attempt: Attempt) -> None:
         """The record says so; what was committed by somebody else stands."""
         _log.info("attempt_overtaken", peer=attempt.peer.name, kind=attempt.job.kind.value)
         error = ConflictError("the connection was changed from another side meanwhile")
-        ended = replace(attempt.record, outcome=Outcome.REFUSED, reason=error.reason, message=str(error))
+        outcome = Outcome.UNKNOWN if attempt.doubtful else Outcome.REFUSED
+        ended = replace(attempt.record, outcome=outcome, reason=error.reason, message=str(error))
         await self._store.jot(lambda tx: exchanges.end(tx, ended))
 
     def _standing(self, tx: Transaction, attempt: Attempt) -> tuple[Peer, Job]:
@@ -297,15 +307,16 @@ class Settlement:
         )
 
 
-def _in_doubt(attempt: Attempt, error: BrokerError) -> bool:
-    """Whether a request of this attempt may have been carried out."""
-    return attempt.offering and not isinstance(error, _SETTLING)
-
-
-def _stays_in_doubt(attempt: Attempt, error: BrokerError) -> bool:
+def _stays_in_doubt(attempt: Attempt) -> bool:
     """A refusal settles only what was sent in this attempt: the one before may have been carried out (F2)."""
     before = attempt.peer.job
-    return (before is not None and before.sent_version is not None) or _in_doubt(attempt, error)
+    return (before is not None and before.sent_version is not None) or attempt.doubtful
+
+
+def _is_unsettled(attempt: Attempt, peer: Peer, job: Job) -> bool:
+    """Whether the peer may have a token of us that no exchange of its own has given to it."""
+    token = peer.token(TokenState.PROVISIONAL)
+    return _stays_in_doubt(attempt) and token is not None and token.lookup_id == job.offered_lookup_id
 
 
 def _differs(found: Peer, before: Peer) -> bool:

@@ -271,9 +271,12 @@ def is_overtaken(job: Job, now: int) -> bool:
     One that runs goes on, because the peer may take its answer for the later one (F6); so does one that has more in
     view than tokens.
     """
-    if job.kind is ExchangeKind.DELETE or (job.kind is ExchangeKind.PUT and job.version is not None):
-        return False
-    return job.confirming or not job.is_running(now)
+    return not has_more_in_view(job) and (job.confirming or not job.is_running(now))
+
+
+def has_more_in_view(job: Job) -> bool:
+    """Whether it wants more than tokens: another version, or the end."""
+    return job.kind is ExchangeKind.DELETE or (job.kind is ExchangeKind.PUT and job.version is not None)
 
 
 def offered(tenant: Tenant, peer: Peer) -> tuple[Version, ...]:

@@ -9,13 +9,14 @@ OCPI's names: the token that opens the peer at first is CREDENTIALS_TOKEN_A, the
 the answer TOKEN_C.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from broker.core.announcements import Known, completed, echoes, renamed
 from broker.core.exchange import ExchangeKind
 from broker.core.handshake import (
+    MOST_REQUESTED,
     EndpointsRead,
     IllegalTransitionError,
     PeerFailed,
@@ -55,6 +56,8 @@ _ERRORS_OF_THEIRS = range(3000, 4000)
 _METHOD_NOT_ALLOWED = 405
 _NOT_FOUND = 404
 _TOO_MANY_REQUESTS = 429
+_TOLD = 20
+"""Entries of a peer's list that one message names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -415,7 +418,9 @@ def _keep(state: Asking, answer: Announcement, offered: Token) -> tuple[State, E
         )
     known = Known(plan.terms, plan.registration, plan.ours)
     warnings, url = list(answer.warnings), plan.versions_url
-    if answer.url is not None and origin(answer.url) == origin(plan.versions_url):
+    if answer.url is not None and any(t.appears_in(answer.url) for t in (answer.token, offered, plan.access)):
+        warnings.append("url: contains a token, and was not taken over")
+    elif answer.url is not None and origin(answer.url) == origin(plan.versions_url):
         url = answer.url
     elif answer.url is not None:
         warnings.append("url: is on another host than the versions URL that we were given, and was not taken over")
@@ -468,10 +473,18 @@ def _judge_parties(plan: Plan, answer: Announcement, known: Known) -> _Judged:
     ours = [key for key in theirs.keys if key in plan.ours]
     strangers = sorted((key for key in theirs.keys if not covers(key)), key=str)
     if ours:
-        return _Judged(None, warnings=tuple(f"roles: {key} is one of our own parties" for key in ours))
+        return _Judged(None, warnings=_each(ours, "is one of our own parties"))
     if strangers:
-        return _Judged(None, tuple(strangers), tuple(f"roles: {key} was not expected" for key in strangers))
+        asked = tuple(strangers) if len(strangers) <= MOST_REQUESTED else ()
+        return _Judged(None, asked, _each(strangers, "was not expected"))
     return _Judged(theirs.parties)
+
+
+def _each(keys: Sequence[PartyKey], complaint: str) -> tuple[str, ...]:
+    """One warning for each party, for the first few: a peer may announce thousands."""
+    told = [f"roles: {key} {complaint}" for key in keys[:_TOLD]]
+    more = [f"roles: so it is with {len(keys) - _TOLD} more"] if len(keys) > _TOLD else []
+    return (*told, *more)
 
 
 def _tried(state: Trying, event: VersionsRead | PeerFailed) -> tuple[State, Effect]:
@@ -501,4 +514,7 @@ def _lists(listed: Mapping[Version, str]) -> str:
 
 
 def _names(versions: Mapping[Version, str] | frozenset[Version]) -> str:
-    return ", ".join(str(version) for version in sorted(versions)) or "nothing"
+    """The newest of them: a peer may list thousands."""
+    newest = [str(version) for version in sorted(versions)][-_TOLD:]
+    more = [f"and {len(versions) - _TOLD} older ones"] if len(versions) > _TOLD else []
+    return ", ".join([*newest, *more]) or "nothing"

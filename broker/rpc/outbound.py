@@ -133,6 +133,10 @@ class OutboundDesk(PeerDesk):
             peer = self._locked(tx, request.name, request.etag)
             if peer.state is PeerState.UNREGISTERED:
                 raise WrongStateError("the peer is not registered")
+            if _is_open(peer.job, tx.now) and not request.force:
+                raise ConflictError(
+                    "a request of ours is open, whose answer would be lost; try again when it is over, or use force"
+                )
             if peer.state is PeerState.REGISTERED and peer.held is not None:
                 if peer.job is None or peer.job.kind is not ExchangeKind.DELETE or request.force:
                     jobs.put(tx, peer.uid, self._job(tx, ExchangeKind.DELETE, force=request.force))
@@ -287,6 +291,11 @@ class OutboundDesk(PeerDesk):
 
     def _job(self, tx: Transaction, kind: ExchangeKind, *, version: Version | None = None, force: bool = False) -> Job:
         return Job(kind, JobState.WAITING, tx.now, tx.now, version=version, force=force)
+
+
+def _is_open(job: Job | None, now: int) -> bool:
+    """Whether the peer may be about to give us a token."""
+    return job is not None and job.is_running(now) and job.outcome_unknown
 
 
 def _require_same_host(peer: Peer, versions_url: str) -> None:

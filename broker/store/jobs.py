@@ -3,6 +3,7 @@
 Who writes a job and its peer touches the peer first, so that two of them cannot wait for each other.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -56,14 +57,19 @@ def drop_failed(tx: Transaction, peer_uid: str, before: int) -> None:
     tx.session.exec(delete(JobRow).where(col(JobRow.peer_uid) == peer_uid, *failed, old))
 
 
-def due(session: Session, now: int, limit: int) -> list[str]:
-    """Peers whose job wants an attempt, the longest due first. Those of a blocked one wait, but for its end."""
+def due(session: Session, now: int, limit: int, full: Iterable[str] = ()) -> list[tuple[str, str]]:
+    """Peers whose job wants an attempt, each after its tenant: what operators want first, then the longest due.
+
+    Those of a blocked one wait, but for its end; so do those of a tenant that is full.
+    """
     free = or_(col(JobRow.lease).is_(None), col(JobRow.lease_until) <= now)
     waiting = col(JobRow.state) == JobState.WAITING.value
-    query = select(JobRow.peer_uid).join(PeerRow, col(PeerRow.uid) == JobRow.peer_uid)
+    query = select(PeerRow.tenant, JobRow.peer_uid).join(PeerRow, col(PeerRow.uid) == JobRow.peer_uid)
     admitted = or_(col(PeerRow.blocked).is_(False), col(JobRow.kind) == ExchangeKind.DELETE.value)
     query = query.where(waiting, col(JobRow.next_attempt_at) <= now, free, admitted)
-    return list(session.exec(query.order_by(col(JobRow.next_attempt_at)).limit(limit)))
+    query = query.where(col(PeerRow.tenant).not_in(list(full)))
+    urgent = (col(JobRow.scheduled), col(JobRow.next_attempt_at))
+    return [(tenant, uid) for tenant, uid in session.exec(query.order_by(*urgent).limit(limit))]
 
 
 def take(tx: Transaction, peer_uid: str, lease: str, until: int) -> bool:
