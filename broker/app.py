@@ -38,6 +38,7 @@ from broker.rpc.tenants import TenantServicer
 from broker.rpc.tokens import TokenServicer
 from broker.store import engine
 from broker.store.transactions import Store
+from broker.wire import BUDGETS, Budgets
 from ocpi_broker.v1 import (
     admin_service_pb2,
     admin_service_pb2_grpc,
@@ -82,15 +83,15 @@ class Broker:
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Broker]:
-    """Run a broker on prepared data until the context is left; then drain and stop.
+async def running(settings: Settings, *, budgets: Budgets = BUDGETS) -> AsyncIterator[Broker]:
+    """Run a broker on prepared data until the context is left; then drain and stop. budgets are for calls to peers.
 
     Raises NotReadyError, KeyFileError or StoreUnavailableError if it cannot start.
     """
     _require_safe_address(settings)
     clock = Clock()
     store = Store(engine.connect(settings.database_url), clock)
-    http = HttpPeers(settings.urls)
+    http = HttpPeers(settings.urls, budgets=budgets)
     try:
         keyring = keys.read(settings.key_file)
         model = ReadModel(store, keyring, clock)

@@ -114,7 +114,7 @@ class Connector:
         self._store = store
         self._model = model
         self._http = http
-        self._deliveries = Deliveries(http.wire)
+        self._deliveries = Deliveries(http.wire, budgets=http.budgets)
         self._urls = urls
         self._pepper = pepper
         self._clock = clock
