@@ -44,14 +44,17 @@ async def stack(
     with databases.fresh(database_kind, folder, _server(database_kind, request)) as one:
         async with stacks.running(folder, one, budgets=BUDGETS) as running:
             yield running
-        written = _written(one)
-        assert written, "the search finds nothing that is long enough"
-        assert written.isdisjoint(secrets)
+        assert _written(one).isdisjoint(secrets)
 
 
 def _written(database: Database) -> set[str]:
-    rows = (repr(row) for table in database.tables() for row in database.execute(f"SELECT * FROM {table}"))
-    return {found for row in rows for found in _LOOKS_LIKE_A_TOKEN.findall(row)}
+    rows = (row for table in database.tables() for row in database.execute(f"SELECT * FROM {table}"))
+    return {found for row in rows for found in looks_like_tokens(row)}
+
+
+def looks_like_tokens(row: object) -> list[str]:
+    """What stands in a row that is long enough to be a token, ours or the mock peer's."""
+    return _LOOKS_LIKE_A_TOKEN.findall(repr(row))
 
 
 @pytest.fixture
