@@ -404,9 +404,12 @@ class Connector:
                     quirk=stop.error.quirk,
                 ),
             )
+            stays_unknown = self._stays_unknown(attempt, stop.error)
             if _differs(peer, attempt.peer):
-                jobs.end(tx, peer.uid, attempt.lease)
-                return
+                if job.is_for_tokens and not stays_unknown:
+                    jobs.end(tx, peer.uid, attempt.lease)
+                    return
+                job = _crossed(job)
             due = next_attempt(job, tx.now, self._chance()) if stop.again else None
             after = replace(
                 job,
@@ -416,7 +419,7 @@ class Connector:
                 reason=stop.error.reason,
                 message=str(stop.error),
             )
-            if not self._stays_unknown(attempt, stop.error):
+            if not stays_unknown:
                 after = replace(after, offered=None, offered_lookup_id=None, sent_version=None)
                 if attempt.offering:
                     outbound.withdraw_offer(tx, peer.uid, tx.now + _GRACE_MICROSECONDS)
@@ -485,6 +488,13 @@ def plan_of(tenant: Tenant, peer: Peer, job: Job, access: Token) -> Plan:
         required=tenant.policy.required_modules,
         quirks=peer.quirks,
     )
+
+
+def _crossed(job: Job) -> Job:
+    """What is left to do when an exchange of the peer has registered us: no invitation is needed for that (F6)."""
+    if job.kind is not ExchangeKind.POST or job.confirming:
+        return job
+    return replace(job, kind=ExchangeKind.PUT, access=None, versions_url=None)
 
 
 def _form(peer: Peer) -> HeaderForm:

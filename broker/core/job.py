@@ -80,6 +80,11 @@ class Job:
         return _NAMES[self.kind]
 
     @property
+    def is_for_tokens(self) -> bool:
+        """Whether an exchange of the peer does as well: nothing but tokens is in view."""
+        return self.kind is not ExchangeKind.DELETE and (self.kind is ExchangeKind.POST or self.version is None)
+
+    @property
     def outcome_unknown(self) -> bool:
         return self.sent_version is not None and not self.confirming
 

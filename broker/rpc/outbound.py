@@ -117,6 +117,8 @@ class OutboundDesk(PeerDesk):
             if peer.state is PeerState.UNREGISTERED:
                 raise WrongStateError("the peer is not registered")
             if peer.state is PeerState.REGISTERED and peer.held is not None:
+                if peer.job is not None and peer.job.kind is not ExchangeKind.DELETE and not request.force:
+                    _require_rest(tx, peer.job)
                 if peer.job is None or peer.job.kind is not ExchangeKind.DELETE or request.force:
                     jobs.put(tx, peer.uid, self._job(tx, ExchangeKind.DELETE, force=request.force))
                 else:
@@ -194,10 +196,8 @@ class OutboundDesk(PeerDesk):
         peer = read(tx, tenant, peer_id)
         if peer.blocked:
             raise PeerBlockedError("the peer is blocked; unblock it first")
-        if peer.job is not None and peer.job.is_running(tx.now):
-            raise ConflictError(
-                "an attempt at what was wanted of the peer before is running; try again when it is over"
-            )
+        if peer.job is not None:
+            _require_rest(tx, peer.job)
         return peer
 
     def _registration_job(
@@ -229,10 +229,8 @@ class OutboundDesk(PeerDesk):
         if job is not None and job.kind is ExchangeKind.PUT:
             jobs.resume(tx, peer.uid, job)
             return
-        if job is not None and job.is_running(tx.now):
-            raise ConflictError(
-                "an attempt at what was wanted of the peer before is running; try again when it is over"
-            )
+        if job is not None:
+            _require_rest(tx, job)
         if room(peer.issued, tx.now) is None:
             raise WrongStateError(
                 "the peer has not used the token of the last exchange yet: until it is known which one it has, "
@@ -259,3 +257,9 @@ class OutboundDesk(PeerDesk):
 
     def _job(self, tx: Transaction, kind: ExchangeKind, *, version: Version | None = None, force: bool = False) -> Job:
         return Job(kind, JobState.WAITING, tx.now, tx.now, version=version, force=force)
+
+
+def _require_rest(tx: Transaction, job: Job) -> None:
+    """An answer that is under way may bring the only token that opens the peer (F2). Raises ConflictError."""
+    if job.is_running(tx.now):
+        raise ConflictError("an attempt at what was wanted of the peer before is running; try again when it is over")

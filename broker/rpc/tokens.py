@@ -156,6 +156,8 @@ class TokenServicer(rpc.TokenServiceServicer):
             raise PeerBlockedError("the peer is blocked: its token is not to be used")
         if peer.state is not PeerState.REGISTERED:
             raise WrongStateError(f"the peer is {peer.state.value}: there is no token for it")
+        if peer.quarantined:
+            raise WrongStateError("the peer is quarantined: none of its parties is approved (RS-09)")
         return peer
 
 

@@ -44,7 +44,7 @@ class Issued:
 
     @property
     def works(self) -> bool:
-        """As core.peer says it, told once more (F4): time alone does not end the only token that a peer is known to use."""
+        """As F4 has it: time alone does not end the only token that a peer is known to use."""
         if self.state == "REVOKED":
             return False
         over = self.not_after is not None and time.time() * 1e6 >= self.not_after

@@ -77,9 +77,7 @@ class Pair:
     async def begin_connect(self, token: str | None = None, **more: Any) -> None:
         self.commands += 1
         settings = {"versions_url": self.mock.versions_url, "token": token or self.mock.token, **more}
-        await self.stack.peers.ConnectPeer(
-            pb.ConnectPeerRequest(parent=self.home.name, peer_id=self.id, **settings)
-        )
+        await self.stack.peers.ConnectPeer(pb.ConnectPeerRequest(parent=self.home.name, peer_id=self.id, **settings))
 
     async def rotate(self) -> resources_pb2.Peer:
         await self.begin_rotate()

@@ -76,7 +76,7 @@ _LOST = (
 )  # fmt: skip
 _GARBLED = (
     "no-content", "wrong-envelope", "wrong-envelope:array", "wrong-envelope:null", "wrong-envelope:string",
-    "no-token", "same-token", "long-token", "space-token",
+    "no-token", "same-token", "long-token", "space-token", "no-parties",
 )  # fmt: skip
 _TOLERATED = ("slow:0.2", "trickle:0.2", "content-type", "status-string", "no-timestamp", "extra-fields")
 _TOLERATED_TOKENS = ("lowercase-ids", "url-is-details", "no-callback", "callback-twice")
