@@ -28,7 +28,7 @@ async def soon(what: Callable[[], Awaitable[Any]]) -> Any:
     until = time.monotonic() + _PATIENCE_SECONDS
     while not (found := await what()):
         assert time.monotonic() < until, "it has not come to pass"
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.05)
     return found
 
 

@@ -78,6 +78,16 @@ _GARBLED = (
     "no-content", "wrong-envelope", "wrong-envelope:array", "wrong-envelope:null", "wrong-envelope:string",
     "no-token", "same-token", "long-token", "space-token", "no-parties",
 )  # fmt: skip
+_FORGIVEN = (
+    "drop-answer",
+    "drop-after-headers",
+    "504-after-commit",
+    "wrong-envelope",
+    "no-token",
+    "same-token",
+    "long-token",
+)
+"""What is also tried at a peer that lets a request be repeated: one of each sort."""
 _TOLERATED = ("slow:0.2", "trickle:0.2", "content-type", "status-string", "no-timestamp", "extra-fields")
 _TOLERATED_TOKENS = ("lowercase-ids", "url-is-details", "no-callback", "callback-twice")
 _TOLERATED_READS = ("raw-only", "base64-only", "wrapped-versions", "details-in-list")
@@ -125,6 +135,7 @@ def _sent() -> Iterator[Sent]:
     for kind in _TOKENS:
         for fault in (*_LOST, *_GARBLED):
             yield Sent(fault, kind, First.UNKNOWN, "OUTCOME_UNKNOWN", Retry.LOST)
+        for fault in _FORGIVEN:
             yield Sent(fault, kind, First.UNKNOWN, "OUTCOME_UNKNOWN", lenient=True)
         for fault in (*_TOLERATED, *_TOLERATED_TOKENS, *_TOLERATED_READS):
             yield Sent(fault, kind, First.DONE)
