@@ -40,6 +40,7 @@ from broker.rpc.tokens import TokenServicer
 from broker.settlement import Settlement
 from broker.store import engine
 from broker.store.transactions import Store
+from broker.wire import BUDGETS, Budgets
 from ocpi_broker.v1 import (
     admin_service_pb2,
     admin_service_pb2_grpc,
@@ -84,15 +85,15 @@ class Broker:
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Broker]:
-    """Run a broker on prepared data until the context is left; then drain and stop.
+async def running(settings: Settings, *, budgets: Budgets = BUDGETS) -> AsyncIterator[Broker]:
+    """Run a broker on prepared data until the context is left; then drain and stop. budgets are for calls to peers.
 
     Raises NotReadyError, KeyFileError or StoreUnavailableError if it cannot start.
     """
     _require_safe_address(settings)
     clock = Clock()
     store = Store(engine.connect(settings.database_url), clock)
-    http = HttpPeers(settings.urls)
+    http = HttpPeers(settings.urls, budgets=budgets)
     try:
         keyring = keys.read(settings.key_file)
         model = ReadModel(store, keyring, clock)
@@ -149,9 +150,9 @@ async def _serving(parts: _Parts) -> AsyncIterator[Broker]:
     finally:
         await readiness.enter_graceful_shutdown()
         dispatcher.finish()
+        await dispatching  # peers call us back while our requests are open
         await server.stop(EXCHANGE_SECONDS if guard.exchanging else _GRACE_SECONDS)
         await registrar.drain()
-        await dispatching
         await _cancel(followers)
         disclosures.finish()
         await writing

@@ -71,7 +71,7 @@ class Connector:
         self._settlement = settlement
         self._model = model
         self._http = http
-        self._deliveries = Deliveries(http.wire)
+        self._deliveries = Deliveries(http.wire, budgets=http.budgets)
         self._urls = urls
         self._clock = clock
         self._ourselves = ourselves

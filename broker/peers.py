@@ -79,7 +79,7 @@ class HttpPeers:
         request_id: Callable[[], UUID] = uuid4,
         inner: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._budgets = budgets
+        self.budgets = budgets
         self.wire = Wire(policy, tls=tls, resolve=resolve, request_id=request_id, connect=budgets.connect, inner=inner)
 
     async def versions(
@@ -89,7 +89,7 @@ class HttpPeers:
 
         The list has no pages, but a peer that makes some is followed for a few of them (PG-03).
         """
-        call = self._call("versions list", url, self._budgets.versions, token, correlation_id)
+        call = self._call("versions list", url, self.budgets.versions, token, correlation_id)
         self.wire.admit(call, "url", url)
         answer = await self._ask(call, form, tolerances)
         data, quirk = shapes.of_versions(answer.value.data, url)
@@ -125,7 +125,7 @@ class HttpPeers:
         correlation_id: str,
     ) -> Answer[tuple[Endpoint, ...]]:
         """The endpoints of one version. Raises PeerVersionUnsupportedError if they are those of another (VD-12)."""
-        call = self._call("version details", url, self._budgets.details, token, correlation_id)
+        call = self._call("version details", url, self.budgets.details, token, correlation_id)
         self.wire.admit_beside(call, "url", url, versions_url)
         answer = await self._ask(call, form, tolerances)
         try:
@@ -153,7 +153,7 @@ class HttpPeers:
         await self.wire.aclose()
 
     def _call(self, what: str, url: str, limit: int, token: Token, correlation_id: str) -> Call:
-        return Call(what, url, limit, token, correlation_id, seconds=self._budgets.whole)
+        return Call(what, url, limit, token, correlation_id, seconds=self.budgets.whole)
 
     async def _ask(self, call: Call, form: HeaderForm, tolerances: Tolerances) -> Answer["_Page"]:
         """One GET; a second one with the other header form if the token was not recognised (F13, RS-12).

@@ -16,9 +16,9 @@ from broker import tokens
 from broker.attempt import Attempt, LeaseLostError
 from broker.clock import Clock
 from broker.core.exchange import Direction, Exchange, ExchangeKind, Outcome
-from broker.core.job import Job, JobState, confirming, next_attempt
+from broker.core.job import Job, JobState, confirming, next_attempt, without_invitation
 from broker.core.model import HeaderForm, PartyKey, Sealed, Token, Version
-from broker.core.peer import Peer, TokenState, has_expired, has_more_in_view, room
+from broker.core.peer import Peer, TokenState, has_expired, room
 from broker.core.sender import Committed, Finish, Keep, Stop, Swap
 from broker.errors import (
     BrokerError,
@@ -231,7 +231,11 @@ class Settlement:
         await self._store.change(attempt.peer.name, commit)
 
     async def put_off(self, attempt: Attempt, stop: Stop) -> None:
-        """What stood before stands, and so does what is not known (UR-12, F2)."""
+        """What stood before stands, and so does what is not known (UR-12, F2).
+
+        An exchange of the peer may have crossed this attempt (F6): that does as well, unless ours is in doubt. The peer
+        may take it for the later one.
+        """
         unknown = isinstance(stop.error, OutcomeUnknownError) or attempt.doubtful
         outcome = Outcome.UNKNOWN if unknown else Outcome.REFUSED
 
@@ -248,10 +252,12 @@ class Settlement:
                 ),
             )
             crossed = _differs(peer, attempt.peer)
-            if crossed and not has_more_in_view(job) and not _is_unsettled(attempt, peer, job):
+            if crossed and job.is_for_tokens and not _stays_in_doubt(attempt):
                 outbound.withdraw_offer(tx, peer.uid, tx.now + _GRACE_MICROSECONDS)
                 jobs.end(tx, peer.uid, attempt.lease)
                 return
+            if crossed:
+                job = without_invitation(job)
             due = next_attempt(job, tx.now, self._chance()) if stop.again or crossed else None
             after = replace(
                 job,
@@ -311,12 +317,6 @@ def _stays_in_doubt(attempt: Attempt) -> bool:
     """A refusal settles only what was sent in this attempt: the one before may have been carried out (F2)."""
     before = attempt.peer.job
     return (before is not None and before.sent_version is not None) or attempt.doubtful
-
-
-def _is_unsettled(attempt: Attempt, peer: Peer, job: Job) -> bool:
-    """Whether the peer may have a token of us that no exchange of its own has given to it."""
-    token = peer.token(TokenState.PROVISIONAL)
-    return _stays_in_doubt(attempt) and token is not None and token.lookup_id == job.offered_lookup_id
 
 
 def _differs(found: Peer, before: Peer) -> bool:

@@ -16,6 +16,7 @@ from grpc_status import rpc_status
 from broker import app, bootstrap
 from broker.config import Settings
 from broker.urls import UrlPolicy
+from broker.wire import BUDGETS, Budgets
 from gateway import server
 from gateway.config import GatewaySettings
 from ocpi_broker.v1 import (
@@ -317,6 +318,7 @@ async def running(
     folder: Path,
     database: Database,
     insecure: frozenset[str] = frozenset({"loopback", "private"}),
+    budgets: Budgets = BUDGETS,
     **changes: Any,
 ) -> AsyncIterator[Stack]:
     """Everything up, from an empty folder; down again at the end."""
@@ -334,7 +336,7 @@ async def running(
     )
     await bootstrap.prepare(settings, migrate=True)
     async with AsyncExitStack() as rest:
-        broker = await rest.enter_async_context(app.running(settings))
+        broker = await rest.enter_async_context(app.running(settings, budgets=budgets))
         gateway = GatewaySettings(
             host="127.0.0.1",
             port=port,

@@ -84,6 +84,11 @@ class Job:
         return _NAMES[self.kind]
 
     @property
+    def is_for_tokens(self) -> bool:
+        """Whether an exchange of the peer does as well: nothing but tokens is in view."""
+        return self.kind is not ExchangeKind.DELETE and (self.kind is ExchangeKind.POST or self.version is None)
+
+    @property
     def outcome_unknown(self) -> bool:
         return self.sent_version is not None and not self.confirming
 
@@ -116,6 +121,13 @@ def confirming(job: Job, spare: Sealed | None, now: int) -> Job:
         reason=None,
         message=None,
     )
+
+
+def without_invitation(job: Job) -> Job:
+    """What is left to do when an exchange of the peer has registered us meanwhile (F6)."""
+    if job.kind is not ExchangeKind.POST or job.confirming:
+        return job
+    return replace(job, kind=ExchangeKind.PUT, access=None, versions_url=None)
 
 
 def next_attempt(job: Job, now: int, chance: float) -> int | None:

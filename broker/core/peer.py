@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 
-from broker.core.exchange import ExchangeKind
 from broker.core.handshake import Presented
 from broker.core.job import Job, JobState
 from broker.core.model import Endpoint, HeaderForm, Party, PartyKey, Sealed, Style, Tenant, Terms, Version
@@ -271,12 +270,7 @@ def is_overtaken(job: Job, now: int) -> bool:
     One that runs goes on, because the peer may take its answer for the later one (F6); so does one that has more in
     view than tokens.
     """
-    return not has_more_in_view(job) and (job.confirming or not job.is_running(now))
-
-
-def has_more_in_view(job: Job) -> bool:
-    """Whether it wants more than tokens: another version, or the end."""
-    return job.kind is ExchangeKind.DELETE or (job.kind is ExchangeKind.PUT and job.version is not None)
+    return job.is_for_tokens and (job.confirming or not job.is_running(now))
 
 
 def offered(tenant: Tenant, peer: Peer) -> tuple[Version, ...]:

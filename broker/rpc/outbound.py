@@ -100,6 +100,8 @@ class OutboundDesk(PeerDesk):
     ) -> pb.SwitchPeerVersionResponse:
         def switch(tx: Transaction) -> resources_pb2.Peer:
             peer = self._registered(tx, request.name, request.etag)
+            if peer.job is not None and peer.job.confirming:
+                raise ConflictError(_RUNNING)
             if peer.job is not None and peer.job.outcome_unknown:
                 raise WrongStateError("it is not known yet what became of the last request: rotate the peer first")
             jobs.drop(tx, peer.uid)

@@ -78,8 +78,9 @@ def settle(tx: Transaction, peer: Peer, lease: str, job: Job, result: Settled) -
 
     job is what remains to be done: to try the token that we got.
     """
-    if not jobs.write(tx, peer.uid, lease, job, free=False) or not _accept(tx, peer, result):
+    if not jobs.write(tx, peer.uid, lease, job, free=False):
         return False
+    _accept(tx, peer, result)
     transitions.hold(tx, peer.uid, result.held)
     transitions.replace_endpoints(tx, peer.uid, result.endpoints)
     since = peer.registered_at if peer.state is PeerState.REGISTERED else None
@@ -121,16 +122,14 @@ def forget_held(tx: Transaction, peer_uid: str) -> None:
     tx.session.exec(delete(HeldTokenRow).where(col(HeldTokenRow.peer_uid) == peer_uid))
 
 
-def _accept(tx: Transaction, peer: Peer, result: Settled) -> bool:
-    """The token offered becomes the active one; whether it still works.
+def _accept(tx: Transaction, peer: Peer, result: Settled) -> None:
+    """The token offered becomes the active one.
 
-    A request of the peer may have made it that already, or have replaced it since (F6): then both stay.
+    A request of the peer may have made it that already, or have replaced it since (F6): then that stands.
     """
-    offered = next((token for token in peer.issued if token.lookup_id == result.offered), None)
-    if offered is None or offered.state is TokenState.REVOKED:
-        return False
-    if offered.state is not TokenState.PROVISIONAL:
-        return True
+    provisional = peer.token(TokenState.PROVISIONAL)
+    if provisional is None or provisional.lookup_id != result.offered:
+        return
     old, retiring = peer.token(TokenState.ACTIVE), peer.token(TokenState.RETIRING)
     stays = old is not None and old.purpose is Purpose.MAIN and result.not_after is not None
     ended = [token.lookup_id for token in (retiring, None if stays else old) if token is not None]
@@ -138,7 +137,6 @@ def _accept(tx: Transaction, peer: Peer, result: Settled) -> bool:
     if stays and old is not None:
         _move(tx, old.lookup_id, TokenState.RETIRING, not_after=result.not_after)
     transitions.promote(tx, result.offered)
-    return True
 
 
 def _move(tx: Transaction, lookup_id: str, state: TokenState, not_after: int | None) -> None:

@@ -169,7 +169,8 @@ class PeerServiceServicer(object):
 
     def UnregisterPeer(self, request, context):
         """Ends the registration: tells a registered peer by DELETE, and then both tokens die (UN-02, UN-06). With force they die
-        although the peer cannot be told. A running exchange of the peer fails.
+        although the peer cannot be told. A running exchange of the peer fails; while a POST or PUT of ours is running, only
+        force ends it: its answer may bring the token with which the peer can be told.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

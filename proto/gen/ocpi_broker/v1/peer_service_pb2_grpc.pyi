@@ -61,7 +61,8 @@ class PeerServiceStub:
     """
     UnregisterPeer: _grpc.UnaryUnaryMultiCallable[_peer_service_pb2.UnregisterPeerRequest, _peer_service_pb2.UnregisterPeerResponse]
     """Ends the registration: tells a registered peer by DELETE, and then both tokens die (UN-02, UN-06). With force they die
-    although the peer cannot be told. A running exchange of the peer fails.
+    although the peer cannot be told. A running exchange of the peer fails; while a POST or PUT of ours is running, only
+    force ends it: its answer may bring the token with which the peer can be told.
     """
     ResetPeer: _grpc.UnaryUnaryMultiCallable[_peer_service_pb2.ResetPeerRequest, _peer_service_pb2.ResetPeerResponse]
     """Revokes every token issued to the peer and issues a new invitation token, keeping the registry entry (F3)."""
@@ -105,7 +106,8 @@ class PeerServiceAsyncStub(PeerServiceStub):
     """
     UnregisterPeer: _aio.UnaryUnaryMultiCallable[_peer_service_pb2.UnregisterPeerRequest, _peer_service_pb2.UnregisterPeerResponse]  # type: ignore[assignment]
     """Ends the registration: tells a registered peer by DELETE, and then both tokens die (UN-02, UN-06). With force they die
-    although the peer cannot be told. A running exchange of the peer fails.
+    although the peer cannot be told. A running exchange of the peer fails; while a POST or PUT of ours is running, only
+    force ends it: its answer may bring the token with which the peer can be told.
     """
     ResetPeer: _aio.UnaryUnaryMultiCallable[_peer_service_pb2.ResetPeerRequest, _peer_service_pb2.ResetPeerResponse]  # type: ignore[assignment]
     """Revokes every token issued to the peer and issues a new invitation token, keeping the registry entry (F3)."""
@@ -200,7 +202,8 @@ class PeerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_peer_service_pb2.UnregisterPeerResponse, _abc.Awaitable[_peer_service_pb2.UnregisterPeerResponse]]:
         """Ends the registration: tells a registered peer by DELETE, and then both tokens die (UN-02, UN-06). With force they die
-        although the peer cannot be told. A running exchange of the peer fails.
+        although the peer cannot be told. A running exchange of the peer fails; while a POST or PUT of ours is running, only
+        force ends it: its answer may bring the token with which the peer can be told.
         """
 
     @_abc_1.abstractmethod
