@@ -119,14 +119,14 @@ class Settlement:
                 job.offered_lookup_id,
             )
         else:
-            text, box, lookup_id = self._fresh(tx, peer)
+            text, box, lookup_id = self._fresh(tx, peer, anew=job.kind is ExchangeKind.POST)
         attempt.job = replace(job, offered=box, offered_lookup_id=lookup_id, sent_version=version)
         if not jobs.write(tx, peer.uid, attempt.lease, attempt.job, free=False):
             raise LeaseLostError
         return text
 
-    def _fresh(self, tx: Transaction, peer: Peer) -> tuple[Token, Sealed, str]:
-        found = room(peer.issued, tx.now)
+    def _fresh(self, tx: Transaction, peer: Peer, *, anew: bool) -> tuple[Token, Sealed, str]:
+        found = room(peer.issued, tx.now, anew=anew)
         if found is None:
             raise ExchangeInProgressError(
                 "the peer has not used the token of the last exchange yet: until it is known which one it has, "

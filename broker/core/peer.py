@@ -208,26 +208,29 @@ class Room:
     restored: str | None = None
 
 
-def room(issued: Iterable[IssuedToken], now: int) -> Room | None:
+def room(issued: Iterable[IssuedToken], now: int, *, anew: bool = False) -> Room | None:
     """How a further token can be offered without a third that works; None while it is not known which one the peer has.
 
     A replaced token goes once the peer has shown its successor, also while that was provisional, unless it has used the
     old one since: that may have been under way, until the window is over. A peer that goes on with the old one after
-    that, or has never shown the successor, does not use the successor, and that goes (F4).
+    that, or has never shown the successor, does not use the successor, and that goes (F4). With anew the peer has
+    invited us once more: it may have forgotten both and never show either. One goes at once, not the one it has used.
     """
     tokens = {token.state: token for token in issued if token.state is not TokenState.REVOKED}
     old, new = tokens.get(TokenState.RETIRING), tokens.get(TokenState.ACTIVE)
     if old is None:
         return Room()
+    without_old = Room(revoked=(old.lookup_id,))
     if new is not None and new.first_used_at:
-        return Room(revoked=(old.lookup_id,))
-    over = old.not_after is not None and now >= old.not_after
+        return without_old
+    over = anew or (old.not_after is not None and now >= old.not_after)
+    received = new is not None and new.received_at is not None
     if old.reused_at is None:
-        return Room(revoked=(old.lookup_id,)) if over or (new is not None and new.received_at) else None
+        return without_old if over or received else None
     if not over:
         return None
-    if new is not None and new.received_at and not old.goes_on:
-        return Room(revoked=(old.lookup_id,))
+    if received and not old.goes_on:
+        return without_old
     return Room(revoked=(new.lookup_id,) if new else (), restored=old.lookup_id)
 
 

@@ -26,6 +26,7 @@ from broker.dispatcher import Dispatcher
 from broker.ourselves import Ourselves
 from broker.peers import HttpPeers
 from broker.readmodel import ReadModel
+from broker.settlement import Settlement
 from broker.store import engine
 from broker.store.transactions import Store
 from broker.tokens import SecretKind
@@ -118,9 +119,8 @@ async def world(folder: Path, database: Database, size: int) -> AsyncIterator[Wo
     transport = Platforms(clock, None, hosts)
     http = HttpPeers(settings.urls, resolve=_anywhere, inner=transport)
     ourselves = Ourselves(settings.public_url)
-    connector = Connector(
-        store, model, http, settings.urls, keyring.pepper, clock, ourselves, chance=random.Random(1).random
-    )
+    settlement = Settlement(store, model, keyring.pepper, clock, chance=random.Random(1).random)
+    connector = Connector(settlement, model, http, settings.urls, clock, ourselves)
     one = World(clock, model, authenticator, Dispatcher(store, model, connector, clock), platforms)
     transport.call = one.shows
     try:

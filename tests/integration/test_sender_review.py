@@ -24,6 +24,7 @@ from broker.mock_peer.wire import Answer, Request
 from broker.ourselves import Ourselves
 from broker.peers import HttpPeers
 from broker.readmodel import ReadModel
+from broker.settlement import Settlement
 from broker.store import engine
 from broker.store.transactions import Store
 from ocpi_broker.v1 import peer_service_pb2, resources_pb2
@@ -264,7 +265,8 @@ async def second_broker(stack: Stack, kind: type[Dispatcher] = Dispatcher) -> As
         model = ReadModel(store, keyring, clock)
         await model.start()
         ourselves = Ourselves(stack.settings.public_url)
-        connector = Connector(store, model, http, urls, keyring.pepper, clock, ourselves)
+        settlement = Settlement(store, model, keyring.pepper, clock)
+        connector = Connector(settlement, model, http, urls, clock, ourselves)
         yield kind(store, model, connector, clock)
     finally:
         await http.aclose()

@@ -468,3 +468,25 @@ def test_an_exchange_of_the_peer_makes_ours_needless(kind, version, overtaken, u
     one = job(kind, version=version, running_until=until, confirming=confirming)
 
     assert is_overtaken(one, NOW) is (overtaken and free)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found", "anew"),
+    [
+        # Nobody knows which of the two the peer has, unless one was used (F4).
+        ({}, {}, None, Room(revoked=("OLD",))),
+        ({"reused_at": NOW}, {}, None, Room(revoked=("NEW",), restored="OLD")),
+        ({}, {"received_at": NOW}, Room(revoked=("OLD",)), Room(revoked=("OLD",))),
+        ({}, {"first_used_at": NOW}, Room(revoked=("OLD",)), Room(revoked=("OLD",))),
+        ({"reused_at": NOW, "not_after": NOW}, {}, *[Room(revoked=("NEW",), restored="OLD")] * 2),
+    ],
+)
+def test_there_is_room_for_another_token_at_once_only_when_the_peer_begins_anew(old, new, found, anew):
+    issued = (token("OLD", state=RETIRING, **{"not_after": LIMIT, **old}), token("NEW", **new))
+
+    assert room(issued, NOW) == found
+    assert room(issued, NOW, anew=True) == anew
+
+
+def test_beside_a_token_alone_there_is_room():
+    assert room((token(),), NOW) == room((token(),), NOW, anew=True) == Room()
