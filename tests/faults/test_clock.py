@@ -88,7 +88,7 @@ class World:
         return not platform.told or (platform.habit in KEEPING and self.clock.now // HOUR % 12 == 0)
 
     def peers(self) -> dict[str, Peer]:
-        return {peer.uid: peer for peer in self.model.peers(DEFAULT_TENANT)}
+        return {peer.uid: peer for peer in self.model.peers()}
 
     def working(self, peer: Peer) -> list[str]:
         return [token.lookup_id for token in peer.issued if reject(peer, token, self.clock.now) is None]
