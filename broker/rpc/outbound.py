@@ -19,11 +19,12 @@ from broker.contract.values import Violations
 from broker.core.exchange import ExchangeKind
 from broker.core.job import Job, JobState
 from broker.core.model import Terms, Token, Version, origin
-from broker.core.peer import Peer, PeerState, TokenState, offered, room
+from broker.core.peer import Peer, PeerState, offered
 from broker.dispatcher import Dispatcher
 from broker.errors import ConflictError, NotFoundError, PeerBlockedError, WrongStateError
 from broker.ourselves import Ourselves
 from broker.readmodel import ACCESS_TOKEN, ReadModel
+from broker.rpc import intents
 from broker.rpc.desk import PeerDesk, read
 from broker.rpc.guard import OUTCOME_SECONDS
 from broker.rpc.mutations import Mutations
@@ -36,7 +37,8 @@ from ocpi_broker.v1 import resources_pb2
 
 Context: TypeAlias = "ServicerContext[Any, Any]"
 R = TypeVar("R", bound=Message)
-_RUNNING = "an attempt at what was wanted of the peer before is running; try again when it is over"
+
+
 _POLL_SECONDS = 0.05
 _MARGIN_SECONDS = 1.0
 """Before the caller's time is up: the answer has to get there."""
@@ -89,7 +91,7 @@ class OutboundDesk(PeerDesk):
     async def RotatePeer(self, request: pb.RotatePeerRequest, context: Context) -> pb.RotatePeerResponse:
         def rotate(tx: Transaction) -> resources_pb2.Peer:
             peer = self._registered(tx, request.name, request.etag)
-            self._renew(tx, peer, None)
+            intents.renew(tx, peer, None)
             tx.audit("peer.rotation_requested", peer.tenant, peer.name)
             return self._reread(tx, peer)
 
@@ -101,11 +103,11 @@ class OutboundDesk(PeerDesk):
         def switch(tx: Transaction) -> resources_pb2.Peer:
             peer = self._registered(tx, request.name, request.etag)
             if peer.job is not None and peer.job.confirming:
-                raise ConflictError(_RUNNING)
+                raise ConflictError(intents.RUNNING)
             if peer.job is not None and peer.job.outcome_unknown:
                 raise WrongStateError("it is not known yet what became of the last request: rotate the peer first")
             jobs.drop(tx, peer.uid)
-            self._renew(tx, replace(peer, job=None), self._offered_version(peer, request.version))
+            intents.renew(tx, replace(peer, job=None), self._offered_version(peer, request.version))
             tx.audit("peer.switch_requested", peer.tenant, peer.name, version=request.version)
             return self._reread(tx, peer)
 
@@ -117,15 +119,13 @@ class OutboundDesk(PeerDesk):
             peer = self._locked(tx, request.name, request.etag)
             if peer.state not in (PeerState.REGISTERED, PeerState.INVITED):
                 raise WrongStateError(f"the peer is {peer.state.value}: no token of it works that could be revoked")
-            ended = [
-                token.lookup_id for token in peer.issued if token.state in (TokenState.ACTIVE, TokenState.RETIRING)
-            ]
+            open_ = intents.is_open(peer.job, tx.now)
+            ended = [token.lookup_id for token in peer.issued if intents.dies(token, open_=open_)]
             transitions.revoke(tx, ended)
             tx.changed("peer", peer.uid)
             tx.audit("peer.revoked", peer.tenant, peer.name, lookup_ids=ended)
-            other = peer.job is not None and peer.job.kind is not ExchangeKind.PUT
-            if peer.state is PeerState.REGISTERED and not peer.blocked and not other:
-                self._renew(tx, replace(peer, issued=()), None)
+            if peer.state is PeerState.REGISTERED and not peer.blocked and not open_:
+                intents.replace_revoked(tx, peer)
             return self._reread(tx, peer)
 
         return await self._begin(request, request.request_id, pb.RevokePeerResponse, revoke, context, request.wait)
@@ -135,15 +135,12 @@ class OutboundDesk(PeerDesk):
             peer = self._locked(tx, request.name, request.etag)
             if peer.state is PeerState.UNREGISTERED:
                 raise WrongStateError("the peer is not registered")
-            if _is_open(peer.job, tx.now) and not request.force:
+            if intents.is_open(peer.job, tx.now) and not request.force:
                 raise ConflictError(
                     "a request of ours is open, whose answer would be lost; try again when it is over, or use force"
                 )
             if peer.state is PeerState.REGISTERED and peer.held is not None:
-                if peer.job is None or peer.job.kind is not ExchangeKind.DELETE or request.force:
-                    jobs.put(tx, peer.uid, self._job(tx, ExchangeKind.DELETE, force=request.force))
-                else:
-                    jobs.resume(tx, peer.uid, peer.job)
+                intents.end(tx, peer, force=request.force)
                 tx.audit("peer.unregister_requested", peer.tenant, peer.name, force=request.force)
             else:
                 transitions.dissolve(tx, peer)
@@ -233,7 +230,7 @@ class OutboundDesk(PeerDesk):
         The token that we have offered stays the same: the peer may have it already.
         """
         job = replace(
-            self._job(tx, ExchangeKind.POST, version=version),
+            intents.begun_job(tx, ExchangeKind.POST, version=version),
             versions_url=versions_url,
             access=self._model.sealed(peer.tenant, peer.uid, access, ACCESS_TOKEN),
         )
@@ -254,25 +251,7 @@ class OutboundDesk(PeerDesk):
         """An attempt that runs cannot be told anything else. Raises ConflictError."""
         invited = self._is_invited_by(peer, running, wanted.versions_url or "", access)
         if not invited or running.version != wanted.version or peer.terms != terms:
-            raise ConflictError(_RUNNING)
-
-    def _renew(self, tx: Transaction, peer: Peer, version: Version | None) -> None:
-        """Begin a PUT, or have the one go on that runs or whose outcome is in doubt."""
-        job = peer.job
-        if job is not None and job.kind is ExchangeKind.DELETE:
-            raise WrongStateError("the peer is being unregistered")
-        begun = job is not None and (job.is_running(tx.now) or job.outcome_unknown or job.confirming)
-        if job is not None and job.kind is ExchangeKind.PUT and begun:
-            jobs.resume(tx, peer.uid, job)
-            return
-        if begun:
-            raise ConflictError(_RUNNING)
-        if room(peer.issued, tx.now) is None:
-            raise WrongStateError(
-                "the peer has not used the token of the last exchange yet: until it is known which one it has, "
-                "no other can be offered; to end them all without grace, revoke the peer"
-            )
-        jobs.put(tx, peer.uid, self._job(tx, ExchangeKind.PUT, version=version))
+            raise ConflictError(intents.RUNNING)
 
     def _registered(self, tx: Transaction, name: str, expected: str) -> Peer:
         peer = self._locked(tx, name, expected)
@@ -290,14 +269,6 @@ class OutboundDesk(PeerDesk):
             wrong.add("version", f"must be one of {', '.join(map(str, versions))}, which are offered to this peer")
         wrong.check()
         return Version(text)
-
-    def _job(self, tx: Transaction, kind: ExchangeKind, *, version: Version | None = None, force: bool = False) -> Job:
-        return Job(kind, JobState.WAITING, tx.now, tx.now, version=version, force=force)
-
-
-def _is_open(job: Job | None, now: int) -> bool:
-    """Whether the peer may be about to give us a token."""
-    return job is not None and job.is_running(now) and job.outcome_unknown
 
 
 def _require_same_host(peer: Peer, versions_url: str) -> None:

@@ -133,3 +133,31 @@ async def test_a_tenant_does_not_connect_to_itself(stack: Stack, home: Home) -> 
         await stack.peers.ConnectPeer(request)
 
     assert violations(refused.value) == {"versions_url": "is the tenant's own"}
+
+
+async def test_a_revocation_ends_what_was_offered_with_a_lost_answer_too(stack: Stack, home: Home) -> None:
+    """TK-01: it may be what has leaked. Then the repeat carries another token."""
+    async with mock_peer(parties=[f"{new_party('EMSP')}=Kabelwerk"], lenient=True) as platform:
+        request = peer_service_pb2.ConnectPeerRequest(
+            parent=home.name,
+            peer_id="kabelwerk",
+            versions_url=platform.versions_url,
+            token=platform.token,
+            wait=True,
+        )
+        peer = (await stack.peers.ConnectPeer(request)).peer
+        platform.fault("drop-answer@PUT*1")
+        await stack.peers.RotatePeer(peer_service_pb2.RotatePeerRequest(name=peer.name))
+        while not peer.job.outcome_unknown:
+            await asyncio.sleep(0.05)
+            peer = await home.peer(peer.name)
+        offered = str(platform.held)
+        assert (await home.verify(offered)).valid
+
+        revoked = (await stack.peers.RevokePeer(peer_service_pb2.RevokePeerRequest(name=peer.name, wait=True))).peer
+
+        assert not revoked.HasField("job"), revoked
+        assert not (await home.verify(offered)).valid
+        assert platform.held != offered
+        assert (await home.verify(str(platform.held))).valid
+        assert platform.accepts((await home.held(peer.name)).token) == "issued"
