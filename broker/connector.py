@@ -144,7 +144,7 @@ class Connector:
             clock=self._clock,
             correlation_id=attempt.exchange.correlation_id,
             form=_form(attempt, question),
-            tolerances=Tolerances(attempt.peer.quirks, strict=attempt.tenant.policy.strict),
+            tolerances=Tolerances(attempt.peer.quirks, strict=attempt.tenant.policy.strict, doubts_form=True),
             fallback=None,
             deadline=asyncio.get_running_loop().time() + _DISCOVERY_SECONDS,
             steps=attempt.steps,

@@ -37,6 +37,8 @@ class Tolerances:
 
     quirks: Quirks = NO_QUIRKS
     strict: bool = False
+    doubts_form: bool = False
+    """An error in an envelope may be about the form of the token, too: we do not know yet which one is read (A7)."""
 
     def admit(self, quirk: str) -> bool:
         return self.quirks.tolerates(quirk, strict=self.strict)
@@ -170,7 +172,7 @@ class HttpPeers:
         try:
             return Answer(await self._get(call, fixed or form), fixed or form)
         except CallbackError as error:
-            if not error.unauthorized and error.code is None:
+            if not error.unauthorized and not (tolerances.doubts_form and error.code is not None):
                 raise
             if fixed is not None:
                 raise (error.helped_by("auth_form_out") if error.unauthorized else error) from None

@@ -327,10 +327,10 @@ def _job_warnings(peer: Peer) -> Iterator[str]:
 
 
 def _is_locked_out(peer: Peer, now: int) -> bool:
-    """Not while a job that goes on is about to offer a token."""
+    """Not while a job that has not failed yet is about to offer a token."""
     if peer.state is not PeerState.REGISTERED or peer.blocked:
         return False
-    if peer.job is not None and peer.job.state is JobState.WAITING:
+    if peer.job is not None and peer.job.state is JobState.WAITING and peer.job.reason is None:
         return False
     return all(reject(peer, token, now) is not None for token in peer.issued)
 

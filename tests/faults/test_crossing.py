@@ -65,7 +65,7 @@ async def test_a_switch_is_not_forgotten_because_the_peer_rotates(pairs: Pairs, 
 
 
 async def test_post_inside_post(pairs: Pairs) -> None:
-    """Each has invited the other (A43)."""
+    """Each has invited the other."""
     async with pairs() as pair:
         pair.mock.give(pair.home.versions_url, await pair.invited())
         pair.mock.fault("post-inside-post*1")

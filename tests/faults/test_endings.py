@@ -104,7 +104,7 @@ async def test_taken_away_while_our_post_is_open(pairs: Pairs, how: str) -> None
         assert not await pair.works(old, "versions")
         await pair.check(locked_out=True)
         statement = "SELECT outcome, reason FROM exchange WHERE peer_uid = {uid}"
-        assert invariants.rows(pair, statement) == [("REFUSED", "CONFLICT")]
+        assert invariants.rows(pair, statement) == [("UNKNOWN", "CONFLICT")]
         if how == "reset":
             await pair.mock.register(pair.home.versions_url, answer.token)
         else:

@@ -67,14 +67,13 @@ async def _old_calls(pair: Pair) -> None:
 
 
 async def _cross(pair: Pair) -> None:
-    """Each side has done what the other asked for before it hears what became of its own request."""
-    held = [side.channel.fault(Kind.HOLD_ANSWER) for side in pair.sides]
-    for side in pair.sides:
-        await side.rotate()
-    for fault in held:
-        await _soon(fault.struck)
-    for fault in held:
-        fault.released.set()
+    """a's request is under way while b asks and is answered, and arrives at b after that."""
+    late = pair.b.channel.fault(Kind.HOLD_REQUEST, "PUT")
+    await pair.a.rotate()
+    await _soon(late.struck)
+    await pair.b.rotate()
+    await until(lambda: not pair.b.attempting)
+    late.released.set()
     await pair.settle()
     _require(await pair.well(), "what each side holds does not open the other")
 

@@ -11,7 +11,7 @@ from broker.clock import Clock
 from broker.config import Settings
 from broker.core.caller import CallerRole
 from broker.core.model import BusinessDetails, Party, PartyKey, Role, Tenant, Terms, Version
-from broker.core.peer import Purpose
+from broker.core.peer import PeerState, Purpose
 from broker.keys import Keyring
 from broker.readmodel import ReadModel
 from broker.store import callers, engine, tenants, transitions
@@ -42,7 +42,7 @@ class Deployment:
 
     def invite(self, tx: Transaction, uid: str) -> str:
         """The lookup id of the invitation."""
-        transitions.insert_invited(tx, uid, ACME.id, "partner", Terms(any_party=True))
+        transitions.create(tx, uid, ACME.id, "partner", Terms(any_party=True), PeerState.INVITED)
         token = tokens.mint(SecretKind.ISSUED_TOKEN)
         issued = tokens.fingerprint(self.keyring.pepper, SecretKind.ISSUED_TOKEN, token)
         transitions.issue(tx, uid, ACME.id, Purpose.INVITATION, issued)
