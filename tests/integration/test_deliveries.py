@@ -38,6 +38,7 @@ def envelope(code, data=None, message="", **more):
 
 
 SUCCESS = envelope(1000, THEIRS)
+TLS = b"\x16"  # with which a handshake begins
 
 
 @dataclass
@@ -47,10 +48,16 @@ class Peer:
     answer: bytes | None
     port: int = 0
     requests: list[bytes] = field(default_factory=list)
+    serving: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def serve(self, reader, writer):
+        self.serving.add(asyncio.current_task())
         try:
-            head = await reader.readuntil(b"\r\n\r\n")
+            first = await reader.readexactly(1)
+            if first == TLS:
+                writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                return
+            head = first + await reader.readuntil(b"\r\n\r\n")
             length = next(
                 (int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0
             )
@@ -74,6 +81,9 @@ async def answering(answer):
         yield peer
     finally:
         server.close()
+        for task in peer.serving:
+            task.cancel()
+        await asyncio.gather(*peer.serving, return_exceptions=True)
 
 
 def http(status, body=b"", *headers):
