@@ -21,7 +21,7 @@ _CONTEXT.set_forkserver_preload([__name__, "typer._adapters"])  # the latter bri
 
 
 async def command(
-    arguments: Sequence[str], stdin: bytes, env: Mapping[str, str], timeout: float
+    arguments: Sequence[str], stdin: bytes, env: Mapping[str, str], patience: float
 ) -> tuple[int, bytes, bytes]:
     """Exit code, standard output and standard error. Raises TimeoutError, with an end to the process."""
     with TemporaryDirectory() as name:
@@ -30,9 +30,9 @@ async def command(
         process = _CONTEXT.Process(target=_command, args=(arguments, dict(env), str(Path.cwd()), name), daemon=True)
         try:
             await asyncio.to_thread(process.start)
-            await asyncio.to_thread(process.join, timeout)
+            await asyncio.to_thread(process.join, patience)
             if process.exitcode is None:
-                raise TimeoutError(f"{' '.join(arguments)} has not ended after {timeout} s")
+                raise TimeoutError(f"{' '.join(arguments)} has not ended after {patience} s")
             code = process.exitcode
         finally:
             if process.is_alive():
