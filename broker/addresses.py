@@ -9,7 +9,7 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cache, partial
 from ipaddress import ip_address
 
 import httpx
@@ -45,6 +45,9 @@ def client_context() -> ssl.SSLContext:
     return context
 
 
+_usual_context = cache(client_context)  # to read the authorities takes longer than many calls
+
+
 def is_tls_failure(error: BaseException) -> bool:
     return any(isinstance(cause, ssl.SSLError) for cause in _causes(error))
 
@@ -67,7 +70,7 @@ class PinnedTransport(httpx.AsyncBaseTransport):
         self._policy = policy
         self._resolve = resolve
         self._inner = inner or httpx.AsyncHTTPTransport(
-            verify=tls or client_context(),
+            verify=tls or _usual_context(),
             trust_env=False,
             limits=httpx.Limits(max_keepalive_connections=0),
         )

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests import forking
 from tests.ports import free_port
 
 PROGRAM = Path(sys.executable).with_name("ocpi-broker")
 READY_TIMEOUT = 60
+COMMAND_TIMEOUT = 60
 
 
 class NotReadyError(RuntimeError):
@@ -125,18 +127,8 @@ class Ran:
 
 async def cli(*arguments: str, stdin: str = "", env: Mapping[str, str] | None = None) -> Ran:
     """Runs ocpi-broker with these arguments to its end."""
-    process = await asyncio.create_subprocess_exec(
-        PROGRAM,
-        *arguments,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=dict(env or environment()),
-    )
-    async with asyncio.timeout(60):
-        stdout, stderr = await process.communicate(stdin.encode())
-    assert process.returncode is not None
-    return Ran(process.returncode, stdout.decode(), stderr.decode())
+    code, stdout, stderr = await forking.command(arguments, stdin.encode(), env or environment(), COMMAND_TIMEOUT)
+    return Ran(code, stdout.decode(), stderr.decode())
 
 
 class Operator:

@@ -1,6 +1,7 @@
 """Calls of a mock peer to the other side, and what their answers mean (EN-08, F2)."""
 
 import asyncio
+import functools
 import json
 import ssl
 import uuid
@@ -71,6 +72,12 @@ class Call:
     version: str = ""
     body: Json | None = field(default=None, repr=False)
     correlation: str | None = None
+
+
+@functools.cache
+def trusted() -> ssl.SSLContext:
+    """Whom a client believes; read once, since it takes longer than a whole registration."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 class Caller:

@@ -13,7 +13,7 @@ from broker.core import model
 from broker.core.model import BusinessDetails, HeaderForm, InterfaceRole, Party, PartyKey, Token, Version
 from broker.errors import NotExpressibleError
 from broker.mock_peer import wire
-from broker.mock_peer.calls import TIMEOUT, Call, Caller, Reply
+from broker.mock_peer.calls import TIMEOUT, Call, Caller, Reply, trusted
 from broker.mock_peer.faults import Fault, Faults, Place
 from broker.mock_peer.journal import Event, Journal, masked
 from broker.mock_peer.receiver import Receiver
@@ -231,7 +231,7 @@ async def mock_peer(
         _check(identity)
         peer = MockPeer(
             _state(identity, faults, lenient, accepts),
-            await rest.enter_async_context(httpx.AsyncClient(trust_env=False, timeout=TIMEOUT)),
+            await rest.enter_async_context(httpx.AsyncClient(verify=trusted(), trust_env=False, timeout=TIMEOUT)),
             local=local,
         )
         await rest.enter_async_context(wire.serving(peer.answer, own))

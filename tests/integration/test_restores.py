@@ -19,7 +19,7 @@ from tests.stack import Home, Stack
 
 pytestmark = pytest.mark.anyio
 
-WINDOW = 4
+WINDOW = 2
 
 
 @pytest.fixture
