@@ -2,9 +2,11 @@
 
 import secrets
 import socket
+import ssl
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import httpx
@@ -231,11 +233,17 @@ async def mock_peer(
         _check(identity)
         peer = MockPeer(
             _state(identity, faults, lenient, accepts),
-            await rest.enter_async_context(httpx.AsyncClient(trust_env=False, timeout=TIMEOUT)),
+            await rest.enter_async_context(httpx.AsyncClient(trust_env=False, timeout=TIMEOUT, verify=_trust())),
             local=local,
         )
         await rest.enter_async_context(wire.serving(peer.answer, own))
         yield peer
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    """Reading the certificates of all authorities takes longer than a registration: once is enough for all peers."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 def _state(identity: Identity, faults: Sequence[str | Fault], lenient: bool, accepts: Iterable[HeaderForm]) -> State:
