@@ -29,7 +29,7 @@ demo: $(READY) ## registrations in both directions before your eyes, then everyt
 	@$(BIN)/python -m broker.cli.trial demo
 
 test: $(READY) ## every test, on SQLite and on a real PostgreSQL
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
+	$(BIN)/python -m pytest -n 4 --dist worksteal
 
 lint: $(READY) ## ruff, mypy --strict, buf, and whether generated code is current
 	$(BIN)/ruff check .

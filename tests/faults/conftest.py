@@ -1,11 +1,12 @@
 """A deployment whose patience with peers is short, and pairs of one of its tenants and a mock peer."""
 
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import pytest
+import structlog
 
 from broker.mock_peer.platform import mock_peer
 from broker.wire import Budgets
@@ -57,14 +58,29 @@ def looks_like_tokens(row: object) -> list[str]:
     return _LOOKS_LIKE_A_TOKEN.findall(repr(row))
 
 
+@pytest.fixture(autouse=True, scope="package")
+def plain_logs() -> Iterator[None]:
+    """All that is logged, in the cheapest form, and not masked: tokens are looked for in it."""
+    before = structlog.get_config()
+    processors = [structlog.contextvars.merge_contextvars, structlog.processors.format_exc_info]
+    structlog.configure(processors=[*processors, structlog.processors.JSONRenderer(default=repr)])
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
+
+
 @pytest.fixture
 async def pairs(stack: Stack, home: Home, secrets: set[str], capfd: pytest.CaptureFixture[str]) -> AsyncIterator[Pairs]:
     """Makes pairs of home, or of another tenant, and a mock peer. In the end no token is found in what was logged."""
     seen: set[str] = set()
+    parties: set[str] = set()
 
     @asynccontextmanager
     async def make(tenant: Home | None = None, name: str = "", **settings: Any) -> AsyncIterator[Pair]:
-        own = new_party()
+        while (own := new_party()) in parties:
+            pass
+        parties.add(own)
         async with mock_peer(**{"parties": [f"{own}=Kabelwerk"], **settings}) as mock:
             pair = Pair(stack, tenant or home, mock, name or f"p-{own[3:6].lower()}", own, seen)
             yield pair

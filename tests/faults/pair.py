@@ -25,10 +25,11 @@ _PATIENCE_SECONDS = 30
 
 async def soon(what: Callable[[], Awaitable[Any]]) -> Any:
     """The first true answer; a failure if there is none for a long time."""
-    until = time.monotonic() + _PATIENCE_SECONDS
+    until, pause = time.monotonic() + _PATIENCE_SECONDS, 0.02
     while not (found := await what()):
         assert time.monotonic() < until, "it has not come to pass"
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.5, 0.5)  # asking costs more than waiting
     return found
 
 

@@ -23,8 +23,8 @@ pytestmark = pytest.mark.anyio
 
 T = TypeVar("T")
 
-EXAMPLES = 20
-STEPS = 12
+EXAMPLES = 12
+STEPS = 10
 _HOPELESS = ("ANSWER_LOST", "PEER_REJECTED_TOKEN")
 _METHODS = ("POST", "PUT", "PUT", "GET", "DELETE")
 SIDES = st.sampled_from(("a", "b"))

@@ -4,7 +4,7 @@ import pytest
 
 from broker.core.exchange import ExchangeKind
 from broker.mock_peer.calls import ExchangeError, ExchangeFailedError, OutcomeUnknownError
-from tests.faults import invariants, table
+from tests.faults import batches, invariants, table
 from tests.faults.conftest import Pairs
 from tests.faults.pair import UNREGISTERED, Pair, soon
 from tests.faults.table import RECEIVED, Outcome, Received
@@ -14,8 +14,12 @@ pytestmark = pytest.mark.anyio
 ERRORS = {Outcome.FAILED: ExchangeFailedError, Outcome.UNKNOWN: OutcomeUnknownError}
 
 
-@pytest.mark.parametrize("row", RECEIVED, ids=str)
-async def test_a_peer_that_tries_again_is_connected(pairs: Pairs, row: Received) -> None:
+@pytest.mark.parametrize("rows", batches.batches(RECEIVED), ids=lambda rows: f"from {rows[0]}")
+async def test_a_peer_that_tries_again_is_connected(pairs: Pairs, rows: tuple[Received, ...]) -> None:
+    await batches.each(rows, lambda row: _is_connected(pairs, row))
+
+
+async def _is_connected(pairs: Pairs, row: Received) -> None:
     async with pairs() as pair:
         invitation = await (pair.invited() if row.kind is ExchangeKind.POST else pair.registered())
         old, ours = pair.mock.held, pair.mock.issued

@@ -5,7 +5,7 @@ import pytest
 from broker.core.exchange import ExchangeKind
 from broker.mock_peer.faults import CATALOGUE, Side, parse
 from ocpi_broker.v1 import resources_pb2
-from tests.faults import table
+from tests.faults import batches, table
 from tests.faults.conftest import Pairs
 from tests.faults.pair import FAILED, REGISTERED, UNREGISTERED, WAITING, Pair, why
 from tests.faults.table import ELSEWHERE, RECEIVED, SENT, First, Retry, Sent
@@ -28,8 +28,12 @@ def test_each_answer_is_lost_in_each_exchange() -> None:
         assert both <= {parse(row.fault).name for row in SENT if row.kind is kind} | {"gzip-bomb"}
 
 
-@pytest.mark.parametrize("row", SENT, ids=str)
-async def test_a_fault_costs_a_healthy_pair_nothing(pairs: Pairs, row: Sent) -> None:
+@pytest.mark.parametrize("rows", batches.batches(SENT), ids=lambda rows: f"from {rows[0]}")
+async def test_a_fault_costs_a_healthy_pair_nothing(pairs: Pairs, rows: tuple[Sent, ...]) -> None:
+    await batches.each(rows, lambda row: _costs_nothing(pairs, row))
+
+
+async def _costs_nothing(pairs: Pairs, row: Sent) -> None:
     async with pairs(lenient=row.lenient) as pair:
         if row.kind is not ExchangeKind.POST:
             await pair.connected()
