@@ -121,6 +121,8 @@ _UNREADABLE = (
     ("wrong-version-in-details", First.REFUSED, "PEER_VERSION_UNSUPPORTED"),
     ("reject-token@versions", First.REFUSED, "PEER_REJECTED_TOKEN"),
 )
+_DONE_WITHOUT_BODY = ("no-content", "empty")
+"""A DELETE needs no answer but that it was done (UN-04)."""
 _DELETED = (
     ("redirect", First.LATER, "PEER_REFUSED"),
     ("refuse:2001", First.LATER, "PEER_REFUSED"),
@@ -147,10 +149,9 @@ def _sent() -> Iterator[Sent]:
     yield Sent("callback-old-token", PUT, First.DONE)
     yield Sent("forget*1", PUT, First.REFUSED, "PEER_REJECTED_TOKEN", Retry.REJECTED)
     yield Sent("forget*1", DELETE, First.DONE)
-    for fault in _LOST:
-        if fault != "empty":
-            yield Sent(fault, DELETE, First.UNKNOWN, "OUTCOME_UNKNOWN")
-    for fault in (*_TOLERATED, "no-content", "empty", "wrong-envelope:array"):
+    for fault in (fault for fault in _LOST if fault not in _DONE_WITHOUT_BODY):
+        yield Sent(fault, DELETE, First.UNKNOWN, "OUTCOME_UNKNOWN")
+    for fault in (*_TOLERATED, *_DONE_WITHOUT_BODY, "wrong-envelope:array"):
         yield Sent(fault, DELETE, First.DONE)
     for fault in ("http:404", "http:405", "reject-token"):
         yield Sent(fault, DELETE, First.DONE, told=False)
