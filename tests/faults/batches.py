@@ -6,8 +6,8 @@ from typing import TypeVar
 
 from tests.faults.table import Received, Sent
 
-SIZE = 8
-"""As many attempts as one tenant may have at a time."""
+SIZE = 4
+"""Half as many attempts as one tenant may have at a time, so that nothing but a fault uses up a budget."""
 
 R = TypeVar("R", Sent, Received)
 

@@ -18,7 +18,7 @@ from tests.faults.pair import Pair
 from tests.peer import new_party
 from tests.stack import Home, Stack
 
-BUDGETS = Budgets(whole=4.0, exchange=5.0)
+BUDGETS = Budgets(whole=8.0, exchange=10.0)
 """What is stalled costs that much time; nothing else takes nearly as long, also under load."""
 
 _LOOKS_LIKE_A_TOKEN = re.compile(r"[A-Za-z0-9_-]{40,}")

@@ -72,7 +72,7 @@ async def _cross(pair: Pair) -> None:
     await pair.a.rotate()
     await _soon(late.struck)
     await pair.b.rotate()
-    await until(lambda: not pair.b.attempting)
+    await until(lambda: pair.b.job() is None)
     late.released.set()
     await pair.settle()
     _require(await pair.well(), "what each side holds does not open the other")
