@@ -6,7 +6,7 @@ sent twice, in another header form or otherwise (RS-12, TR-18).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -39,7 +39,7 @@ class Delivery:
     correlation_id: str
     offered: Token | None = None
     """The token in the body."""
-    body: Json | None = None
+    body: Json | None = field(default=None, repr=False)
 
 
 class Deliveries:

@@ -101,9 +101,9 @@ class DemoPlatform:
     def accepts(self, request: Request) -> bool:
         return self.token.reveal() in _shown(request.headers.getlist("authorization"))
 
-    async def exchange(self, request: Request) -> object:
+    async def exchange(self, _request: Request) -> object:
         """What is answered to a POST or PUT of credentials."""
-        raise NotImplementedError
+        return self.credentials(self.token)
 
     async def _answer_versions(self, request: Request) -> Response:
         return await self._answer(request, versions.write_versions([(DIALECT.version, f"{self.root}/ocpi/2.2.1")]))

@@ -9,14 +9,14 @@ OCPI's names: the token that opens the peer at first is CREDENTIALS_TOKEN_A, the
 the answer TOKEN_C.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from broker.core.announcements import Known, completed, echoes, renamed
+from broker.core.acceptance import TOLD, accept
+from broker.core.announcements import Known
 from broker.core.exchange import ExchangeKind
 from broker.core.handshake import (
-    MOST_REQUESTED,
     EndpointsRead,
     IllegalTransitionError,
     PeerFailed,
@@ -56,8 +56,6 @@ _ERRORS_OF_THEIRS = range(3000, 4000)
 _METHOD_NOT_ALLOWED = 405
 _NOT_FOUND = 404
 _TOO_MANY_REQUESTS = 429
-_TOLD = 20
-"""Entries of a peer's list that one message names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -424,7 +422,7 @@ def _keep(state: Asking, answer: Announcement, offered: Token) -> tuple[State, E
         url = answer.url
     elif answer.url is not None:
         warnings.append("url: is on another host than the versions URL that we were given, and was not taken over")
-    judged = _judge_parties(plan, answer, known)
+    judged = accept(answer, known, plan.quirks, plan.versions_url)
     keep = Keep(
         version=state.version,
         url=url,
@@ -448,43 +446,6 @@ def _useless(plan: Plan, token: Token, offered: Token) -> str | None:
     if len(token.reveal()) > plan.quirks.longest_token:
         return f"must have at most {plan.quirks.longest_token} characters"
     return None
-
-
-@dataclass(frozen=True, slots=True)
-class _Judged:
-    parties: tuple[Party, ...] | None
-    asked: tuple[PartyKey, ...] = ()
-    warnings: tuple[str, ...] = ()
-    quirk: str | None = None
-
-
-def _judge_parties(plan: Plan, answer: Announcement, known: Known) -> _Judged:
-    """Whether the peer is whom we expect (RS-09, RR-17)."""
-    try:
-        theirs = completed(replace(answer, url=answer.url or plan.versions_url), known)
-        if echoes(answer, theirs, known):
-            if not plan.quirks.echoes_our_roles:
-                path = answer.parties[0].path
-                return _Judged(None, warnings=(f"{path}: is one of our own parties",), quirk="echoes_our_roles")
-            theirs = renamed(theirs, known, answer.parties[0].path)
-    except BrokerError as error:
-        return _Judged(None, warnings=(str(error),))
-    covers = plan.terms.coverage()
-    ours = [key for key in theirs.keys if key in plan.ours]
-    strangers = sorted((key for key in theirs.keys if not covers(key)), key=str)
-    if ours:
-        return _Judged(None, warnings=_each(ours, "is one of our own parties"))
-    if strangers:
-        asked = tuple(strangers) if len(strangers) <= MOST_REQUESTED else ()
-        return _Judged(None, asked, _each(strangers, "was not expected"))
-    return _Judged(theirs.parties)
-
-
-def _each(keys: Sequence[PartyKey], complaint: str) -> tuple[str, ...]:
-    """One warning for each party, for the first few: a peer may announce thousands."""
-    told = [f"roles: {key} {complaint}" for key in keys[:_TOLD]]
-    more = [f"roles: so it is with {len(keys) - _TOLD} more"] if len(keys) > _TOLD else []
-    return (*told, *more)
 
 
 def _tried(state: Trying, event: VersionsRead | PeerFailed) -> tuple[State, Effect]:
@@ -515,6 +476,6 @@ def _lists(listed: Mapping[Version, str]) -> str:
 
 def _names(versions: Mapping[Version, str] | frozenset[Version]) -> str:
     """The newest of them: a peer may list thousands."""
-    newest = [str(version) for version in sorted(versions)][-_TOLD:]
-    more = [f"and {len(versions) - _TOLD} older ones"] if len(versions) > _TOLD else []
+    newest = [str(version) for version in sorted(versions)][-TOLD:]
+    more = [f"and {len(versions) - TOLD} older ones"] if len(versions) > TOLD else []
     return ", ".join([*newest, *more]) or "nothing"

@@ -186,7 +186,7 @@ def is_local(url: str) -> bool:
 
 def data_of(reply: Reply) -> object:
     """Of a success. Raises ExchangeFailedError or OutcomeUnknownError."""
-    succeeded = reply.status // 100 == 2  # noqa: PLR2004
+    succeeded = httpx.codes.is_success(reply.status)
     try:
         data = envelope.read_envelope(reply.body).data
     except envelope.EnvelopeError as err:

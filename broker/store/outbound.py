@@ -6,14 +6,14 @@ None of these functions commits. Each learns from the job's lease whether the ex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, update
+from sqlalchemy import update
 from sqlmodel import col
 
 from broker.core.job import Job
 from broker.core.model import Endpoint, Fingerprint, HeaderForm, Party, PartyKey, Sealed, Terms, Version
 from broker.core.peer import Peer, PeerState, Purpose, Room, TokenState
 from broker.store import documents, jobs, transitions
-from broker.store.tables import HeldTokenRow, IssuedTokenRow, PeerRow
+from broker.store.tables import IssuedTokenRow, PeerRow
 from broker.store.transactions import Transaction
 
 
@@ -116,10 +116,6 @@ def claim(tx: Transaction, peer: Peer, parties: Sequence[Party] | None) -> Party
     if lost is not None:
         transitions.claim_parties(tx, peer, kept)
     return lost
-
-
-def forget_held(tx: Transaction, peer_uid: str) -> None:
-    tx.session.exec(delete(HeldTokenRow).where(col(HeldTokenRow.peer_uid) == peer_uid))
 
 
 def _accept(tx: Transaction, peer: Peer, result: Settled) -> None:

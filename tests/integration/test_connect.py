@@ -161,3 +161,20 @@ async def test_a_revocation_ends_what_was_offered_with_a_lost_answer_too(stack: 
         assert platform.held != offered
         assert (await home.verify(str(platform.held))).valid
         assert platform.accepts((await home.held(peer.name)).token) == "issued"
+
+
+async def test_another_platform_does_not_take_the_place_of_a_registered_one(stack: Stack) -> None:
+    """A name typed by mistake must not end a connection."""
+    host = await stack.home(parties=[new_party("CPO")])
+    guest = await stack.home(parties=[new_party("EMSP")])
+    peer = await connect(stack, guest, host)
+    held = (await guest.held(peer.name)).token
+    elsewhere = peer_service_pb2.ConnectPeerRequest(
+        parent=guest.name, peer_id="host", versions_url="http://127.0.0.1:9/versions", token="another-one"
+    )
+
+    with pytest.raises(grpc.RpcError) as refused:
+        await stack.peers.ConnectPeer(elsewhere)
+
+    assert reason(refused.value) == "WRONG_STATE"
+    assert (await guest.held(peer.name)).token == held

@@ -252,6 +252,22 @@ async def test_details_are_read_in_the_form_that_is_set():
         assert peer.received[0].all("authorization") == [RAW]
 
 
+@pytest.mark.parametrize("code", [2000, 3000])
+async def test_an_error_may_be_about_the_form_while_that_is_not_known(code):
+    """A7: platforms that cannot read the token say so in an envelope; while they call us, they are not asked twice."""
+    refusal = json.dumps({"status_code": code, "timestamp": "2026-03-02T09:15:00Z"}).encode()
+    async with listening(says(plain(refusal), plain(envelope([])))) as peer:
+        answer = await read_versions(peer.url(), tolerances=Tolerances(doubts_form=True))
+
+        assert answer.form is HeaderForm.RAW
+        assert [request.all("authorization") for request in peer.received] == [[BASE64], [RAW]]
+    async with listening(says(plain(refusal), plain(envelope([])))) as peer:
+        with pytest.raises(CallbackError, match=f"status code {code}$"):
+            await read_versions(peer.url())
+
+        assert len(peer.received) == 1
+
+
 # --- pages ------------------------------------------------------------------------------------------------------------
 
 

@@ -5,7 +5,7 @@ from contextlib import ExitStack, suppress
 import pytest
 
 from broker.errors import RateLimitedError, TooManyExchangesError
-from broker.limits import ExchangeSlots, FailureLimit
+from broker.limits import ExchangeSlots, FailureLimit, Reminders
 
 SOURCES = 10_000
 
@@ -144,3 +144,15 @@ def test_by_default_8_exchanges_of_a_tenant_run_and_64_in_all(tenants, passed):
                 running += 1
 
     assert running == passed
+
+
+def test_each_thing_is_told_once_an_hour_and_no_more_than_so_many():
+    """F18, F20: whoever makes up tokens of our form fills no log."""
+    now = [0]
+    reminders = Reminders(lambda: now[0], most=2, pause=10)
+
+    assert [reminders.is_due(thing) for thing in ("a", "a", "b", "c")] == [True, False, True, False]
+    now[0] = 9
+    assert not reminders.is_due("a")
+    now[0] = 10
+    assert [reminders.is_due(thing) for thing in ("c", "a", "b")] == [True, True, False]
