@@ -23,10 +23,10 @@ $(READY): requirements/dev.txt pyproject.toml
 	@touch $@
 
 run: $(READY) ## broker and gateway on loopback over ./var, with an invitation to try
-	@$(BIN)/python -m broker.cli.trial run --data-dir var
+	@$(BIN)/python -m broker.cli.demo run --data-dir var
 
 demo: $(READY) ## registrations in both directions before your eyes, then everything stops
-	@$(BIN)/python -m broker.cli.trial demo
+	@$(BIN)/python -m broker.cli.demo demo
 
 test: $(READY) ## every test, on SQLite and on a real PostgreSQL
 	$(BIN)/python -m pytest -n 4 --dist worksteal

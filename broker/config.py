@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from broker.urls import UrlPolicy
+from broker.outbound.url_policy import UrlPolicy
 
 
 @dataclass(frozen=True, slots=True)

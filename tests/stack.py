@@ -13,10 +13,10 @@ from google.protobuf import duration_pb2, field_mask_pb2
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
-from broker import app, bootstrap
 from broker.config import Settings
-from broker.urls import UrlPolicy
-from broker.wire import BUDGETS, Budgets
+from broker.outbound.http_call import BUDGETS, Budgets
+from broker.outbound.url_policy import UrlPolicy
+from broker.process import bootstrap, composition
 from gateway import server
 from gateway.config import GatewaySettings
 from ocpi_broker.v1 import (
@@ -336,7 +336,7 @@ async def running(
     )
     await bootstrap.prepare(settings, migrate=True)
     async with AsyncExitStack() as rest:
-        broker = await rest.enter_async_context(app.running(settings, budgets=budgets))
+        broker = await rest.enter_async_context(composition.running(settings, budgets=budgets))
         gateway = GatewaySettings(
             host="127.0.0.1",
             port=port,

@@ -1,6 +1,7 @@
-"""Who may import whom, as a table: imports point inwards."""
+"""Who may import whom, as a table: rooms, and in some of them files, each with all that it may import."""
 
 import ast
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,65 +12,61 @@ ROOT = Path(__file__).resolve().parent.parent
 
 PURE = {"broker.core", "broker.errors"}
 CONTRACT = {"ocpi_broker", "google.protobuf", "google.rpc"}
+FOR_ALL = {*PURE, "broker.clock", "broker.defects", "broker.limits", "broker.threads"}
+"""What every room above the pure ones may use, besides its libraries."""
+
+ROOMS = (
+    "broker/core", "broker/ocpi", "broker/contract", "broker/crypto", "broker/store", "broker/outbound",
+    "broker/memory", "broker/exchanges", "broker/rpc", "gateway", "broker/process", "broker/tools/conformance",
+    "broker/tools/mock_peer", "broker/cli",
+)  # fmt: skip
+"""From the innermost to the outermost: a room imports only rooms that stand before it."""
 
 # What each part may import beside the standard library and itself. The longest path that fits a file counts.
 MAY_IMPORT: dict[str, set[str]] = {
+    "broker/__init__": set(),
     "broker/errors": set(),
     "broker/clock": set(),
     "broker/threads": set(),
+    "broker/limits": {"broker.errors"},
+    "broker/defects": {"broker.errors", "structlog"},
+    "broker/logs": {"orjson", "structlog"},
+    "broker/config": {"broker.outbound.url_policy"},
     "broker/core": PURE,
     "broker/ocpi": {*PURE, "orjson"},
     "broker/contract": {*PURE, *CONTRACT},
-    "broker/urls": {*PURE, "idna", "publicsuffixlist"},
-    "broker/addresses": {*PURE, "broker.urls", "httpx"},
-    "broker/wire": {*PURE, "broker.ocpi", "broker.urls", "broker.addresses", "httpx", "structlog"},
-    "broker/peers": {*PURE, "broker.ocpi", "broker.urls", "broker.addresses", "broker.threads", "broker.wire", "httpx"},
-    "broker/deliveries": {*PURE, "broker.ocpi", "broker.threads", "broker.wire", "httpx", "orjson"},
-    "broker/callbacks": {*PURE, "broker.clock", "broker.ocpi", "broker.peers", "broker.wire"},
-    "broker/tokens": PURE,
-    "broker/sealing": {*PURE, "broker.keys", "cryptography"},
-    "broker/keys": {"broker.errors", "broker.secretfiles", "broker.tokens"},
-    "broker/limits": {"broker.errors"},
-    "broker/logs": {"orjson", "structlog"},
-    "broker/store": {*PURE, "broker.clock", "sqlmodel", "sqlalchemy", "alembic", "psycopg", "aiosqlite", "structlog"},
-    "broker/config": {*PURE, "broker.urls", "broker.store"},
-    "broker/conformance": {"broker.core.hosts", "httpx", "rich"},
-    "broker/mock_peer": {*PURE, "broker.ocpi", "h11", "httpx"},
-    "broker/cli": {"broker", "gateway", *CONTRACT, "grpc", "grpc_status", "grpc_health", "typer", "click", "rich",
-                   "cryptography", "uvloop", "httpx", "uvicorn", "starlette"},
-    "broker": {"broker", *CONTRACT, "grpc", "grpc_status", "grpc_health", "grpc_reflection", "structlog"},
+    "broker/crypto": {*PURE, "cryptography"},
+    "broker/store": {*PURE, "sqlmodel", "sqlalchemy", "alembic", "psycopg"},
+    "broker/outbound": {*FOR_ALL, "broker.ocpi", "httpx", "orjson", "structlog"},
+    "broker/outbound/url_policy": {*PURE, "idna", "publicsuffixlist"},
+    "broker/memory": {*FOR_ALL, "broker.crypto", "broker.ocpi", "broker.store", "structlog"},
+    "broker/exchanges": {*FOR_ALL, "broker.crypto", "broker.memory", "broker.ocpi", "broker.outbound", "broker.store",
+                         "structlog"},
+    "broker/rpc": {*FOR_ALL, "broker.config", "broker.contract", "broker.crypto", "broker.exchanges", "broker.memory",
+                   "broker.ocpi", "broker.outbound.url_policy", "broker.store", *CONTRACT, "grpc", "structlog"},
     "gateway": {*PURE, "broker.contract", "broker.ocpi", "broker.threads", *CONTRACT, "grpc", "grpc_status", "orjson",
                 "starlette", "structlog", "uvicorn"},
+    "broker/process": {"broker", "gateway.server", "gateway.config", *CONTRACT, "grpc", "grpc_health",
+                       "grpc_reflection", "structlog"},
+    "broker/process/not_ready": set(),
+    "broker/process/address": {"gateway.config"},
+    "broker/process/signals": set(),
+    "broker/tools/__init__": set(),
+    "broker/tools/conformance": {"broker.core.hosts", "httpx", "rich"},
+    "broker/tools/mock_peer": {*PURE, "broker.ocpi", "h11", "httpx"},
+    "broker/cli": {*PURE, "broker.config", "broker.contract", "broker.crypto.keys", "broker.ocpi", "broker.process",
+                   "broker.store.schema", "broker.tools", "gateway.server", "gateway.config", *CONTRACT, "grpc",
+                   "grpc_status", "typer", "rich", "cryptography", "uvloop", "httpx", "uvicorn", "starlette"},
 }  # fmt: skip
-
-ENGINES = {"grpc", "httpx", "sqlalchemy", "sqlmodel", "ocpi_broker", "broker.rpc", "broker.app", "gateway"}
 
 # What a part may not import although its row above would allow it.
 NEVER: dict[str, set[str]] = {
     "broker/core": {"asyncio", "socket", "time", "random", "secrets", "logging", "os"},
     "broker/ocpi": {"asyncio", "socket", "time", "random", "secrets", "logging", "os"},
-    "broker/store": {"broker.ocpi", "ocpi_broker", "google.protobuf", "grpc", "httpx"},
-    "broker/registrar": ENGINES,
-    "broker/connector": ENGINES,
-    "broker/dispatcher": {*ENGINES, "broker.wire", "broker.deliveries", "broker.peers", "broker.ocpi"},
-    "broker/readmodel": {*ENGINES, "broker.peers", "broker.ocpi"},
-    "broker/authenticator": {*ENGINES, "broker.peers"},
-    "broker/rpc": {"httpx", "sqlalchemy", "sqlmodel", "broker.peers", "gateway", "broker.cli", "broker.app"},
-    "gateway": {"broker.store", "broker.tokens", "broker.sealing", "broker.registrar", "broker.app", "broker.peers"},
+    "broker/process": {"broker.cli", "broker.tools"},
+    "broker/exchanges/dispatcher": {"broker.outbound", "broker.ocpi"},
+    "broker/memory/readmodel": {"broker.ocpi"},
 }
-
-# Modules that put everything together; nothing but these may import them.
-COMPOSITION = {
-    "broker.app": {"broker/cli", "broker/app"},
-    "broker.bootstrap": {"broker/cli", "broker/app"},
-    "broker.cli": {"broker/cli"},
-    "broker.rpc": {"broker/rpc", "broker/app"},
-    "broker.conformance": {"broker/conformance", "broker/cli"},
-    "broker.mock_peer": {"broker/mock_peer", "broker/cli"},
-    "gateway": {"gateway", "broker/cli"},
-    "broker.urls": {"broker/registrar", "broker/connector", "broker/wire", "broker/peers", "broker/addresses",
-                    "broker/config", "broker/app", "broker/cli", "broker/rpc"},
-}  # fmt: skip
 
 
 def sources() -> list[Path]:
@@ -121,21 +118,54 @@ def test_imports_point_inwards(path: Path) -> None:
     assert strays == set()
 
 
-@pytest.mark.parametrize("module", COMPOSITION)
-def test_what_puts_everything_together_is_imported_by_few(module: str) -> None:
-    strays = {
-        str(path.relative_to(ROOT))
-        for path in sources()
-        if not any(belongs(path, part) for part in COMPOSITION[module])
-        for name in imports(path)
-        if within(name, {module})
+def test_no_import_runs_upwards() -> None:
+    """The order of the rooms holds for the rows of the table, too: no row allows what it forbids."""
+    order = {room.replace("/", "."): place for place, room in enumerate(ROOMS)}
+
+    upwards = {
+        (room, name)
+        for room, names in MAY_IMPORT.items()
+        if room in ROOMS
+        for name in names
+        for inner in order
+        if within(name, {inner}) and inner != room.replace("/", ".") and order[inner] >= order[room.replace("/", ".")]
     }
 
-    assert strays == set()
+    assert upwards == set()
+
+
+def test_every_folder_is_a_room_and_says_what_it_is_for() -> None:
+    """The first line says the job; what follows, or the line itself, says who may import it."""
+    folders = {path.parent.relative_to(ROOT).as_posix() for path in sources()}
+    rooms = {folder for folder in folders if folder.count("/") == 1 or folder.startswith("broker/tools/")}
+
+    assert rooms - {"broker/tools/conformance/checks", "gateway/openapi"} == {*ROOMS, "broker/tools"} - {"gateway"}
+    silent = [room for room in ROOMS if not ast.get_docstring(ast.parse((ROOT / room / "__init__.py").read_text()))]
+    assert silent == []
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_says_its_job_in_its_first_line(path: Path) -> None:
+    text = ast.get_docstring(ast.parse(path.read_text()))
+
+    assert text
+    assert len(text.splitlines()[0]) <= 120
+
+
+def test_the_service_imports_no_tool() -> None:
+    """Not even through others: what a broker or a gateway loads holds neither the checker nor the mock peer."""
+    code = (
+        "import sys, broker.process.stack, gateway.server\n"
+        "print([name for name in sys.modules if name.startswith(('broker.tools', 'broker.cli'))])"
+    )
+
+    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT).stdout
+
+    assert said.strip() == "[]"
 
 
 def test_only_the_store_speaks_sql() -> None:
-    sql = {"sqlalchemy", "sqlmodel", "alembic", "psycopg", "aiosqlite", "sqlite3"}
+    sql = {"sqlalchemy", "sqlmodel", "alembic", "psycopg", "sqlite3"}
 
     strays = {
         str(path.relative_to(ROOT))
@@ -181,13 +211,13 @@ def test_version_strings_are_compared_in_the_dialects_only() -> None:
 def test_the_table_names_only_what_exists() -> None:
     ours = {name for names in (*MAY_IMPORT.values(), *NEVER.values()) for name in names if name.startswith("broker.")}
 
-    named = {*MAY_IMPORT, *NEVER, *COMPOSITION, *ours, *set[str]().union(*COMPOSITION.values())}
+    named = {*MAY_IMPORT, *NEVER, *ROOMS, *ours}
 
     assert [name for name in sorted(named) if not module_exists(name)] == []
 
 
 def test_no_drawer_for_leftovers() -> None:
     """A module is named by its noun."""
-    names = {"utils", "util", "helpers", "helper", "common", "misc", "tools"}
+    names = {"utils", "util", "helpers", "helper", "common", "misc"}
 
     assert [str(path.relative_to(ROOT)) for path in sources() if names & set(path.with_suffix("").parts)] == []

@@ -10,14 +10,14 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 
 from broker.cli import notation
-from broker.conformance.requirements import REQUIREMENTS
 from broker.core.caller import CallerRole
 from broker.core.model import Policy
 from broker.core.quirks import Quirks
-from broker.mock_peer.console import FORMS
-from broker.mock_peer.faults import CATALOGUE
 from broker.rpc import refusals
 from broker.rpc.permissions import RULES, Rule
+from broker.tools.conformance.requirements import REQUIREMENTS
+from broker.tools.mock_peer.console import FORMS
+from broker.tools.mock_peer.faults import CATALOGUE
 from gateway.refusals import REFUSALS
 from ocpi_broker.v1 import reasons_pb2
 

@@ -1,4 +1,4 @@
-"""ocpi-broker: thin commands over the gRPC API, and the processes that serve it."""
+"""ocpi-broker: thin commands over the gRPC API, and the processes that serve it. Imported by nobody."""
 
 from collections.abc import Sequence
 from importlib import metadata

@@ -10,13 +10,13 @@ from typing import Annotated
 import typer
 
 from broker.cli import notation, prompts
-from broker.cli.address import Address
 from broker.cli.failures import CommandError
 from broker.cli.names import word
 from broker.cli.options import Json, reader
 from broker.cli.output import answer
-from broker.conformance.editions import EDITIONS
-from broker.conformance.objects import Party
+from broker.process.address import Address
+from broker.tools.conformance.editions import EDITIONS
+from broker.tools.conformance.objects import Party
 from ocpi_broker.v1.resources_pb2 import Role
 from ocpi_broker.v1.token_service_pb2 import PartyKey
 
@@ -89,7 +89,7 @@ def conformance(
     The invitation is used up. Whatever deviates is shown with what was sent and what came back; tokens are masked.
     The exit code is 0 only if nothing deviates.
     """
-    from broker.cli.checking import check, is_local
+    from broker.cli.conformance_run import check, is_local
 
     if not allow_remote and not (is_local(versions_url) and listen.loopback):
         raise CommandError("--versions-url and --listen must be on this machine, or give --allow-remote", 2)

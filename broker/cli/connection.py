@@ -12,8 +12,8 @@ from typing import Protocol, TypeVar
 
 import grpc
 
-from broker.cli.address import Address
 from broker.cli.failures import START, CommandError, explain, in_words
+from broker.process.address import Address
 from ocpi_broker.v1.admin_service_pb2_grpc import AdminServiceStub
 from ocpi_broker.v1.peer_service_pb2_grpc import PeerServiceStub
 from ocpi_broker.v1.tenant_service_pb2_grpc import TenantServiceStub

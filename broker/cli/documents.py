@@ -5,7 +5,7 @@ Resources are named by plain ids, parties as NL/LMH/CPO, times as RFC 3339 in UT
 
 from collections.abc import Iterable
 
-from broker.cli import notation, records
+from broker.cli import exchange_documents, notation
 from broker.cli.names import id_of, tenant_of, word
 from broker.cli.output import Document, Verbatim
 from ocpi_broker.v1 import admin_service_pb2 as admin
@@ -55,7 +55,7 @@ def peer(message: resources.Peer) -> Document:
         "offered_versions": list(message.versions) or None,
         "may_downgrade": message.may_downgrade,
         "quarantined": message.quarantined,
-        "job": records.job(message.job) if message.HasField("job") else None,
+        "job": exchange_documents.job(message.job) if message.HasField("job") else None,
         "warnings": list(message.warnings),
         "invitation_expire_time": notation.time_text(message, "invitation_expire_time"),
         "register_time": notation.time_text(message, "register_time"),

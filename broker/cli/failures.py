@@ -12,7 +12,8 @@ from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
 from broker.cli.output import note
-from broker.contract.refusals import DOMAIN
+from broker.contract.error_domain import DOMAIN
+from broker.process.not_ready import NotReadyError
 
 START = "ocpi-broker up --data-dir DIR --grpc 127.0.0.1:50051 --http 127.0.0.1:8080"
 
@@ -31,6 +32,9 @@ def reporting(program: Callable[[], None]) -> None:
     """Run a program; if it fails, say why in one line and leave."""
     try:
         program()
+    except NotReadyError as err:
+        note(f"error: {err}")
+        sys.exit(1)
     except CommandError as err:
         note(f"error: {err}")
         sys.exit(err.exit_code)

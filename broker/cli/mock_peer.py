@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from broker.cli.address import Address
 from broker.cli.failures import CommandError, in_words
 from broker.cli.options import reader
 from broker.cli.output import answer_list
 from broker.core.model import HeaderForm
-from broker.mock_peer.faults import CATALOGUE, parse
+from broker.process.address import Address
+from broker.tools.mock_peer.faults import CATALOGUE, parse
 
 if TYPE_CHECKING:
-    from broker.mock_peer.console import Console
+    from broker.tools.mock_peer.console import Console
 
 FREE = Address("127.0.0.1", 0)
 _STDIN = 0
@@ -112,8 +112,8 @@ def mock_peer(
     """
     if not (allow_remote or listen.loopback):
         raise CommandError("--listen must be on this machine, or give --allow-remote", 2)
-    from broker.cli.signals import until_signalled
-    from broker.mock_peer.platform import MODULES, PARTY, VERSION
+    from broker.process.signals import until_signalled
+    from broker.tools.mock_peer.platform import MODULES, PARTY, VERSION
 
     settings: dict[str, Any] = {
         "versions": version or (VERSION,),
@@ -135,12 +135,12 @@ async def _ready(console: "Console") -> None:
 @asynccontextmanager
 async def _led(listen: Address, settings: dict[str, Any]) -> AsyncIterator["Console"]:
     """A mock peer that obeys standard input. Raises CommandError if it cannot be as it was told."""
-    from broker.mock_peer import wire
-    from broker.mock_peer.console import Console
-    from broker.mock_peer.platform import mock_peer as running
+    from broker.tools.mock_peer import http_server
+    from broker.tools.mock_peer.console import Console
+    from broker.tools.mock_peer.platform import mock_peer as running
 
     try:
-        listener = wire.bind(listen.host, listen.port)
+        listener = http_server.bind(listen.host, listen.port)
     except OSError as err:
         raise CommandError(f"cannot listen on {listen}: {in_words(err)}") from None
     async with AsyncExitStack() as rest:

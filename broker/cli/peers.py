@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from broker.cli import documents, notation, outbound, peer_settings, peer_table, records
+from broker.cli import documents, exchange_documents, notation, peer_jobs, peer_settings, peer_table
 from broker.cli.connection import connected
 from broker.cli.names import peer_name, tenant_name
 from broker.cli.options import (
@@ -33,11 +33,11 @@ from ocpi_broker.v1.peer_service_pb2 import (
 from ocpi_broker.v1.resources_pb2 import Peer
 
 app = typer.Typer(no_args_is_help=True, help="The remote platforms that a tenant knows.")
-app.command()(outbound.connect)
-app.command()(outbound.rotate)
-app.command()(outbound.switch_version)
-app.command()(outbound.revoke)
-app.command()(outbound.unregister)
+app.command()(peer_jobs.connect)
+app.command()(peer_jobs.rotate)
+app.command()(peer_jobs.switch_version)
+app.command()(peer_jobs.revoke)
+app.command()(peer_jobs.unregister)
 app.command()(peer_settings.update)
 app.command()(peer_settings.approve)
 
@@ -102,7 +102,7 @@ def exchanges(name: PeerId, tenant: OfTenant = DEFAULT_TENANT, data_dir: DataDir
     """List the exchanges of a peer (POST, PUT, DELETE credentials) with every step, newest first."""
     with connected(data_dir) as broker:
         pages = broker.pages(broker.peers.ListExchanges, ListExchangesRequest(parent=peer_name(tenant, name)))
-        rows = [records.exchange(exchange) for page in pages for exchange in page.exchanges]
+        rows = [exchange_documents.exchange(exchange) for page in pages for exchange in page.exchanges]
     text = "\n\n".join(fields(row) for row in rows) or "no exchanges"
     answer({"exchanges": rows}, as_json=as_json, text=text)
 

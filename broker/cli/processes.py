@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from broker.cli.address import Address
 from broker.cli.failures import CommandError
 from broker.cli.options import DatabaseUrl, reader
 from broker.cli.output import note
+from broker.process.address import Address
 
 if TYPE_CHECKING:
-    from broker.cli import stack
+    from broker.process import stack
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 INSECURE = {"loopback": frozenset({"loopback"}), "private": frozenset({"loopback", "private"})}
@@ -100,10 +100,11 @@ def up(
     check_addresses(grpc, http, insecure)
     if insecure:
         warn(insecure)
-    from broker.cli import stack
+    from broker.cli import serving
+    from broker.process import stack
 
     servers = stack.up(data_dir, grpc, http, public_url, database_url, insecure=insecure, log_level=log_level)
-    stack.serve(servers, _print_stack)
+    serving.serve(servers, _print_stack)
 
 
 def serve(
@@ -123,12 +124,13 @@ def serve(
         raise CommandError("give --tls-cert and --tls-key together", 2)
     if tls_cert is None and not grpc.loopback:
         raise CommandError(f"{grpc} is not on loopback: give --tls-cert and --tls-key", 2)
-    from broker.cli import stack
+    from broker.cli import serving
     from broker.config import TlsFiles
+    from broker.process import stack
 
     tls = TlsFiles(tls_cert, tls_key) if tls_cert and tls_key else None
     settings = stack.broker_settings(data_dir, grpc, public_url, database_url, tls=tls, log_level=log_level)
-    stack.serve(stack.broker_alone(settings), _print_broker)
+    serving.serve(stack.broker_alone(settings), _print_broker)
 
 
 def gateway(
@@ -159,10 +161,11 @@ def gateway(
     log_level: LogLevel = "INFO",
 ) -> None:
     """Start one gateway, for production. It keeps nothing: run as many as you like."""
-    from broker.cli import stack
+    from broker.cli import serving
+    from broker.process import stack
 
-    settings = stack.gateway_settings(http, broker, key_file, ca_file, trusted_proxies)
-    stack.serve(stack.gateway_alone(settings, stack.listen(http), log_level), _print_gateway)
+    settings = serving.gateway_settings(http, broker, key_file, ca_file, trusted_proxies)
+    serving.serve(stack.gateway_alone(settings, stack.listen(http), log_level), _print_gateway)
 
 
 def check_addresses(grpc: Address, http: Address, insecure: frozenset[str]) -> None:

@@ -6,8 +6,8 @@ from typing import Final
 from google.rpc import code_pb2
 from google.rpc.error_details_pb2 import ErrorInfo
 
+from broker.contract.error_domain import DOMAIN
 from broker.contract.parties import endpoint_to_pb, key_from_pb, key_to_pb, party_to_pb
-from broker.contract.refusals import DOMAIN
 from broker.contract.values import Violations, duration, each, etag, timestamp
 from broker.core import rotation
 from broker.core.exchange import Exchange

@@ -1,1 +1,4 @@
-"""What is true of OCPI connections, without I/O, clocks or randomness. Standard library only."""
+"""PURE: what is true of OCPI connections, and every decision about them.
+
+Nothing but the standard library and broker.errors is imported here; every room may import it.
+"""

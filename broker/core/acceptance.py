@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from broker.core.announcements import Known, completed, echoes, renamed
-from broker.core.handshake import MOST_REQUESTED
 from broker.core.model import Announcement, Party, PartyKey
 from broker.core.quirks import Quirks
+from broker.core.receiver import MOST_REQUESTED
 from broker.errors import BrokerError
 
 TOLD: Final = 20

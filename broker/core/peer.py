@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 
-from broker.core.handshake import Presented
 from broker.core.job import Job, JobState
 from broker.core.model import Endpoint, HeaderForm, Party, PartyKey, Sealed, Style, Tenant, Terms, Version
 from broker.core.quirks import NO_QUIRKS, Quirks
+from broker.core.receiver import Presented
 
 
 class PeerState(Enum):

@@ -16,14 +16,6 @@ from typing import TypeAlias
 from broker.core.acceptance import TOLD, accept
 from broker.core.announcements import Known
 from broker.core.exchange import ExchangeKind
-from broker.core.handshake import (
-    EndpointsRead,
-    IllegalTransitionError,
-    PeerFailed,
-    ReadEndpoints,
-    ReadVersions,
-    VersionsRead,
-)
 from broker.core.model import (
     Announcement,
     Endpoint,
@@ -38,6 +30,14 @@ from broker.core.model import (
 )
 from broker.core.negotiation import CREDENTIALS, missing_modules
 from broker.core.quirks import NO_QUIRKS, Quirks
+from broker.core.receiver import (
+    EndpointsRead,
+    IllegalTransitionError,
+    PeerFailed,
+    ReadEndpoints,
+    ReadVersions,
+    VersionsRead,
+)
 from broker.errors import (
     AnswerLostError,
     BrokerError,

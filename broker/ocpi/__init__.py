@@ -1,4 +1,7 @@
-"""OCPI as it is spoken, without any input or output."""
+"""PURE: OCPI as it is spoken: one Dialect per version, the envelope, the Authorization header.
+
+For whoever reads or writes JSON of other platforms: outbound, exchanges, rpc, the gateway and the mock peer.
+"""
 
 from collections.abc import Mapping
 from types import MappingProxyType

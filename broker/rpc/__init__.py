@@ -1,1 +1,4 @@
-"""gRPC in: servicers that read, ask and answer, and the guard around every one of them."""
+"""gRPC in: servicers that read, ask and answer, the guard around every one of them, and who may call what.
+
+For process, which serves them, and nobody else.
+"""

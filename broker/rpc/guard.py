@@ -16,19 +16,20 @@ import grpc
 import structlog
 from grpc.aio import AbortError, ServicerContext
 
-from broker import defects, tokens
+from broker import defects
 from broker.core.caller import EVERY_TENANT, Caller
+from broker.crypto import minting
+from broker.crypto.minting import Pepper, SecretKind
 from broker.errors import (
     BrokerError,
     CallerUnauthenticatedError,
     DeadlineExceededError,
     InternalError,
 )
-from broker.readmodel import ReadModel
-from broker.rpc import calls
+from broker.memory.readmodel import ReadModel
+from broker.rpc import call_context
 from broker.rpc.permissions import RULES, Rule, authorise
 from broker.rpc.refusals import refuse
-from broker.tokens import Pepper, SecretKind
 
 _log = structlog.get_logger("broker.rpc")
 
@@ -114,7 +115,7 @@ class Guard(grpc.aio.ServerInterceptor):
                 async with asyncio.timeout(_time_left(context, limit)):
                     call = await self._identified(metadata, request_id)
                     await self._authorise(rule, call.caller, request)
-                    calls.begin(call)
+                    call_context.begin(call)
                     return await handler(request, context)
             except BrokerError as err:
                 outcome = err.reason
@@ -153,21 +154,21 @@ class Guard(grpc.aio.ServerInterceptor):
 
         return serve
 
-    async def _identified(self, metadata: Mapping[str, str], request_id: str) -> calls.Call:
+    async def _identified(self, metadata: Mapping[str, str], request_id: str) -> call_context.Call:
         scheme, _, key = metadata.get("authorization", "").partition(" ")
-        lookup_id = tokens.lookup_id(SecretKind.SERVICE_KEY, key) if scheme.lower() == "bearer" else None
+        lookup_id = minting.lookup_id(SecretKind.SERVICE_KEY, key) if scheme.lower() == "bearer" else None
         if lookup_id is not None and self._model.caller(lookup_id) is None:
             # Another broker may have created it a moment ago.
             await self._model.catch_up()
         caller = self._caller(lookup_id, key)
         if caller is None:
             raise CallerUnauthenticatedError("send a valid service key as metadata: authorization: Bearer KEY")
-        return calls.Call(caller, request_id, metadata.get("x-correlation-id", "")[:_MAX_ID] or request_id)
+        return call_context.Call(caller, request_id, metadata.get("x-correlation-id", "")[:_MAX_ID] or request_id)
 
     def _caller(self, lookup_id: str | None, key: str) -> Caller | None:
         caller = self._model.caller(lookup_id) if lookup_id else None
         pepper = self._peppers.get(caller.pepper_id) if caller else None
-        if caller is None or pepper is None or not tokens.matches(pepper, key, caller.digest):
+        if caller is None or pepper is None or not minting.matches(pepper, key, caller.digest):
             return None
         return caller
 

@@ -8,9 +8,9 @@ from uuid import UUID
 from google.protobuf.message import Message
 
 from broker.contract.values import invalid
+from broker.crypto.sealing import DataKey
 from broker.errors import ConflictError, RequestIdReusedError
-from broker.rpc import calls
-from broker.sealing import DataKey
+from broker.rpc import call_context
 from broker.store import receipts
 from broker.store.receipts import Receipt
 from broker.store.transactions import Store, Transaction
@@ -29,7 +29,7 @@ class Mutations:
 
     async def perform(self, request: Message, request_id: str, answer: type[R], work: Callable[[Transaction], R]) -> R:
         """The answer of the work, or the one kept. Raises RequestIdReusedError for another request's id."""
-        caller = calls.current().caller
+        caller = call_context.current().caller
         if not request_id:
             return await self._store.change(caller.name, work)
         checked = _checked(request_id)

@@ -11,7 +11,7 @@ from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 from grpc.aio import ServicerContext
 
-from broker.contract.refusals import DOMAIN
+from broker.contract.error_domain import DOMAIN
 from broker.errors import BrokerError, InvalidArgumentError
 
 _LONGEST_MESSAGE: Final = 500

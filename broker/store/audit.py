@@ -1,12 +1,36 @@
-"""The audit chain: proof that no row was altered, removed or put in between."""
+"""The audit chain: each row holds the hash of all before it; none is altered, removed or put in between unseen."""
 
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import insert, update
 from sqlmodel import Session, col, select
 
 from broker.store.tables import STREAM, AuditRow, ChangeStreamRow
-from broker.store.transactions import chained
 
 GENESIS = bytes(32)
 _BATCH = 1000
+
+
+def append(session: Session, head: bytes, revision: int, now: int, audits: Sequence[Mapping[str, str]]) -> None:
+    """Add what a transaction audits after head, under the lock of the change stream's row."""
+    rows = []
+    for seq, audit in enumerate(audits):
+        row = {"stream": STREAM, "revision": revision, "seq": seq, "at": now, **audit}
+        head = chained(head, row)
+        rows.append({**row, "hash": head})
+    if not rows:
+        return
+    session.exec(insert(AuditRow), params=rows)
+    session.exec(update(ChangeStreamRow).where(col(ChangeStreamRow.stream) == STREAM).values(audit_head=head))
+
+
+def chained(head: bytes, row: Mapping[str, Any]) -> bytes:
+    """The hash of an audit row that follows head."""
+    text = json.dumps(row, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(head + text.encode()).digest()
 
 
 def first_break(session: Session) -> int | None:

@@ -12,7 +12,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 from broker.core.job import Job
 from broker.core.model import Endpoint, HeaderForm, Party, PartyKey, Role, Sealed, Version
 from broker.core.peer import HeldToken, IssuedToken, Peer, PeerState, Purpose, TokenState
-from broker.store import documents, jobs
+from broker.store import jobs, json_columns
 from broker.store.tables import HeldTokenRow, IssuedTokenRow, JobRow, PeerEndpointRow, PeerPartyRow, PeerRow
 
 BATCH = 300
@@ -147,14 +147,14 @@ def _in_order(session: Session, wanted: list[str]) -> list[Peer]:
 def _parties(session: Session, asked: _Statements, params: Params) -> dict[str, list[Party]]:
     found: dict[str, list[Party]] = {}
     for row in session.exec(asked.parties, params=params):
-        found.setdefault(row.peer_uid, []).append(Party(_key(row), documents.read_details(row.details)))
+        found.setdefault(row.peer_uid, []).append(Party(_key(row), json_columns.read_details(row.details)))
     return found
 
 
 def _endpoints(session: Session, asked: _Statements, params: Params) -> dict[str, list[Endpoint]]:
     found: dict[str, list[Endpoint]] = {}
     for row in session.exec(asked.endpoints, params=params):
-        endpoint = Endpoint(row.module, documents.interface_role(row.role), row.url)
+        endpoint = Endpoint(row.module, json_columns.interface_role(row.role), row.url)
         found.setdefault(row.peer_uid, []).append(endpoint)
     return found
 
@@ -190,7 +190,7 @@ def _peer(
         id=row.id,
         state=PeerState(row.state),
         blocked=row.blocked,
-        terms=documents.read_terms(row.terms),
+        terms=json_columns.read_terms(row.terms),
         revision=row.revision,
         created_at=row.created_at,
         updated_at=row.updated_at,
@@ -200,10 +200,10 @@ def _peer(
         draft=row.draft,
         form_in=HeaderForm(row.form_in) if row.form_in else None,
         form_out=HeaderForm(row.form_out) if row.form_out else None,
-        quirks=documents.read_quirks(row.quirks),
-        versions=documents.read_versions(row.versions),
+        quirks=json_columns.read_quirks(row.quirks),
+        versions=json_columns.read_versions(row.versions),
         may_downgrade=row.may_downgrade,
-        requested=documents.read_keys(row.requested),
+        requested=json_columns.read_keys(row.requested),
         answered_at=row.answered_at,
         registered_at=row.registered_at,
         parties=parties,

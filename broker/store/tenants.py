@@ -7,7 +7,7 @@ from sqlalchemy import delete, update
 from sqlmodel import Session, col, select
 
 from broker.core.model import Sealed, Tenant, WrappedKey
-from broker.store import documents
+from broker.store import json_columns
 from broker.store.tables import DataKeyRow, PeerRow, TenantRow
 from broker.store.transactions import Transaction
 
@@ -111,16 +111,16 @@ def _announce(tx: Transaction, action: str, tenant: Tenant) -> None:
         versions=[str(version) for version in tenant.versions],
         parties=[str(party.key) for party in tenant.parties],
         public_url=tenant.public_url,
-        policy=documents.write_policy(tenant.policy),
+        policy=json_columns.write_policy(tenant.policy),
     )
 
 
 def _columns(tenant: Tenant) -> dict[str, str | None]:
     return {
-        "versions": documents.write_versions(tenant.versions),
-        "parties": documents.write_parties(tenant.parties),
-        "endpoints": documents.write_endpoints(tenant.endpoints),
-        "policy": documents.write_policy(tenant.policy),
+        "versions": json_columns.write_versions(tenant.versions),
+        "parties": json_columns.write_parties(tenant.parties),
+        "endpoints": json_columns.write_endpoints(tenant.endpoints),
+        "policy": json_columns.write_policy(tenant.policy),
         "public_url": tenant.public_url,
     }
 
@@ -128,10 +128,10 @@ def _columns(tenant: Tenant) -> dict[str, str | None]:
 def _record(row: TenantRow) -> TenantRecord:
     tenant = Tenant(
         id=row.id,
-        versions=documents.read_versions(row.versions),
-        parties=documents.read_parties(row.parties),
+        versions=json_columns.read_versions(row.versions),
+        parties=json_columns.read_parties(row.parties),
         public_url=row.public_url,
-        endpoints=documents.read_endpoints(row.endpoints),
-        policy=documents.read_policy(row.policy),
+        endpoints=json_columns.read_endpoints(row.endpoints),
+        policy=json_columns.read_policy(row.policy),
     )
     return TenantRecord(tenant, row.revision, row.created_at, row.updated_at)

@@ -7,7 +7,6 @@ serialisation are repeated. It is plain code in one thread: awaiting each statem
 """
 
 import asyncio
-import hashlib
 import json
 import random
 import time
@@ -23,8 +22,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlmodel import Session, SQLModel, col
 
 from broker.errors import StoreUnavailableError
+from broker.store import audit
 from broker.store.engine import Engines
-from broker.store.tables import STREAM, AuditRow, ChangeRow, ChangeStreamRow
+from broker.store.tables import STREAM, ChangeRow, ChangeStreamRow
 
 T = TypeVar("T")
 Reading: TypeAlias = Session
@@ -80,7 +80,7 @@ class Transaction:
         )
         revision, head = taken.one()
         self._log_changes(revision)
-        self._log_audits(revision, bytes(head))
+        audit.append(self.session, bytes(head), revision, self.now, self._audits)
         return int(revision)
 
     def _log_changes(self, revision: int) -> None:
@@ -90,23 +90,6 @@ class Transaction:
         ]
         if rows:
             self.session.exec(insert(ChangeRow), params=rows)
-
-    def _log_audits(self, revision: int, head: bytes) -> None:
-        rows = []
-        for seq, audit in enumerate(self._audits):
-            row = {"stream": STREAM, "revision": revision, "seq": seq, "at": self.now, **audit}
-            head = chained(head, row)
-            rows.append({**row, "hash": head})
-        if not rows:
-            return
-        self.session.exec(insert(AuditRow), params=rows)
-        self.session.exec(update(ChangeStreamRow).where(col(ChangeStreamRow.stream) == STREAM).values(audit_head=head))
-
-
-def chained(head: bytes, row: dict[str, Any]) -> bytes:
-    """The hash of an audit row that follows head."""
-    text = json.dumps(row, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(head + text.encode()).digest()
 
 
 class Store:

@@ -12,7 +12,7 @@ from sqlmodel import col, select
 
 from broker.core.model import Endpoint, Fingerprint, HeaderForm, Party, PartyKey, Registration, Role, Sealed, Terms
 from broker.core.peer import Peer, PeerState, Purpose, Succession, TokenState
-from broker.store import documents, jobs
+from broker.store import jobs, json_columns
 from broker.store.peers import BATCH
 from broker.store.tables import HeldTokenRow, IssuedTokenRow, PeerEndpointRow, PeerPartyRow, PeerRow
 from broker.store.transactions import Transaction
@@ -22,7 +22,7 @@ _KEPT_REVOKED = 20
 _REVOKED = {"state": TokenState.REVOKED.value, "reused_at": None}
 
 # What was learned in an exchange and does not outlive the connection.
-_FORGOTTEN = {"draft": False, "form_in": None, "form_out": None, "requested": documents.write_keys(())}
+_FORGOTTEN = {"draft": False, "form_in": None, "form_out": None, "requested": json_columns.write_keys(())}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def create(tx: Transaction, uid: str, tenant: str, peer_id: str, terms: Terms, s
         id=peer_id,
         state=state.value,
         blocked=False,
-        terms=documents.write_terms(terms),
+        terms=json_columns.write_terms(terms),
         answered_at=0,
         lease_until=0,
         revision=1,
@@ -144,7 +144,7 @@ def take_over(tx: Transaction, peer: Peer, exchange: str, result: Registered) ->
             draft=registration.draft,
             form_in=result.form_in.value,
             form_out=result.form_out.value,
-            requested=documents.write_keys(()),
+            requested=json_columns.write_keys(()),
             answered_at=tx.now,
             registered_at=since or tx.now,
             lease=None,
@@ -182,7 +182,7 @@ def claim_parties(tx: Transaction, peer: Peer, parties: Sequence[Party]) -> Part
                 "role": party.key.role.value,
                 "peer_uid": peer.uid,
                 "position": position,
-                "details": documents.write_details(party.details),
+                "details": json_columns.write_details(party.details),
             }
             for position, party in enumerate(parties)
         ),
@@ -255,11 +255,11 @@ def adjust(tx: Transaction, peer: Peer, changed: Peer) -> None:
         update(PeerRow)
         .where(col(PeerRow.uid) == peer.uid)
         .values(
-            terms=documents.write_terms(changed.terms),
-            quirks=documents.write_quirks(changed.quirks),
-            versions=documents.write_versions(changed.versions),
+            terms=json_columns.write_terms(changed.terms),
+            quirks=json_columns.write_quirks(changed.quirks),
+            versions=json_columns.write_versions(changed.versions),
             may_downgrade=changed.may_downgrade,
-            requested=documents.write_keys(changed.requested),
+            requested=json_columns.write_keys(changed.requested),
             lease=None,
             revision=col(PeerRow.revision) + 1,
             updated_at=tx.now,
@@ -270,7 +270,7 @@ def adjust(tx: Transaction, peer: Peer, changed: Peer) -> None:
 
 def request_parties(tx: Transaction, peer: Peer, asked: Iterable[PartyKey]) -> bool:
     """Remember parties that wait for approval. Whether that is news. The etag stays: it guards what operators set."""
-    requested = documents.write_keys(asked)
+    requested = json_columns.write_keys(asked)
     row = tx.session.exec(
         update(PeerRow)
         .where(col(PeerRow.uid) == peer.uid, col(PeerRow.requested) != requested)

@@ -5,19 +5,20 @@ from dataclasses import dataclass
 
 from sqlmodel import SQLModel
 
-from broker import bootstrap, keys, tokens
 from broker.clock import Clock
 from broker.config import Settings
 from broker.core.caller import CallerRole
 from broker.core.model import BusinessDetails, HeaderForm, InterfaceRole, Role, Terms
 from broker.core.paths import DEFAULT_TENANT
 from broker.core.peer import PeerState, Purpose, TokenState
-from broker.readmodel import HELD_TOKEN, ReadModel
-from broker.sealing import DataKey
-from broker.store import callers, documents, engine
+from broker.crypto import keys, minting
+from broker.crypto.minting import Pepper, SecretKind
+from broker.crypto.sealing import DataKey
+from broker.memory.readmodel import HELD_TOKEN, ReadModel
+from broker.process import bootstrap
+from broker.store import callers, engine, json_columns
 from broker.store.tables import HeldTokenRow, IssuedTokenRow, PeerEndpointRow, PeerPartyRow, PeerRow
 from broker.store.transactions import Store, Transaction
-from broker.tokens import Pepper, SecretKind
 
 SIZE = 1000  # a party id has three digits
 
@@ -41,17 +42,17 @@ async def settle(settings: Settings) -> Population:
     keyring = keys.read(settings.key_file)
     clock = Clock()
     store = Store(engine.connect(settings.database_url), clock)
-    reader, issued = tokens.mint(SecretKind.SERVICE_KEY), tokens.mint(SecretKind.ISSUED_TOKEN)
+    reader, issued = minting.mint(SecretKind.SERVICE_KEY), minting.mint(SecretKind.ISSUED_TOKEN)
     try:
         model = ReadModel(store, keyring, clock)
         await model.start()
         key = model.data_key(DEFAULT_TENANT)
 
         def write(tx: Transaction) -> None:
-            fingerprint = tokens.fingerprint(keyring.pepper, SecretKind.SERVICE_KEY, reader)
+            fingerprint = minting.fingerprint(keyring.pepper, SecretKind.SERVICE_KEY, reader)
             callers.insert(tx, "bench", CallerRole.READER, frozenset({DEFAULT_TENANT}), fingerprint)
             for number in range(SIZE):
-                token = tokens.mint(SecretKind.ISSUED_TOKEN) if number else issued
+                token = minting.mint(SecretKind.ISSUED_TOKEN) if number else issued
                 add(tx, number, token, key, keyring.pepper, since=tx.now)
 
         await store.change("bench", write)
@@ -91,7 +92,7 @@ def _peer(number: int, now: int) -> PeerRow:
         tenant=DEFAULT_TENANT,
         id=uid,
         state=PeerState.REGISTERED.value,
-        terms=documents.write_terms(Terms(any_party=True)),
+        terms=json_columns.write_terms(Terms(any_party=True)),
         version=_VERSION,
         newest_version=_VERSION,
         versions_url=f"{base_of(uid)}/versions",
@@ -115,7 +116,7 @@ def _tokens(uid: str, issued: str, key: DataKey, pepper: Pepper, now: int) -> It
     """One in each direction, used before."""
     held = key.seal(held_by(uid).encode(), HELD_TOKEN, uid)
     yield HeldTokenRow(peer_uid=uid, key_id=held.key_id, box=held.box, created_at=now)
-    fingerprint = tokens.fingerprint(pepper, SecretKind.ISSUED_TOKEN, issued)
+    fingerprint = minting.fingerprint(pepper, SecretKind.ISSUED_TOKEN, issued)
     yield IssuedTokenRow(
         lookup_id=fingerprint.lookup_id,
         tenant=DEFAULT_TENANT,
@@ -130,7 +131,7 @@ def _tokens(uid: str, issued: str, key: DataKey, pepper: Pepper, now: int) -> It
 
 
 def _parties(number: int, uid: str) -> Iterator[SQLModel]:
-    details = documents.write_details(BusinessDetails(f"Operator {uid}", f"https://{uid}.example.com"))
+    details = json_columns.write_details(BusinessDetails(f"Operator {uid}", f"https://{uid}.example.com"))
     for position, role in enumerate(_ROLES):
         yield PeerPartyRow(
             tenant=DEFAULT_TENANT,

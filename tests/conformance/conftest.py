@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import structlog
 
-from broker.conformance.report import Report
-from broker.conformance.run import Outcome, run
+from broker.tools.conformance.report import Report
+from broker.tools.conformance.run import Outcome, run
 from ocpi_broker.v1 import resources_pb2
 from tests.conformance.visitor import VERSIONS, visitor
 from tests.stack import Home, Stack

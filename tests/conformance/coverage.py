@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from broker.conformance.checks import CHECKS
+from broker.tools.conformance.checks import CHECKS
 
 CHECK = "check"
 ROOT = Path(__file__).resolve().parents[2]

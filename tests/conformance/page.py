@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from broker.conformance.requirements import ALL, REQUIREMENTS, Level, Requirement
+from broker.tools.conformance.requirements import ALL, REQUIREMENTS, Level, Requirement
 from tests.conformance.coverage import CHECK, ROOT, UNTESTABLE, Proof, proofs
 
 PAGE = ROOT / "docs" / "conformance.md"

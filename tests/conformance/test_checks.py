@@ -2,9 +2,9 @@
 
 import pytest
 
-from broker.conformance.checks import CHECKS
-from broker.conformance.editions import EDITIONS
-from broker.conformance.run import Result
+from broker.tools.conformance.checks import CHECKS
+from broker.tools.conformance.editions import EDITIONS
+from broker.tools.conformance.run import Result
 from tests.conformance.conftest import Runs
 from tests.conformance.coverage import NOT_MADE_HERE
 from tests.conformance.visitor import VERSIONS

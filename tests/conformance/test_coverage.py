@@ -2,7 +2,7 @@
 
 import pytest
 
-from broker.conformance.requirements import REQUIREMENTS
+from broker.tools.conformance.requirements import REQUIREMENTS
 from tests.conformance import page
 from tests.conformance.coverage import CHECK, NOT_MADE_HERE, UNTESTABLE, checks, marked, proofs
 from tests.conformance.visitor import VERSIONS

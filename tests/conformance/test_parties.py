@@ -2,11 +2,11 @@
 
 import pytest
 
-from broker.conformance import objects
-from broker.conformance.connection import Connection
-from broker.conformance.dialogue import Exchange
-from broker.conformance.editions import EDITIONS
-from broker.conformance.platform import Served, always, envelope
+from broker.tools.conformance import objects
+from broker.tools.conformance.connection import Connection
+from broker.tools.conformance.editions import EDITIONS
+from broker.tools.conformance.platform import Served, always, envelope
+from broker.tools.conformance.transcript import Exchange
 from ocpi_broker.v1 import resources_pb2
 from tests.conformance.visitor import SINCE_2_2, VERSIONS, party, visitor
 from tests.peer import new_party

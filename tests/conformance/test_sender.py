@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from broker.mock_peer.platform import MockPeer, mock_peer
-from broker.mock_peer.wire import Request
+from broker.tools.mock_peer.http_server import Request
+from broker.tools.mock_peer.platform import MockPeer, mock_peer
 from ocpi_broker.v1 import peer_service_pb2 as peers
 from ocpi_broker.v1 import resources_pb2
 from tests.peer import form_of, new_party

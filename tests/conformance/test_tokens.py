@@ -5,7 +5,7 @@ import asyncio
 import grpc
 import pytest
 
-from broker.conformance.editions import EDITIONS
+from broker.tools.conformance.editions import EDITIONS
 from ocpi_broker.v1 import peer_service_pb2, resources_pb2, token_service_pb2
 from tests.conformance.visitor import VERSIONS, visitor
 from tests.peer import new_party

@@ -2,8 +2,8 @@
 
 import pytest
 
-from broker.conformance.dialogue import Exchange
-from broker.conformance.platform import always, envelope
+from broker.tools.conformance.platform import always, envelope
+from broker.tools.conformance.transcript import Exchange
 from ocpi_broker.v1 import resources_pb2, tenant_service_pb2
 from tests.conformance.visitor import VERSIONS, visitor
 from tests.stack import Home, Stack, party

@@ -6,13 +6,13 @@ from contextlib import asynccontextmanager
 
 import httpx
 
-from broker.conformance.connection import Connection
-from broker.conformance.dialogue import Dialogue
-from broker.conformance.editions import EDITIONS
-from broker.conformance.objects import Party
-from broker.conformance.platform import Platform
-from broker.conformance.secrecy import Secrets
 from broker.ocpi import DIALECTS
+from broker.tools.conformance.connection import Connection
+from broker.tools.conformance.dialogue import Dialogue
+from broker.tools.conformance.editions import EDITIONS
+from broker.tools.conformance.objects import Party
+from broker.tools.conformance.platform import Platform
+from broker.tools.conformance.secrecy import Secrets
 from ocpi_broker.v1 import peer_service_pb2
 from tests.peer import new_party
 from tests.serving import serving

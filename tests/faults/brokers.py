@@ -12,8 +12,8 @@ import grpc
 import pytest
 from google.protobuf import duration_pb2, field_mask_pb2
 
-from broker import dispatcher
-from broker.dispatcher import Dispatcher
+from broker.exchanges import dispatcher
+from broker.exchanges.dispatcher import Dispatcher
 from ocpi_broker.v1 import peer_service_pb2 as pb
 from ocpi_broker.v1 import resources_pb2, tenant_service_pb2
 from tests.database import SqliteDatabase
@@ -124,7 +124,7 @@ class Side:
 
     def attempt(self) -> "asyncio.Task[None]":
         """Another broker of the same database makes an attempt."""
-        return asyncio.ensure_future(self.site.dispatcher._connector.attempt(self._uid()))
+        return asyncio.ensure_future(self.site.dispatcher._sender_loop.attempt(self._uid()))
 
     @property
     def attempting(self) -> bool:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import structlog
 
-from broker.mock_peer.platform import mock_peer
-from broker.wire import Budgets
+from broker.outbound.http_call import Budgets
+from broker.tools.mock_peer.platform import mock_peer
 from tests import database as databases
 from tests import stack as stacks
 from tests.conftest import _server

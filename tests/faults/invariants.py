@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from broker import tokens
-from broker.tokens import SecretKind
+from broker.crypto import minting
+from broker.crypto.minting import SecretKind
 from ocpi_broker.v1 import resources_pb2
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def issued(pair: "Pair") -> list[Issued]:
 
 def state_of(pair: "Pair", token: str | None) -> str | None:
     """That of a token that we issued, without showing it: showing a token is an event."""
-    lookup_id = tokens.lookup_id(SecretKind.ISSUED_TOKEN, token or "")
+    lookup_id = minting.lookup_id(SecretKind.ISSUED_TOKEN, token or "")
     return next((token.state for token in issued(pair) if token.lookup_id == lookup_id), None)
 
 
@@ -129,7 +129,7 @@ def _check_tokens(pair: "Pair", peer: resources_pb2.Peer) -> None:
 def _check_held_by_mock(pair: "Pair") -> None:
     """2. What it shows to us works, without being shown now."""
     if pair.mock.held is not None:
-        lookup_id = tokens.lookup_id(SecretKind.ISSUED_TOKEN, pair.mock.held)
+        lookup_id = minting.lookup_id(SecretKind.ISSUED_TOKEN, pair.mock.held)
         assert [token for token in issued(pair) if token.lookup_id == lookup_id and token.works], issued(pair)
 
 

@@ -1,7 +1,7 @@
 """Moments at which a broker makes something durable or says something to a peer, each with a name, and death at one.
 
 The product knows nothing of this: Store.change, Store.jot and Wire.exchange are wrapped from outside. A moment is named
-like `change:Settlement.keep:after#1`: the seam, who uses it, before or after the commit or the call, and which time.
+like `change:AttemptCommits.keep:after#1`: the seam, who uses it, before or after the commit or the call, which time.
 """
 
 import os
@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from broker.outbound.http_call import Call, Wire
 from broker.store.transactions import Store, Transaction
-from broker.wire import Call, Wire
 
 FOLDER = "OCPI_BROKER_TEST_MOMENTS"
 """The environment variable that names the folder through which a test arms a broker."""

@@ -9,7 +9,7 @@ from typing import Any
 from google.rpc import error_details_pb2
 
 from broker.core.exchange import ExchangeKind
-from broker.mock_peer.platform import MockPeer
+from broker.tools.mock_peer.platform import MockPeer
 from ocpi_broker.v1 import peer_service_pb2 as pb
 from ocpi_broker.v1 import resources_pb2
 from tests.faults import invariants

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from broker.core.exchange import ExchangeKind
-from broker.mock_peer import faults
-from broker.mock_peer.faults import Place
+from broker.tools.mock_peer import faults
+from broker.tools.mock_peer.faults import Place
 
 POST, PUT, DELETE = ExchangeKind.POST, ExchangeKind.PUT, ExchangeKind.DELETE
 _TOKENS = (POST, PUT)

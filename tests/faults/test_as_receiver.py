@@ -3,7 +3,7 @@
 import pytest
 
 from broker.core.exchange import ExchangeKind
-from broker.mock_peer.calls import ExchangeError, ExchangeFailedError, OutcomeUnknownError
+from broker.tools.mock_peer.http_client import ExchangeError, ExchangeFailedError, OutcomeUnknownError
 from tests.faults import batches, invariants, table
 from tests.faults.conftest import Pairs
 from tests.faults.pair import UNREGISTERED, Pair, soon

@@ -3,7 +3,7 @@
 import pytest
 
 from broker.core.exchange import ExchangeKind
-from broker.mock_peer.faults import CATALOGUE, Side, parse
+from broker.tools.mock_peer.faults import CATALOGUE, Side, parse
 from ocpi_broker.v1 import resources_pb2
 from tests.faults import batches, table
 from tests.faults.conftest import Pairs

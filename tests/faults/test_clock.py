@@ -18,22 +18,23 @@ from pathlib import Path
 
 import pytest
 
-from broker import bootstrap, keys, tokens
-from broker.authenticator import Authenticator, Identity
 from broker.clock import Clock
 from broker.config import Settings
-from broker.connector import Connector
 from broker.core.job import JobState
 from broker.core.paths import DEFAULT_TENANT
 from broker.core.peer import Peer, PeerState, reject
-from broker.dispatcher import Dispatcher
-from broker.ourselves import Ourselves
-from broker.peers import HttpPeers
-from broker.readmodel import ReadModel
-from broker.settlement import Settlement
+from broker.crypto import keys, minting
+from broker.crypto.minting import SecretKind
+from broker.exchanges.attempt_commits import AttemptCommits
+from broker.exchanges.dispatcher import Dispatcher
+from broker.exchanges.ourselves import Ourselves
+from broker.exchanges.sender_loop import SenderLoop
+from broker.memory.authenticator import Authenticator, Identity
+from broker.memory.readmodel import ReadModel
+from broker.outbound.discovery import HttpPeers
+from broker.process import bootstrap
 from broker.store import engine
 from broker.store.transactions import Store
-from broker.tokens import SecretKind
 from tests.bench import population
 from tests.database import Database
 from tests.faults.platforms import DAY, HOUR, KEEPING, Habit, Platform, Platforms, habits, outages
@@ -129,9 +130,9 @@ async def world(folder: Path, database: Database, size: int) -> AsyncIterator[Wo
     transport = Platforms(clock, None, hosts)
     http = HttpPeers(settings.urls, resolve=_anywhere, inner=transport)
     ourselves = Ourselves(settings.public_url)
-    settlement = Settlement(store, model, keyring.pepper, clock, chance=random.Random(1).random)
-    connector = Connector(settlement, model, http, settings.urls, clock, ourselves)
-    one = World(clock, model, authenticator, Dispatcher(store, model, connector, clock), platforms)
+    commits = AttemptCommits(store, model, keyring.pepper, clock, chance=random.Random(1).random)
+    sender_loop = SenderLoop(commits, model, http, settings.urls, clock, ourselves)
+    one = World(clock, model, authenticator, Dispatcher(store, model, sender_loop, clock), platforms)
     transport.call = one.shows
     try:
         yield one
@@ -148,7 +149,7 @@ def _platform(number: int, habit: Habit, chance: random.Random) -> Platform:
         party=f"DE/{number:03}/CPO",
         habit=habit,
         taken=population.held_by(uid),
-        shown=tokens.mint(SecretKind.ISSUED_TOKEN),
+        shown=minting.mint(SecretKind.ISSUED_TOKEN),
         since=START - chance.randrange(24 * 24) * HOUR,
         down=outages(habit, START, DAYS, chance),
     )

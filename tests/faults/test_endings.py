@@ -5,7 +5,7 @@ import asyncio
 import grpc
 import pytest
 
-from broker.mock_peer.calls import OutcomeUnknownError
+from broker.tools.mock_peer.http_client import OutcomeUnknownError
 from ocpi_broker.v1 import peer_service_pb2 as pb
 from ocpi_broker.v1 import tenant_service_pb2
 from tests.faults import invariants

@@ -21,7 +21,7 @@ import grpc
 import httpx
 import pytest
 
-from broker.mock_peer.platform import MockPeer, mock_peer
+from broker.tools.mock_peer.platform import MockPeer, mock_peer
 from ocpi_broker.v1 import peer_service_pb2 as pb
 from ocpi_broker.v1 import resources_pb2
 from tests import postgres, process
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.anyio
 PATIENCE = 20
 BROKERS = {"sqlite": 2, "postgresql": 1}
 """Side by side, of each kind of database."""
-OURS = ("Mutations.", "Settlement.", "Registrar.", "Authenticator.")
+OURS = ("Mutations.", "AttemptCommits.", "ReceiverLoop.", "Authenticator.")
 REGISTERED, UNREGISTERED = resources_pb2.PEER_STATE_REGISTERED, resources_pb2.PEER_STATE_UNREGISTERED
 FAILED = resources_pb2.JOB_STATE_FAILED
 ROOT = Path(__file__).parents[2]
@@ -213,8 +213,8 @@ EXCHANGES = {
     "DELETE": Exchange(Pair.unregister, UNREGISTERED, ("peer.unregistered",)),
 }
 CROSSINGS = {  # the platform's own PUT is committed here, or not
-    "change:Registrar._commit:before#1": Exchange(Pair.rotate, REGISTERED, _NEW_TOKENS, "put-inside-put*1"),
-    "change:Registrar._commit:after#1": Exchange(Pair.rotate, REGISTERED, _NEW_TOKENS, "put-inside-put*1", 2),
+    "change:ReceiverLoop._commit:before#1": Exchange(Pair.rotate, REGISTERED, _NEW_TOKENS, "put-inside-put*1"),
+    "change:ReceiverLoop._commit:after#1": Exchange(Pair.rotate, REGISTERED, _NEW_TOKENS, "put-inside-put*1", 2),
 }
 
 
@@ -297,8 +297,8 @@ async def _moments(broker: Broker) -> dict[str, list[str]]:
             await _perform(pair, exchange, None)
             found[title] = [moment for moment in broker.arms.passed() if _is_ours(moment)]
     assert "wire:POST-credentials:after#1" in found["POST"], found
-    assert "change:Settlement.keep:after#1" in found["PUT"], found
-    assert "change:Settlement.leave:before#1" in found["DELETE"], found
+    assert "change:AttemptCommits.keep:after#1" in found["PUT"], found
+    assert "change:AttemptCommits.leave:before#1" in found["DELETE"], found
     return found
 
 

@@ -14,9 +14,10 @@ import pytest
 from sqlalchemy import delete, update
 from sqlmodel import col
 
-from broker import authenticator, registrar, settlement
 from broker.core.peer import Rejection, TokenState
-from broker.store import jobs, outbound, transitions
+from broker.exchanges import attempt_commits, receiver_loop
+from broker.memory import authenticator
+from broker.store import jobs, offers, transitions
 from broker.store.tables import JobRow
 from tests.faults.brokers import Pair, Site, new_pair, two_brokers, until
 from tests.faults.channel import Kind
@@ -139,29 +140,29 @@ def _provisional_is_refused(patch: pytest.MonkeyPatch) -> None:
 
 
 def _repeat_is_fresh(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(settlement, "has_expired", lambda *_: True)
+    patch.setattr(attempt_commits, "has_expired", lambda *_: True)
 
 
 def _old_dies_at_once(patch: pytest.MonkeyPatch) -> None:
-    settle = outbound.settle
+    settle = offers.settle
 
-    def settled(tx: Any, peer: Any, lease: str, job: Any, result: outbound.Settled) -> bool:
+    def settled(tx: Any, peer: Any, lease: str, job: Any, result: offers.Settled) -> bool:
         return settle(tx, peer, lease, job, replace(result, not_after=None))
 
-    patch.setattr(outbound, "settle", settled)
+    patch.setattr(offers, "settle", settled)
 
 
 def _crossing_is_not_seen(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(registrar, "crossing", lambda *_: None)
+    patch.setattr(receiver_loop, "crossing", lambda *_: None)
 
 
 def _held_is_stored_later(patch: pytest.MonkeyPatch) -> None:
     forgetful = SimpleNamespace(**{**vars(transitions), "hold": lambda *_: None})
-    patch.setattr(outbound, "transitions", forgetful)
+    patch.setattr(offers, "transitions", forgetful)
 
 
 def _unknown_is_failed(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(settlement, "_stays_in_doubt", lambda *_: False)
+    patch.setattr(attempt_commits, "_stays_in_doubt", lambda *_: False)
 
 
 def _no_fence(patch: pytest.MonkeyPatch) -> None:
@@ -213,7 +214,7 @@ DEFENCES = {
 @pytest.fixture(params=DEFENCES)
 def defence(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Defence:
     """The minute for which a refused token still works is over at once."""
-    monkeypatch.setattr(settlement, "_GRACE_MICROSECONDS", 0)
+    monkeypatch.setattr(attempt_commits, "_GRACE_MICROSECONDS", 0)
     return DEFENCES[request.param]
 
 

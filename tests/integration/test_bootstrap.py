@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from broker import bootstrap
-from broker.bootstrap import NotReadyError
 from broker.config import Settings
+from broker.process import bootstrap
+from broker.process.not_ready import NotReadyError
 from tests.database import Database
 
 pytestmark = pytest.mark.anyio

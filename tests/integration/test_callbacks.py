@@ -21,15 +21,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from broker import peers
-from broker.addresses import ForbiddenAddressError, PinnedTransport, client_context
 from broker.core.model import HeaderForm, InterfaceRole, Token, Version
 from broker.errors import PeerUnusableError, PeerVersionUnsupportedError
 from broker.ocpi import DIALECTS
 from broker.ocpi import envelope as envelopes
-from broker.peers import USUAL, Answer, HttpPeers
-from broker.urls import UrlPolicy
-from broker.wire import Budgets, CallbackError
+from broker.outbound import discovery
+from broker.outbound.addresses import ForbiddenAddressError, PinnedTransport, client_context
+from broker.outbound.discovery import USUAL, Answer, HttpPeers
+from broker.outbound.http_call import Budgets, CallbackError
+from broker.outbound.url_policy import UrlPolicy
 
 pytestmark = pytest.mark.anyio
 
@@ -951,7 +951,7 @@ async def test_a_long_answer_is_not_read_in_the_event_loop(size, beside, monkeyp
         readers.append(threading.current_thread())
         return envelopes.read_envelope(body)
 
-    monkeypatch.setattr(peers, "read_envelope", read)
+    monkeypatch.setattr(discovery, "read_envelope", read)
     body = envelope({"version": "2.2.1", "endpoints": []})
     async with listening(says(plain(body + b" " * size))) as peer:
         await read_details(peer.url())

@@ -398,7 +398,7 @@ async def _trial(folder: Path, *words: str) -> AsyncIterator[Any]:
     running = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "broker.cli.trial",
+        "broker.cli.demo",
         *words,
         cwd=folder,
         env=environment(),

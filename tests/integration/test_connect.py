@@ -5,7 +5,7 @@ import asyncio
 import grpc
 import pytest
 
-from broker.mock_peer.platform import mock_peer
+from broker.tools.mock_peer.platform import mock_peer
 from ocpi_broker.v1 import peer_service_pb2, resources_pb2
 from tests.peer import new_party
 from tests.stack import Home, Stack, party, reason, violations

@@ -22,26 +22,18 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, InternalError, OperationalError
 
-from broker import (
-    app,
-    authenticator,
-    bootstrap,
-    disclosures,
-    keys,
-    ledger,
-    limits,
-    ourselves,
-    readmodel,
-    registrar,
-    tokens,
-)
+from broker import limits
 from broker.clock import Clock
 from broker.config import Settings
 from broker.contract.parties import announcement_to_pb
+from broker.crypto import keys, minting
 from broker.errors import StoreUnavailableError, TokenRejectedError, TooManyExchangesError
+from broker.exchanges import leases, ourselves, receiver_loop
+from broker.memory import authenticator, disclosures, readmodel
 from broker.ocpi import DIALECTS
-from broker.rpc import ocpi as rpc_ocpi
-from broker.store import engine, exchanges, transactions
+from broker.process import bootstrap, composition
+from broker.rpc import ocpi_service as rpc_ocpi
+from broker.store import engine, exchange_records, transactions
 from broker.store.transactions import Store
 from gateway import credentials
 from ocpi_broker.v1 import (
@@ -90,7 +82,7 @@ async def _soon(holds: Callable[[], Awaitable[bool]], seconds: float = 5) -> boo
 async def _second_broker(stack: Stack) -> AsyncIterator[stacks.Services]:
     """Another start over the same data, seen by an administrator."""
     async with (
-        app.running(replace(stack.settings, grpc="127.0.0.1:0")) as broker,
+        composition.running(replace(stack.settings, grpc="127.0.0.1:0")) as broker,
         services(broker.grpc, key_of(stack.settings.data_dir, "admin")) as admin,
     ):
         yield admin
@@ -124,14 +116,14 @@ async def test_a_delete_whose_token_dies_meanwhile_ends_nothing(
     """Between the reading of the peer and the transaction, which must look again."""
     await registered.sender.versions()
     fresh = (await registered.sender.put()).token
-    read = registrar.Registrar._footing
+    read = receiver_loop.ReceiverLoop._situation
 
     async def slow(*args: Any) -> Any:
-        footing = await read(*args)
+        situation = await read(*args)
         assert (await home.verify(fresh)).valid
-        return footing
+        return situation
 
-    monkeypatch.setattr(registrar.Registrar, "_footing", slow)
+    monkeypatch.setattr(receiver_loop.ReceiverLoop, "_situation", slow)
     reply = await registered.sender.delete()
 
     assert reply.outcome == (401, 2000)
@@ -217,7 +209,7 @@ async def test_a_refusal_that_nobody_waits_for_is_no_error(
     complaints: list[dict[str, Any]] = []
     loop = asyncio.get_running_loop()
     monkeypatch.setattr(loop, "call_exception_handler", complaints.append)
-    monkeypatch.setattr(registrar.Registrar, "_commit", _raising(error))
+    monkeypatch.setattr(receiver_loop.ReceiverLoop, "_commit", _raising(error))
     gate = await _hang_up(stack, guest.sender, new_token())
 
     async def over() -> bool:
@@ -236,7 +228,7 @@ async def test_a_defect_in_an_exchange_has_one_id_everywhere(
     stack: Stack, guest: Guest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The log explains what the answer and the record only name."""
-    monkeypatch.setattr(registrar.Registrar, "_commit", _raising(RuntimeError("our mistake")))
+    monkeypatch.setattr(receiver_loop.ReceiverLoop, "_commit", _raising(RuntimeError("our mistake")))
     await guest.sender.discover()
 
     with structlog.testing.capture_logs() as logs:
@@ -305,22 +297,22 @@ async def test_a_long_announcement_is_not_worked_on_in_the_event_loop(
         await sender.register()
         watch(credentials, "announcement_to_pb")
         watch(rpc_ocpi, "announcement_from_pb")
-        watch(registrar, "judge")
+        watch(receiver_loop, "screen")
 
         reply = await sender.post(roles=[role(f"DE/{number:03}/CPO") for number in range(roles)])
 
     assert reply.outcome == (405, 2000)
-    assert seen == dict.fromkeys(("announcement_to_pb", "announcement_from_pb", "judge"), beside)
+    assert seen == dict.fromkeys(("announcement_to_pb", "announcement_from_pb", "screen"), beside)
 
 
 async def test_a_stop_gives_an_exchange_its_time_from_the_first_moment(
     event_loop_for_all: None, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also one that has not come to its lease when the stop begins."""
-    monkeypatch.setattr(app, "_GRACE_SECONDS", 0.2)
+    monkeypatch.setattr(composition, "_GRACE_SECONDS", 0.2)
     begun, read = asyncio.Event(), rpc_ocpi.OcpiServicer._request
 
-    async def slow(*args: Any) -> registrar.Request:
+    async def slow(*args: Any) -> receiver_loop.Request:
         begun.set()
         await asyncio.sleep(1)
         return await read(*args)
@@ -332,7 +324,7 @@ async def test_a_stop_gives_an_exchange_its_time_from_the_first_moment(
         sender = stack.sender(await home.invite(party), platform, party)
         token = new_token()
         platform.accepted.add(token)
-        broker = await second.enter_async_context(app.running(replace(stack.settings, grpc="127.0.0.1:0")))
+        broker = await second.enter_async_context(composition.running(replace(stack.settings, grpc="127.0.0.1:0")))
         async with services(broker.grpc, key_of(stack.settings.data_dir, "gateway")) as gateway:
             post = asyncio.ensure_future(_register(gateway, sender, token))
             await begun.wait()
@@ -346,7 +338,7 @@ async def test_the_budget_for_callbacks_ends_an_exchange(
     stack: Stack, guest: Guest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A33: all callbacks together, whatever each of them may take."""
-    monkeypatch.setattr(registrar, "BUDGET_SECONDS", 0.5)
+    monkeypatch.setattr(receiver_loop, "BUDGET_SECONDS", 0.5)
     gate = Gate()
     guest.platform.script["details"] = gate
     await guest.sender.discover()
@@ -439,7 +431,7 @@ async def test_a_lease_ends_by_itself_and_not_before(
     stack: Stack, guest: Guest, monkeypatch: pytest.MonkeyPatch, *, ended: bool
 ) -> None:
     """F1, F5: a broker that died may not hold the connection for ever, one that lives may."""
-    monkeypatch.setattr(ledger, "_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(leases, "_WAIT_SECONDS", 0.1)
     await guest.sender.discover()
     until = 1 if ended else 2**60
     uid = _row(stack.database, guest.name)
@@ -454,7 +446,7 @@ async def test_the_start_of_the_only_broker_frees_what_a_crash_left(
     own_stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On SQLite nobody else can be running an exchange; on PostgreSQL another broker may be."""
-    monkeypatch.setattr(ledger, "_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(leases, "_WAIT_SECONDS", 0.1)
     home = await own_stack.home()
     async with own_stack.guest(home) as guest:
         await guest.sender.register()
@@ -480,7 +472,7 @@ async def test_an_invitation_with_nothing_but_failures_is_taken_back(
     stack: Stack, home: Home, guest: Guest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """RR-21; an operator sees it, and the audit says so."""
-    monkeypatch.setattr(ledger, "_MAX_FAILURES", 3)
+    monkeypatch.setattr(leases, "_MAX_FAILURES", 3)
     guest.platform.script["versions"] = answering(Served(status=500))
     await guest.sender.discover()
 
@@ -497,7 +489,7 @@ async def test_an_invitation_with_nothing_but_failures_is_taken_back(
 
 async def test_a_failure_of_ours_does_not_use_up_an_invitation(guest: Guest, monkeypatch: pytest.MonkeyPatch) -> None:
     """F7: a full house is nothing that the peer did wrong."""
-    monkeypatch.setattr(ledger, "_MAX_FAILURES", 1)
+    monkeypatch.setattr(leases, "_MAX_FAILURES", 1)
     await guest.sender.discover()
     with monkeypatch.context() as full:
         full.setattr(limits.ExchangeSlots, "slot", _full)
@@ -514,7 +506,7 @@ async def test_a_registered_peer_keeps_its_token_however_often_it_fails(
     home: Home, registered: Guest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The limit is for those who guess at an invitation; a peer that is down for a day must not lose its connection."""
-    monkeypatch.setattr(ledger, "_MAX_FAILURES", 2)
+    monkeypatch.setattr(leases, "_MAX_FAILURES", 2)
     registered.platform.script["versions"] = answering(Served(status=500))
 
     replies = [(await registered.sender.put()).outcome for _ in range(3)]
@@ -527,7 +519,7 @@ async def test_records_of_exchanges_do_not_fill_the_disk(
     stack: Stack, guest: Guest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The newest are kept, of every peer for itself."""
-    monkeypatch.setattr(exchanges, "KEPT_PER_PEER", 3)
+    monkeypatch.setattr(exchange_records, "KEPT_PER_PEER", 3)
     await guest.sender.discover()
     for _ in range(5):
         assert (await guest.sender.delete()).outcome == (405, 2000)
@@ -742,7 +734,7 @@ async def test_nobody_takes_the_failed_look_of_another_for_an_answer(
 ) -> None:
     """Calls at the same time share a look into the database. If it fails, it fails for all: a 401 is for ever."""
     home = await own_stack.home()
-    unknown = tokens.mint(tokens.SecretKind.ISSUED_TOKEN)
+    unknown = minting.mint(minting.SecretKind.ISSUED_TOKEN)
     monkeypatch.setattr(Store, "read", _away)
 
     answers = await asyncio.gather(*(home.verify(unknown) for _ in range(10)), return_exceptions=True)
@@ -888,7 +880,7 @@ async def test_a_party_is_kept_for_a_peer_that_was_reset(
     stack: Stack, home: Home, registered: Guest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It will come back. Another that wants the party is told so from memory, and that is no failed attempt."""
-    monkeypatch.setattr(ledger, "_MAX_FAILURES", 1)
+    monkeypatch.setattr(leases, "_MAX_FAILURES", 1)
     await stack.peers.ResetPeer(peer_service_pb2.ResetPeerRequest(name=registered.name))
     country_code, party_id, _ = registered.party.split("/")
     key = token_service_pb2.PartyKey(country_code=country_code, party_id=party_id)
@@ -921,7 +913,7 @@ async def test_a_registration_after_a_reset_is_a_new_one(stack: Stack, home: Hom
 async def test_the_record_of_a_running_exchange_is_not_pushed_out(
     stack: Stack, guest: Guest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exchanges, "KEPT_PER_PEER", 2)
+    monkeypatch.setattr(exchange_records, "KEPT_PER_PEER", 2)
     await guest.sender.discover()
     gate = guest.platform.script["versions"] = Gate()
     async with asyncio.TaskGroup() as group:

@@ -11,11 +11,11 @@ import pytest
 
 from broker.core.exchange import ExchangeKind
 from broker.core.model import HeaderForm, Token
-from broker.deliveries import Deliveries, Delivery
 from broker.errors import OutcomeUnknownError, PeerRefusedError, PeerRejectedTokenError
 from broker.ocpi import DIALECTS
-from broker.urls import UrlPolicy
-from broker.wire import BUDGETS, Budgets, CallbackError, Wire
+from broker.outbound.deliveries import Deliveries, Delivery
+from broker.outbound.http_call import BUDGETS, Budgets, CallbackError, Wire
+from broker.outbound.url_policy import UrlPolicy
 from tests.ports import free_port
 
 pytestmark = pytest.mark.anyio

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
-from broker.cli.demo_partners import Kabelwerk, Windrose, new_token
-from broker.cli.demo_platform import Tell, masked, running
+from broker.cli.demo.partners import Kabelwerk, Windrose, new_token
+from broker.cli.demo.platform import Tell, masked, running
 from tests.peer import encoded
 
 pytestmark = pytest.mark.anyio

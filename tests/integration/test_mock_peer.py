@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from broker.mock_peer.calls import ExchangeFailedError, OutcomeUnknownError
-from broker.mock_peer.platform import MockPeer, mock_peer
 from broker.ocpi import DIALECTS
+from broker.tools.mock_peer.http_client import ExchangeFailedError, OutcomeUnknownError
+from broker.tools.mock_peer.platform import MockPeer, mock_peer
 from tests.peer import new_party
 from tests.stack import Home, Stack
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from broker.mock_peer.faults import CATALOGUE
-from broker.mock_peer.platform import mock_peer
+from broker.tools.mock_peer.faults import CATALOGUE
+from broker.tools.mock_peer.platform import mock_peer
 from tests.process import PROGRAM, cli, environment
 
 pytestmark = pytest.mark.anyio

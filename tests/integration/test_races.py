@@ -8,7 +8,7 @@ from collections import Counter
 import httpx
 import pytest
 
-from broker.readmodel import ReadModel
+from broker.memory.readmodel import ReadModel
 from broker.store.transactions import Transaction
 from ocpi_broker.v1 import peer_service_pb2, resources_pb2
 from tests.peer import Gate, Reply, new_party, new_token, platform_running, role

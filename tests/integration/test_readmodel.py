@@ -6,17 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from broker import bootstrap, keys, sealing, tokens
 from broker.clock import Clock
 from broker.config import Settings
 from broker.core.caller import CallerRole
 from broker.core.model import BusinessDetails, Party, PartyKey, Role, Tenant, Terms, Version
 from broker.core.peer import PeerState, Purpose
-from broker.keys import Keyring
-from broker.readmodel import ReadModel
+from broker.crypto import keys, minting, sealing
+from broker.crypto.keys import Keyring
+from broker.crypto.minting import SecretKind
+from broker.memory.readmodel import ReadModel
+from broker.process import bootstrap
 from broker.store import callers, engine, tenants, transitions
 from broker.store.transactions import Store, Transaction
-from broker.tokens import SecretKind
 from tests.database import Database
 
 pytestmark = pytest.mark.anyio
@@ -43,13 +44,13 @@ class Deployment:
     def invite(self, tx: Transaction, uid: str) -> str:
         """The lookup id of the invitation."""
         transitions.create(tx, uid, ACME.id, "partner", Terms(any_party=True), PeerState.INVITED)
-        token = tokens.mint(SecretKind.ISSUED_TOKEN)
-        issued = tokens.fingerprint(self.keyring.pepper, SecretKind.ISSUED_TOKEN, token)
+        token = minting.mint(SecretKind.ISSUED_TOKEN)
+        issued = minting.fingerprint(self.keyring.pepper, SecretKind.ISSUED_TOKEN, token)
         transitions.issue(tx, uid, ACME.id, Purpose.INVITATION, issued)
         return issued.lookup_id
 
     def grant(self, tx: Transaction, caller: str) -> str:
-        key = tokens.fingerprint(self.keyring.pepper, SecretKind.SERVICE_KEY, tokens.mint(SecretKind.SERVICE_KEY))
+        key = minting.fingerprint(self.keyring.pepper, SecretKind.SERVICE_KEY, minting.mint(SecretKind.SERVICE_KEY))
         callers.insert(tx, caller, CallerRole.READER, frozenset({ACME.id, "default"}), key)
         return key.lookup_id
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import grpc
 import pytest
 
-from broker import app, readmodel
 from broker.config import Settings
+from broker.memory import readmodel
+from broker.process import composition
 from ocpi_broker.v1 import ocpi_service_pb2, peer_service_pb2, tenant_service_pb2, token_service_pb2
 from tests import database as databases
 from tests import postgres
@@ -24,9 +25,9 @@ SOON = 1.0
 _START = """
 import asyncio, sys
 from pathlib import Path, PosixPath
-from broker.bootstrap import prepare
 from broker.config import Settings
-from broker.urls import UrlPolicy
+from broker.outbound.url_policy import UrlPolicy
+from broker.process.bootstrap import prepare
 asyncio.run(prepare(eval(sys.argv[1]), migrate=True))
 """
 
@@ -39,7 +40,7 @@ async def pair(
     with databases.fresh("postgresql", tmp_path, postgres_server) as database:
         async with AsyncExitStack() as rest:
             first = await rest.enter_async_context(running(tmp_path, database))
-            other = await rest.enter_async_context(app.running(replace(first.settings, grpc="127.0.0.1:0")))
+            other = await rest.enter_async_context(composition.running(replace(first.settings, grpc="127.0.0.1:0")))
             admin = await rest.enter_async_context(services(other.grpc, key_of(tmp_path, "admin")))
             yield first, Deployment(first.http, other.grpc, admin, first.client)
 
@@ -105,7 +106,7 @@ async def test_brokers_that_start_for_the_first_time_at_once_agree(
 
         assert [row[0] for row in database.execute("SELECT id FROM tenant")] == ["default"]
         async with (
-            app.running(settings) as broker,
+            composition.running(settings) as broker,
             services(broker.grpc, key_of(tmp_path, "admin")) as admin,
             services(broker.grpc, key_of(tmp_path, "gateway")) as gateway,
         ):

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from google.protobuf import duration_pb2
 
-from broker import tokens
-from broker.mock_peer.platform import MockPeer, mock_peer
-from broker.tokens import SecretKind
+from broker.crypto import minting
+from broker.crypto.minting import SecretKind
+from broker.tools.mock_peer.platform import MockPeer, mock_peer
 from ocpi_broker.v1 import admin_service_pb2, peer_service_pb2, resources_pb2
 from tests import stack as stacks
 from tests.database import Database
@@ -106,7 +106,7 @@ async def test_a_database_that_went_back_is_noticed(
 async def test_a_token_of_ours_that_the_database_does_not_know_is_reported_once(
     home: Home, peer: MockPeer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stranger = tokens.mint(SecretKind.ISSUED_TOKEN)
+    stranger = minting.mint(SecretKind.ISSUED_TOKEN)
 
     assert [await _status(peer, home, stranger) for _ in range(3)] == [401, 401, 401]
 

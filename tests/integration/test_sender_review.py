@@ -8,25 +8,25 @@ from dataclasses import replace
 import grpc
 import pytest
 
-from broker import keys
 from broker.clock import Clock
-from broker.connector import Connector
 from broker.core import sender
 from broker.core.exchange import ExchangeKind
-from broker.core.handshake import MOST_REQUESTED, VersionsRead
 from broker.core.model import AnnouncedParty, Announcement, BusinessDetails, Endpoint, Role, Terms, Token, Version
-from broker.dispatcher import MOST_ATTEMPTS, Dispatcher
+from broker.core.receiver import MOST_REQUESTED, VersionsRead
+from broker.crypto import keys
 from broker.errors import StoreUnavailableError
-from broker.mock_peer.calls import ExchangeFailedError
-from broker.mock_peer.platform import MockPeer, mock_peer
-from broker.mock_peer.receiver import Receiver
-from broker.mock_peer.wire import Answer, Request
-from broker.ourselves import Ourselves
-from broker.peers import HttpPeers
-from broker.readmodel import ReadModel
-from broker.settlement import Settlement
+from broker.exchanges.attempt_commits import AttemptCommits
+from broker.exchanges.dispatcher import MOST_ATTEMPTS, Dispatcher
+from broker.exchanges.ourselves import Ourselves
+from broker.exchanges.sender_loop import SenderLoop
+from broker.memory.readmodel import ReadModel
+from broker.outbound.discovery import HttpPeers
 from broker.store import engine
 from broker.store.transactions import Store
+from broker.tools.mock_peer.http_client import ExchangeFailedError
+from broker.tools.mock_peer.http_server import Answer, Request
+from broker.tools.mock_peer.platform import MockPeer, mock_peer
+from broker.tools.mock_peer.receiver import Receiver
 from ocpi_broker.v1 import peer_service_pb2, resources_pb2
 from tests.peer import new_party
 from tests.stack import Home, Stack, reason
@@ -265,9 +265,9 @@ async def second_broker(stack: Stack, kind: type[Dispatcher] = Dispatcher) -> As
         model = ReadModel(store, keyring, clock)
         await model.start()
         ourselves = Ourselves(stack.settings.public_url)
-        settlement = Settlement(store, model, keyring.pepper, clock)
-        connector = Connector(settlement, model, http, urls, clock, ourselves)
-        yield kind(store, model, connector, clock)
+        commits = AttemptCommits(store, model, keyring.pepper, clock)
+        sender_loop = SenderLoop(commits, model, http, urls, clock, ourselves)
+        yield kind(store, model, sender_loop, clock)
     finally:
         await http.aclose()
         await store.aclose()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from broker.mock_peer.platform import MockPeer, mock_peer
+from broker.tools.mock_peer.platform import MockPeer, mock_peer
 from ocpi_broker.v1 import peer_service_pb2, resources_pb2, token_service_pb2
 from tests import database as databases
 from tests import postgres, process

@@ -8,8 +8,8 @@ from broker.core.model import HeaderForm, Version
 from broker.core.quirks import Quirks
 from broker.errors import PeerVersionUnsupportedError
 from broker.ocpi import DIALECTS
-from broker.peers import USUAL, Tolerances
-from broker.wire import CallbackError
+from broker.outbound.discovery import USUAL, Tolerances
+from broker.outbound.http_call import CallbackError
 from tests.integration.test_callbacks import (
     BASE64,
     DIALECT,

@@ -7,7 +7,7 @@ import grpc
 import pytest
 from google.protobuf import field_mask_pb2
 
-from broker import ledger
+from broker.exchanges import leases
 from ocpi_broker.v1 import peer_service_pb2, resources_pb2, tenant_service_pb2
 from tests.peer import (
     FLAT,
@@ -505,7 +505,7 @@ class TestRolePolicy:
     async def test_asking_for_something_else_uses_up_the_invitation(
         self, stack: Stack, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(ledger, "_MAX_FAILURES", 3)
+        monkeypatch.setattr(leases, "_MAX_FAILURES", 3)
         home = await stack.home(policy=resources_pb2.TenantPolicy(role_policy=resources_pb2.ROLE_POLICY_MANUAL))
         async with stack.guest(home) as guest:
             await guest.sender.discover()

@@ -8,7 +8,7 @@ from broker.core.exchange import ExchangeKind
 from broker.core.job import Job, JobState
 from broker.core.model import Policy, Sealed, Terms, Version
 from broker.core.peer import HeldToken, Peer, PeerState
-from broker.dispatcher import _rotation
+from broker.exchanges.dispatcher import _rotation
 
 HOUR = 3600 * 1_000_000
 DAY = 24 * HOUR

@@ -7,8 +7,8 @@ import stat
 
 import pytest
 
-from broker import keys
-from broker.keys import KeyFileError
+from broker.crypto import keys
+from broker.crypto.keys import KeyFileError
 
 KEY = bytes(range(100, 132))
 TEXT = base64.b64encode(KEY).decode()

@@ -10,8 +10,8 @@ import pytest
 import structlog
 
 from broker import logs
+from broker.crypto.minting import SecretKind, lookup_id
 from broker.logs import render
-from broker.tokens import SecretKind, lookup_id
 
 TOKEN = "ocpi-EN8Sbz7A2mp4-h50QoTF7ldJXwuNkWcPZPjEOiX8hUyQOQrIT3qz8yg"
 KEY = "obk-lrmGQCP6mHVE-Rbls2hQO3HgqHpSjFBcygNaVPvqo0pQPvMdz2iek5i"

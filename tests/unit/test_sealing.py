@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from broker.core.model import Sealed
+from broker.crypto.keys import EncryptionKey
+from broker.crypto.sealing import new_data_key, own_key, unwrap
 from broker.errors import TamperedError
-from broker.keys import EncryptionKey
-from broker.sealing import new_data_key, own_key, unwrap
 
 MASTER = EncryptionKey("m1", bytes(range(32)))
 OTHER_MASTER = EncryptionKey("m2", bytes(range(1, 33)))

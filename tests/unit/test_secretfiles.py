@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from broker.secretfiles import write_new
+from broker.crypto.secretfiles import write_new
 
 SECRET = "obk-0123456789AB-secret"
 

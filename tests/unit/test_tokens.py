@@ -10,7 +10,7 @@ import string
 import pytest
 
 from broker.core.model import Token
-from broker.tokens import Pepper, SecretKind, digest, fingerprint, lookup_id, matches, mint
+from broker.crypto.minting import Pepper, SecretKind, digest, fingerprint, lookup_id, matches, mint
 
 ISSUED, KEY = SecretKind.ISSUED_TOKEN, SecretKind.SERVICE_KEY
 PEPPER = Pepper("p1", bytes(range(32)))

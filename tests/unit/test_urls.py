@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker.urls import UrlPolicy, kind
+from broker.outbound.url_policy import UrlPolicy, kind
 
 STRICT = UrlPolicy()
 LOOPBACK = UrlPolicy(insecure=frozenset({"loopback"}))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from broker.cli.address import Address
+from broker.process.address import Address
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ import pytest
 import typer
 
 from broker.cli import app, main
-from broker.cli.address import Address
 from broker.cli.failures import CommandError
 from broker.cli.processes import INSECURE, check_addresses
+from broker.process.address import Address
 
 CONTRACT = {
     "up", "serve", "gateway", "doctor", "certificate", "conformance", "mock-peer", "db upgrade",

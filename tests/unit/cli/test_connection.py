@@ -3,9 +3,9 @@
 import grpc
 import pytest
 
-from broker.cli.address import Address
 from broker.cli.connection import Place, locate, open_channel
 from broker.cli.failures import CommandError
+from broker.process.address import Address
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 
-from broker.cli import documents, records
+from broker.cli import documents, exchange_documents
 from ocpi_broker.v1 import admin_service_pb2 as admin
 from ocpi_broker.v1 import peer_service_pb2 as peers
 from ocpi_broker.v1 import reasons_pb2 as reasons
@@ -205,14 +205,14 @@ def test_a_peer_of_whom_something_is_wanted():
 
 
 def test_a_job_that_has_just_begun_has_no_error_and_no_advice():
-    document = records.job(pb.Job(kind=pb.EXCHANGE_KIND_POST, state=pb.JOB_STATE_RUNNING))
+    document = exchange_documents.job(pb.Job(kind=pb.EXCHANGE_KIND_POST, state=pb.JOB_STATE_RUNNING))
 
     told = ("version", "next_attempt_time", "last_error", "advice", "start_time")
     assert [document[name] for name in told] == [None] * 5
 
 
 def test_an_error_that_no_broker_has_explained_is_told_without_a_reason():
-    document = records.job(pb.Job(last_error=Status(message="it failed")))
+    document = exchange_documents.job(pb.Job(last_error=Status(message="it failed")))
 
     assert document["last_error"] == {"reason": None, "message": "it failed"}
 
@@ -288,7 +288,7 @@ def test_an_exchange_with_its_steps():
         steps=[pb.ExchangeStep(summary="read versions", end_time=MOMENT, duration=Duration(nanos=1_234_567))],
     )
 
-    assert records.exchange(message) == {
+    assert exchange_documents.exchange(message) == {
         "uid": "u1",
         "kind": "POST",
         "direction": "INBOUND",

@@ -13,9 +13,9 @@ from uuid import uuid4
 
 import httpx
 
-from broker.conformance import shapes
-from broker.conformance.deviations import Deviation
-from broker.conformance.editions import Edition
+from broker.tools.conformance import shapes
+from broker.tools.conformance.deviations import Deviation
+from broker.tools.conformance.editions import Edition
 
 BASE = "http://127.0.0.1:7"
 CODES = {"unreadable": 3001, "unsupported": 3002, "missing": 3003, "invalid": 2001}

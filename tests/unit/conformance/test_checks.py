@@ -6,14 +6,14 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
-from broker.conformance.checks import CHECKS
-from broker.conformance.connection import Connection
-from broker.conformance.dialogue import Dialogue
-from broker.conformance.editions import EDITIONS
-from broker.conformance.objects import Party
-from broker.conformance.platform import Platform
-from broker.conformance.run import Outcome, Result, connect, run
-from broker.conformance.secrecy import Secrets
+from broker.tools.conformance.checks import CHECKS
+from broker.tools.conformance.connection import Connection
+from broker.tools.conformance.dialogue import Dialogue
+from broker.tools.conformance.editions import EDITIONS
+from broker.tools.conformance.objects import Party
+from broker.tools.conformance.platform import Platform
+from broker.tools.conformance.run import Outcome, Result, connect, run
+from broker.tools.conformance.secrecy import Secrets
 from tests.unit.conformance.receiver import Receiver
 
 pytestmark = pytest.mark.anyio

@@ -6,8 +6,8 @@ import json
 import pytest
 from rich.console import Console
 
-from broker.conformance.report import Report
-from broker.conformance.run import run
+from broker.tools.conformance.report import Report
+from broker.tools.conformance.run import run
 from tests.unit.conformance.test_checks import meeting
 
 pytestmark = pytest.mark.anyio

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from broker.conformance.editions import encoded, raw
-from broker.conformance.secrecy import Secrets
+from broker.tools.conformance.editions import encoded, raw
+from broker.tools.conformance.secrecy import Secrets
 
 TOKEN = "ocpi-3f0d61c7be55-SECRET"
 

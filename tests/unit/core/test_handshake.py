@@ -6,7 +6,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker.core.handshake import (
+from broker.core.model import (
+    AnnouncedParty,
+    Announcement,
+    BusinessDetails,
+    Credentials,
+    Endpoint,
+    InterfaceRole,
+    Party,
+    PartyKey,
+    Registration,
+    RequiredModule,
+    Role,
+    Terms,
+    Token,
+    Version,
+)
+from broker.core.receiver import (
     Deleted,
     Dissolve,
     Dissolved,
@@ -26,22 +42,6 @@ from broker.core.handshake import (
     Verifying,
     VersionsRead,
     step,
-)
-from broker.core.model import (
-    AnnouncedParty,
-    Announcement,
-    BusinessDetails,
-    Credentials,
-    Endpoint,
-    InterfaceRole,
-    Party,
-    PartyKey,
-    Registration,
-    RequiredModule,
-    Role,
-    Terms,
-    Token,
-    Version,
 )
 from broker.errors import (
     AlreadyRegisteredError,

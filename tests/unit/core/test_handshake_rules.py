@@ -4,20 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from broker.core.handshake import (
-    MISSING_IDS,
-    EndpointsRead,
-    Establish,
-    Presented,
-    Put,
-    ReadVersions,
-    Rules,
-    Standing,
-    Verifying,
-    VersionsRead,
-    announced,
-    step,
-)
 from broker.core.model import (
     AnnouncedParty,
     Announcement,
@@ -33,6 +19,20 @@ from broker.core.model import (
     Version,
 )
 from broker.core.quirks import Quirks
+from broker.core.receiver import (
+    MISSING_IDS,
+    EndpointsRead,
+    Establish,
+    Presented,
+    Put,
+    ReadVersions,
+    Rules,
+    Standing,
+    Verifying,
+    VersionsRead,
+    announced,
+    step,
+)
 from broker.errors import (
     AlreadyRegisteredError,
     CredentialsInvalidError,

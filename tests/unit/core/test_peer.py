@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.core.exchange import ExchangeKind
-from broker.core.handshake import Presented
 from broker.core.job import Job, JobState
 from broker.core.model import BusinessDetails, Party, PartyKey, Role, Terms, Version
 from broker.core.peer import (
@@ -28,6 +27,7 @@ from broker.core.peer import (
     succeed,
     warnings,
 )
+from broker.core.receiver import Presented
 
 INVITATION, MAIN = Purpose.INVITATION, Purpose.MAIN
 ACTIVE, RETIRING, REVOKED = TokenState.ACTIVE, TokenState.RETIRING, TokenState.REVOKED

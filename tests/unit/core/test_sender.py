@@ -7,14 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.core.exchange import ExchangeKind
-from broker.core.handshake import (
-    EndpointsRead,
-    IllegalTransitionError,
-    PeerFailed,
-    ReadEndpoints,
-    ReadVersions,
-    VersionsRead,
-)
 from broker.core.model import (
     AnnouncedParty,
     Announcement,
@@ -33,6 +25,14 @@ from broker.core.model import (
     Version,
 )
 from broker.core.quirks import Quirks
+from broker.core.receiver import (
+    EndpointsRead,
+    IllegalTransitionError,
+    PeerFailed,
+    ReadEndpoints,
+    ReadVersions,
+    VersionsRead,
+)
 from broker.core.sender import (
     Answered,
     Asking,

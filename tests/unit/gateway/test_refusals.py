@@ -9,7 +9,7 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 from grpc.aio import AioRpcError, Metadata
 
-from broker.contract.refusals import DOMAIN
+from broker.contract.error_domain import DOMAIN
 from gateway.refusals import REFUSALS, refused
 from ocpi_broker.v1.reasons_pb2 import Reason
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from broker.mock_peer.platform import MockPeer, mock_peer
+from broker.tools.mock_peer.platform import MockPeer, mock_peer
 
 PATIENCE = 30
 

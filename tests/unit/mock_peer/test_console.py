@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from broker.mock_peer.console import FORMS, Console
-from broker.mock_peer.platform import MockPeer
+from broker.tools.mock_peer.console import FORMS, Console
+from broker.tools.mock_peer.platform import MockPeer
 
 pytestmark = pytest.mark.anyio
 

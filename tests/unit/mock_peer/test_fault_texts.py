@@ -2,7 +2,7 @@
 
 import pytest
 
-from broker.mock_peer.faults import CATALOGUE, Fault, Faults, Place, parse
+from broker.tools.mock_peer.faults import CATALOGUE, Fault, Faults, Place, parse
 
 
 def armed(*texts: str) -> tuple[Faults, list[tuple[str, Place]]]:

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from broker.core.model import HeaderForm, Token
-from broker.mock_peer.calls import ExchangeFailedError
-from broker.mock_peer.platform import MockPeer, mock_peer
 from broker.ocpi import DIALECTS, authorization
+from broker.tools.mock_peer.http_client import ExchangeFailedError
+from broker.tools.mock_peer.platform import MockPeer, mock_peer
 
 pytestmark = pytest.mark.anyio
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from broker.core.model import HeaderForm
-from broker.mock_peer.platform import MockPeer, mock_peer
+from broker.tools.mock_peer.platform import MockPeer, mock_peer
 from tests.unit.mock_peer.conftest import announcement, asked, posted
 
 pytestmark = pytest.mark.anyio

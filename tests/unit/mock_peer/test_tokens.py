@@ -1,7 +1,7 @@
 """Which tokens are good, strict and lenient."""
 
 from broker.core.model import Token
-from broker.mock_peer.tokens import Standing, Tokens
+from broker.tools.mock_peer.accepted_tokens import Standing, Tokens
 
 A, B, C, D = (Token(f"token-{name}") for name in "abcd")
 

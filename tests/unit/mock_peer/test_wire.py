@@ -5,8 +5,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from broker.mock_peer import wire
-from broker.mock_peer.platform import MockPeer, mock_peer
+from broker.tools.mock_peer import http_server
+from broker.tools.mock_peer.platform import MockPeer, mock_peer
 from tests.unit.mock_peer.conftest import PATIENCE, asked, request_text, spoken
 
 pytestmark = pytest.mark.anyio
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
     [
         (b"nonsense\r\n\r\n", 400),
         (b"GET /ocpi/versions HTTP/1.1\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * (3 * wire.MAX_HEAD) + b"\r\n\r\n", 431),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * (3 * http_server.MAX_HEAD) + b"\r\n\r\n", 431),
         (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\n\r\n" + b"x" * 2_000_000, 413),
     ],
     ids=["no HTTP", "no host", "long header", "large body"],
@@ -33,7 +33,7 @@ async def test_what_is_no_request_is_refused(receiver: MockPeer, sent: bytes, st
 
 
 async def test_a_client_that_says_nothing_is_left(monkeypatch: pytest.MonkeyPatch, receiver: MockPeer) -> None:
-    monkeypatch.setattr(wire, "READ_SECONDS", 0.2)
+    monkeypatch.setattr(http_server, "READ_SECONDS", 0.2)
 
     assert (await spoken(receiver, b"GET /ocpi/versions HTTP/1.1\r\n")).raw == b""
 

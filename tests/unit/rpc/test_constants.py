@@ -7,8 +7,8 @@ from google.protobuf.wrappers_pb2 import BytesValue
 
 from broker.core.model import Terms
 from broker.core.peer import Peer, PeerState
-from broker.rpc import constants
-from broker.rpc.constants import Constants
+from broker.rpc import prepared_answers
+from broker.rpc.prepared_answers import Constants
 
 _PEER = Peer("0", "acme", "p", PeerState.REGISTERED, False, Terms(), 1, 0, 0)
 
@@ -41,7 +41,7 @@ def test_an_answer_is_written_once_per_state_of_its_peer() -> None:
 
 
 def test_answers_are_kept_up_to_a_number_of_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(constants, "_MOST_BYTES", 5000)
+    monkeypatch.setattr(prepared_answers, "_MOST_BYTES", 5000)
     writer = _Writer(996)  # with its header 999
     kept = Constants(writer)
     first, *others = _peers(6)
@@ -56,7 +56,7 @@ def test_answers_are_kept_up_to_a_number_of_bytes(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_newer_state_takes_the_place_of_the_older(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(constants, "_MOST_BYTES", 5000)
+    monkeypatch.setattr(prepared_answers, "_MOST_BYTES", 5000)
     writer = _Writer(996)
     kept = Constants(writer)
     other = replace(_PEER, uid="1")

@@ -7,7 +7,7 @@ from grpc import StatusCode
 from grpc.aio import AbortError
 
 from broker import errors
-from broker.contract.refusals import DOMAIN
+from broker.contract.error_domain import DOMAIN
 from broker.errors import BrokerError, InvalidArgumentError, TokenRejectedError
 from broker.rpc.refusals import STATUS, refuse
 from ocpi_broker.v1.reasons_pb2 import Reason

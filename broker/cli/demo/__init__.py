@@ -1,0 +1,1 @@
+"""What `make run` and `make demo` show to a newcomer."""

@@ -1,0 +1,324 @@
+"""What an attempt commits, step by step (F2, F5).
+
+Each transaction names the attempt's lease: whoever lost it changes nothing. The peer's row is locked before the job's.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
+from uuid import uuid4
+
+import structlog
+
+from broker.clock import Clock
+from broker.core.exchange import Direction, Exchange, ExchangeKind, Outcome
+from broker.core.job import Job, JobState, confirming, next_attempt, without_invitation
+from broker.core.model import HeaderForm, PartyKey, Sealed, Token, Version
+from broker.core.peer import Peer, TokenState, has_expired, room
+from broker.core.sender import Committed, Finish, Keep, Stop, Swap
+from broker.crypto import minting
+from broker.crypto.minting import Pepper, SecretKind
+from broker.errors import (
+    BrokerError,
+    ConflictError,
+    ExchangeInProgressError,
+    OutcomeUnknownError,
+    PeerRefusedError,
+    PeerRejectedTokenError,
+    StoreUnavailableError,
+)
+from broker.exchanges.attempt import Attempt, LeaseLostError
+from broker.memory.readmodel import ACCESS_TOKEN, HELD_TOKEN, OFFERED_TOKEN, ReadModel
+from broker.outbound.http_call import CallbackError
+from broker.store import exchange_records, jobs, offers, peers, transitions
+from broker.store.transactions import Store, Transaction
+
+T = TypeVar("T")
+
+_log = structlog.get_logger(__name__)
+
+READING_SECONDS = 45
+"""How long the lease holds while a peer's lists are being read, with a margin."""
+SENDING_SECONDS = 75
+"""The same while a request of ours is open (RS-14)."""
+_PATIENCE_SECONDS = (0.5, 1, 2, 4, 8, 15, 30)
+"""How long an answer waits for the database, in all about a minute."""
+_GRACE_MICROSECONDS = 60_000_000
+"""How long a token still works that the peer has refused (RS-10)."""
+_USUAL_FORM = HeaderForm.BASE64
+_GIVEN = frozenset({TokenState.PROVISIONAL, TokenState.ACTIVE})
+"""An offered token that the peer has replaced since is not offered again."""
+SETTLING = (PeerRefusedError, PeerRejectedTokenError, CallbackError)
+"""With these it is sure that a request has had no effect."""
+
+
+class AttemptCommits:
+    """Reads and writes for attempts. chance gives numbers from [0, 1) by which retries are spread."""
+
+    def __init__(
+        self,
+        store: Store,
+        model: ReadModel,
+        pepper: Pepper,
+        clock: Clock,
+        *,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._store = store
+        self._model = model
+        self._pepper = pepper
+        self._clock = clock
+        self._chance = chance
+
+    async def open(self, peer_uid: str) -> Attempt | None:
+        """An attempt at the job of this peer, if it is due and nobody else makes it."""
+        return await self._store.jot(lambda tx: self._opened(tx, peer_uid))
+
+    def _opened(self, tx: Transaction, peer_uid: str) -> Attempt | None:
+        lease = str(uuid4())
+        if not jobs.take(tx, peer_uid, lease, tx.now + READING_SECONDS * 1_000_000):
+            return None
+        peer = peers.find_by_uid(tx.session, peer_uid)
+        tenant = self._model.tenant(peer.tenant) if peer else None
+        if peer is None or peer.job is None or tenant is None:
+            return None
+        exchange = self._begun(peer, peer.job, lease)
+        if not peer.job.confirming:
+            exchange_records.begin(tx, exchange)
+        form = peer.quirks.auth_form_out or peer.form_out or _USUAL_FORM
+        return Attempt(tenant, peer, peer.job, lease, exchange, form)
+
+    async def progress(self, attempt: Attempt, seconds: int) -> None:
+        """Show how far it is, and hold the lease for what comes next. Raises LeaseLostError."""
+
+        def write(tx: Transaction) -> bool:
+            until = tx.now + seconds * 1_000_000
+            exchange_records.note(tx, replace(attempt.record, deadline_at=until))
+            return jobs.extend(tx, attempt.peer.uid, attempt.lease, until)
+
+        if not await self._store.jot(write):
+            raise LeaseLostError
+        attempt.noted = len(attempt.steps)
+
+    async def offer(self, attempt: Attempt, version: Version) -> Token:
+        """The token in the request works before that leaves (RS-06); a repeat has the same one (F2)."""
+        token = await self._store.change(attempt.peer.name, lambda tx: self._offered(tx, attempt, version))
+        attempt.offering = True
+        return token
+
+    def _offered(self, tx: Transaction, attempt: Attempt, version: Version) -> Token:
+        peer, job = self._standing(tx, attempt)
+        known = next((token for token in peer.issued if token.lookup_id == job.offered_lookup_id), None)
+        reusable = known is not None and known.state in _GIVEN and not has_expired(known, tx.now)
+        if reusable and job.offered is not None:
+            text, box, lookup_id = (
+                self._model.unsealed(peer, job.offered, OFFERED_TOKEN),
+                job.offered,
+                job.offered_lookup_id,
+            )
+        else:
+            text, box, lookup_id = self._fresh(tx, peer, anew=job.kind is ExchangeKind.POST)
+        attempt.job = replace(job, offered=box, offered_lookup_id=lookup_id, sent_version=version)
+        if not jobs.write(tx, peer.uid, attempt.lease, attempt.job, free=False):
+            raise LeaseLostError
+        return text
+
+    def _fresh(self, tx: Transaction, peer: Peer, *, anew: bool) -> tuple[Token, Sealed, str]:
+        found = room(peer.issued, tx.now, anew=anew)
+        if found is None:
+            raise ExchangeInProgressError(
+                "the peer has not used the token of the last exchange yet: until it is known which one it has, "
+                "no other can be offered"
+            )
+        text = Token(minting.mint(SecretKind.ISSUED_TOKEN))
+        fingerprint = minting.fingerprint(self._pepper, SecretKind.ISSUED_TOKEN, text.reveal())
+        offers.offer(tx, peer, found, fingerprint)
+        return text, self._model.sealed(peer.tenant, peer.uid, text, OFFERED_TOKEN), fingerprint.lookup_id
+
+    async def keep(self, attempt: Attempt, keep: Keep) -> Committed:
+        """Whatever is wrong with the peer, its token is stored first: without it the peer is lost (F2)."""
+        attempt.warnings += keep.warnings
+
+        def commit(tx: Transaction) -> tuple[Peer, PartyKey | None, Committed]:
+            peer, job = self._standing(tx, attempt)
+            crossed = peer.held.sealed if peer.held is not None and _differs(peer, attempt.peer) else None
+            settled = self._settled(tx, attempt, keep, job)
+            if not offers.settle(tx, peer, attempt.lease, confirming(job, crossed, tx.now), settled):
+                raise LeaseLostError
+            lost = offers.claim(tx, peer, keep.parties)
+            exchange_records.end(tx, replace(attempt.record, outcome=Outcome.SUCCEEDED, quirk=keep.quirk))
+            tx.audit(
+                "peer.registered" if job.kind is ExchangeKind.POST else "peer.updated",
+                peer.tenant,
+                peer.name,
+                by="us",
+                exchange=attempt.exchange.uid,
+                version=str(keep.version),
+                url=keep.url,
+                parties=[] if lost else sorted(str(party.key) for party in keep.parties or ()),
+                issued=settled.offered,
+            )
+            spare = self._model.unsealed(peer, crossed, HELD_TOKEN) if crossed else None
+            tx.session.expire_all()
+            return peers.find_by_uid(tx.session, peer.uid) or peer, lost, Committed(keep.token, spare)
+
+        attempt.peer, lost, committed = await self._insist(attempt, commit)
+        attempt.job, attempt.noted = attempt.peer.job or attempt.job, len(attempt.steps)
+        if lost is not None:
+            attempt.warnings.append(f"roles: {lost} belongs to another connection; no party was taken over")
+        return committed
+
+    async def _insist(self, attempt: Attempt, work: Callable[[Transaction], T]) -> T:
+        """What the peer has answered is in memory alone: a database that is away for a while must not lose it (F2)."""
+        for pause in _PATIENCE_SECONDS:
+            try:
+                return await self._store.change(attempt.peer.name, work)
+            except StoreUnavailableError:
+                _log.warning("answer_waits_for_database", peer=attempt.peer.name)
+            await asyncio.sleep(pause)
+        return await self._store.change(attempt.peer.name, work)
+
+    def _settled(self, tx: Transaction, attempt: Attempt, keep: Keep, job: Job) -> offers.Settled:
+        window = attempt.tenant.policy.put_retry_window
+        used = self._model.unsealed(attempt.peer, job.access, ACCESS_TOKEN) if job.access else None
+        return offers.Settled(
+            version=keep.version,
+            versions_url=keep.url,
+            draft=keep.draft,
+            form_out=attempt.form,
+            held=self._model.sealed(attempt.peer.tenant, attempt.peer.uid, keep.token, HELD_TOKEN),
+            endpoints=keep.endpoints,
+            parties=keep.parties,
+            asked=keep.asked,
+            offered=job.offered_lookup_id or "",
+            not_after=tx.now + window * 1_000_000 if window else None,
+            used_access=minting.digest(self._pepper, used.reveal()) if used else None,
+        )
+
+    async def leave(self, attempt: Attempt, error: BrokerError | None = None) -> None:
+        """The end of the registration; with an error the peer may not have been told (F17)."""
+
+        def commit(tx: Transaction) -> None:
+            peer, job = self._standing(tx, attempt)
+            transitions.dissolve(tx, peer)
+            record = replace(attempt.record, outcome=Outcome.SUCCEEDED)
+            if error is not None:
+                what = f"{error}; the peer may think that it is still connected"
+                jobs.put(tx, peer.uid, replace(job, state=JobState.FAILED, reason=error.reason, message=what))
+                record = replace(record, outcome=Outcome.UNKNOWN, reason=error.reason, message=what)
+            exchange_records.end(tx, record)
+            tx.audit("peer.unregistered", peer.tenant, peer.name, by="us", told=error is None)
+
+        await self._store.change(attempt.peer.name, commit)
+
+    async def finish(self, attempt: Attempt, effect: Swap | Finish) -> None:
+        """The job is done. What was found out while trying the token is added to the record."""
+        warning = (
+            effect.warning if isinstance(effect, Finish) else "an exchange of the peer crossed ours; its token is used"
+        )
+        if warning is not None:
+            attempt.warnings.append(warning)
+
+        def commit(tx: Transaction) -> None:
+            peer, job = self._standing(tx, attempt)
+            if isinstance(effect, Swap) and job.access is not None:
+                transitions.hold(tx, peer.uid, job.access)
+            jobs.end(tx, peer.uid, attempt.lease)
+            exchange_records.amend(tx, attempt.record)
+
+        await self._store.change(attempt.peer.name, commit)
+
+    async def put_off(self, attempt: Attempt, stop: Stop) -> None:
+        """What stood before stands, and so does what is not known (UR-12, F2).
+
+        An exchange of the peer may have crossed this attempt (F6): that does as well, unless ours is in doubt. The peer
+        may take it for the later one.
+        """
+        unknown = isinstance(stop.error, OutcomeUnknownError) or attempt.doubtful
+        outcome = Outcome.UNKNOWN if unknown else Outcome.REFUSED
+
+        def commit(tx: Transaction) -> None:
+            peer, job = self._standing(tx, attempt)
+            exchange_records.end(
+                tx,
+                replace(
+                    attempt.record,
+                    outcome=outcome,
+                    reason=stop.error.reason,
+                    message=str(stop.error),
+                    quirk=stop.error.quirk,
+                ),
+            )
+            crossed = _differs(peer, attempt.peer)
+            if crossed and job.is_for_tokens and not _stays_in_doubt(attempt):
+                offers.withdraw_offer(tx, peer.uid, tx.now + _GRACE_MICROSECONDS)
+                jobs.end(tx, peer.uid, attempt.lease)
+                return
+            if crossed:
+                job = without_invitation(job)
+            due = next_attempt(job, tx.now, self._chance()) if stop.again or crossed else None
+            after = replace(
+                job,
+                state=JobState.WAITING if due is not None else JobState.FAILED,
+                attempts=job.attempts + 1,
+                next_attempt_at=due if due is not None else tx.now,
+                reason=stop.error.reason,
+                message=str(stop.error),
+            )
+            if not _stays_in_doubt(attempt):
+                after = replace(after, offered=None, offered_lookup_id=None, sent_version=None)
+                if attempt.offering:
+                    offers.withdraw_offer(tx, peer.uid, tx.now + _GRACE_MICROSECONDS)
+            jobs.write(tx, peer.uid, attempt.lease, after, free=True)
+
+        await self._store.change(attempt.peer.name, commit)
+
+    async def has_changed(self, attempt: Attempt) -> bool:
+        """Whether our token was replaced while it was shown: then its refusal says nothing of the registration."""
+        found = await self._store.read(lambda session: peers.find_by_uid(session, attempt.peer.uid))
+        return found is not None and _differs(found, attempt.peer)
+
+    async def overtaken(self, attempt: Attempt) -> None:
+        """The record says so; what was committed by somebody else stands."""
+        _log.info("attempt_overtaken", peer=attempt.peer.name, kind=attempt.job.kind.value)
+        error = ConflictError("the connection was changed from another side meanwhile")
+        outcome = Outcome.UNKNOWN if attempt.doubtful else Outcome.REFUSED
+        ended = replace(attempt.record, outcome=outcome, reason=error.reason, message=str(error))
+        await self._store.jot(lambda tx: exchange_records.end(tx, ended))
+
+    def _standing(self, tx: Transaction, attempt: Attempt) -> tuple[Peer, Job]:
+        """The peer and its job as they are now, locked. Raises LeaseLostError."""
+        transitions.lock_by_uid(tx, attempt.peer.uid)
+        if not jobs.extend(tx, attempt.peer.uid, attempt.lease, tx.now + READING_SECONDS * 1_000_000):
+            raise LeaseLostError
+        peer = peers.find_by_uid(tx.session, attempt.peer.uid)
+        if peer is None or peer.job is None:
+            raise LeaseLostError
+        return peer, peer.job
+
+    def _begun(self, peer: Peer, job: Job, lease: str) -> Exchange:
+        now = self._clock()
+        return Exchange(
+            uid=lease,
+            peer_uid=peer.uid,
+            kind=job.kind,
+            version=str(peer.version or "") if job.kind is ExchangeKind.DELETE else "",
+            correlation_id=str(uuid4()),
+            request_id=str(uuid4()),
+            started_at=now,
+            deadline_at=now + READING_SECONDS * 1_000_000,
+            direction=Direction.OUTBOUND,
+        )
+
+
+def _stays_in_doubt(attempt: Attempt) -> bool:
+    """A refusal settles only what was sent in this attempt: the one before may have been carried out (F2)."""
+    before = attempt.peer.job
+    return (before is not None and before.sent_version is not None) or attempt.doubtful
+
+
+def _differs(found: Peer, before: Peer) -> bool:
+    """Whether another exchange has brought a token since."""
+    return found.held is not None and found.held != before.held

@@ -1,0 +1,153 @@
+"""Whose token an OCPI request carries: answered from memory, except for a token that is seen for the first time.
+
+The text is looked up in both header forms (A1); which of several reasons refuses it is told to internal services only.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from broker.clock import Clock
+from broker.core.model import HeaderForm, Token
+from broker.core.peer import IssuedToken, Peer, Rejection, TokenState, opens_modules, reject
+from broker.crypto import minting
+from broker.crypto.minting import Pepper, SecretKind
+from broker.errors import StoreUnavailableError
+from broker.limits import Reminders
+from broker.memory.readmodel import ReadModel
+from broker.ocpi.authorization import candidates
+from broker.store import transitions
+from broker.store.transactions import Store, Transaction
+
+_log = structlog.get_logger(__name__)
+
+_USES = {
+    TokenState.PROVISIONAL: (transitions.note_receipt, "token.received"),
+    TokenState.ACTIVE: (transitions.confirm, "token.confirmed"),
+    TokenState.RETIRING: (transitions.note_reuse, "token.reused_after_replacement"),
+    TokenState.REVOKED: (transitions.note_reuse, "token.shown_after_revocation"),
+}
+"""What the first use of a token means, by its state."""
+
+_PATIENCE_SECONDS = 1.0
+"""A request waits no longer for its note: a database that hangs would use up the time for the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A peer and the token by which it was recognised."""
+
+    peer: Peer
+    token: IssuedToken
+    text: Token
+    form: HeaderForm
+
+
+class Authenticator:
+    """Recognises peers by the tokens we issued."""
+
+    def __init__(self, model: ReadModel, store: Store, peppers: Mapping[str, Pepper], clock: Clock) -> None:
+        self._model = model
+        self._store = store
+        self._peppers = peppers
+        self._clock = clock
+        self._strangers = Reminders(clock)
+        self._notes: dict[str, asyncio.Task[None]] = {}
+
+    async def identify(
+        self,
+        authorization: Sequence[str],
+        admits: Callable[[Peer], bool] = lambda _peer: True,
+        *,
+        source: str | None = None,
+    ) -> Identity | Rejection:
+        """Who this is, from every Authorization value of the request. A peer not admitted is as good as unknown.
+
+        The first use of a token confirms the exchange that issued it (F3, F4). source is the address of the peer, if
+        that is known.
+        """
+        self._model.require_fresh()
+        found = self._recognise(authorization, admits)
+        if found is Rejection.UNKNOWN and self._well_formed(authorization):
+            # It may have been issued by another broker a moment ago.
+            await self._model.catch_up()
+            found = self._recognise(authorization, admits)
+            self._report_strangers(authorization, source)
+        if isinstance(found, Identity):
+            refusal = self._refusal(found)
+            if found.token.is_notable(self._clock()) and refusal in (None, Rejection.REVOKED):
+                await self._note_use(found)
+            return refusal or found
+        return found
+
+    def _recognise(self, authorization: Sequence[str], admits: Callable[[Peer], bool]) -> Identity | Rejection:
+        """Whose token it is, or was."""
+        shown = candidates(authorization)
+        if not shown:
+            return Rejection.MALFORMED
+        for text, form in shown:
+            match = self._match(text)
+            if match is not None and admits(match[0]):
+                return Identity(*match, Token(text), form)
+        return Rejection.UNKNOWN
+
+    def _refusal(self, found: Identity) -> Rejection | None:
+        if found.peer.quirks.auth_form_in not in (None, found.form):
+            return Rejection.HEADER_FORM
+        return reject(found.peer, found.token, self._clock())
+
+    def _match(self, text: str) -> tuple[Peer, IssuedToken] | None:
+        lookup_id = minting.lookup_id(SecretKind.ISSUED_TOKEN, text)
+        found = self._model.issued(lookup_id) if lookup_id else None
+        pepper = self._peppers.get(found[1].pepper_id) if found else None
+        if found is None or pepper is None or not minting.matches(pepper, text, found[1].digest):
+            return None
+        return found
+
+    def _well_formed(self, authorization: Sequence[str]) -> bool:
+        return any(minting.lookup_id(SecretKind.ISSUED_TOKEN, text) for text, _ in candidates(authorization))
+
+    def _report_strangers(self, authorization: Sequence[str], source: str | None) -> None:
+        """A token that we have made, and that the database does not know: one of the two was restored (F18)."""
+        for text, _ in candidates(authorization):
+            lookup_id = minting.lookup_id(SecretKind.ISSUED_TOKEN, text)
+            if lookup_id and self._model.issued(lookup_id) is None and self._strangers.is_due(lookup_id):
+                _log.warning("token_not_in_database", lookup_id=lookup_id, source=source)
+
+    async def _note_use(self, identity: Identity) -> None:
+        """Written once per token. With the database away or slow the peer is served all the same."""
+        try:
+            await asyncio.wait_for(asyncio.shield(self._note(identity)), _PATIENCE_SECONDS)
+        except TimeoutError:
+            _log.warning("first_use_recorded_late", peer=identity.peer.name, lookup_id=identity.token.lookup_id)
+
+    def _note(self, identity: Identity) -> "asyncio.Task[None]":
+        """One at a time per token: more of them would only occupy the threads for which every change waits.
+
+        It may end long after the request. By then the token may have been replaced; then it changes nothing.
+        """
+        lookup_id = identity.token.lookup_id
+        if lookup_id not in self._notes:
+            self._notes[lookup_id] = task = asyncio.create_task(self._write_note(identity))
+            task.add_done_callback(lambda _: self._notes.pop(lookup_id))
+        return self._notes[lookup_id]
+
+    async def _write_note(self, identity: Identity) -> None:
+        peer, token = identity.peer, identity.token
+
+        def note(tx: Transaction) -> None:
+            noted, action = _USES[token.state]
+            if noted(tx, peer, token.lookup_id):
+                tx.audit(action, peer.tenant, peer.name, lookup_id=token.lookup_id)
+
+        try:
+            await self._store.change(peer.name, note)
+        except StoreUnavailableError:
+            _log.warning("first_use_not_recorded", peer=peer.name, lookup_id=token.lookup_id)
+
+
+def registration_only(identity: Identity) -> bool:
+    """Whether the token opens versions and credentials only (AU-09, AU-10, RS-06)."""
+    return not opens_modules(identity.peer, identity.token)

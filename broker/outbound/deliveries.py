@@ -1,0 +1,161 @@
+"""What we send to other platforms as Sender: POST, PUT and DELETE credentials, and what became of it.
+
+An answer that can be read decides by its OCPI status code, whatever its HTTP status (A8). Otherwise the HTTP status
+does. What may have had an effect and is not known to have had none is an unknown outcome (F2, F12): nothing here is
+sent twice, in another header form or otherwise (RS-12, TR-18).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
+from typing import TypeVar
+
+import httpx
+import orjson
+
+from broker import threads
+from broker.core.exchange import ExchangeKind
+from broker.core.model import Announcement, HeaderForm, Token
+from broker.errors import BrokerError, OutcomeUnknownError, PeerRefusedError, PeerRejectedTokenError
+from broker.ocpi.dialect import Dialect, Json
+from broker.ocpi.envelope import EnvelopeError, read_envelope
+from broker.outbound.http_call import (
+    BUDGETS,
+    Budgets,
+    Call,
+    CallbackError,
+    Reply,
+    Wire,
+    refuse_compression,
+    refuse_redirect,
+)
+
+T = TypeVar("T")
+
+_LONGEST_QUOTE = 200
+_REJECTED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One request to the credentials endpoint of a peer."""
+
+    kind: ExchangeKind
+    url: str
+    versions_url: str
+    token: Token
+    form: HeaderForm
+    correlation_id: str
+    offered: Token | None = None
+    """The token in the body."""
+    body: Json | None = field(default=None, repr=False)
+
+
+class Deliveries:
+    """Each method returns what was answered to a success, or raises one of four refusals.
+
+    PeerRefusedError and PeerRejectedTokenError: nothing was done. OutcomeUnknownError: perhaps. CallbackError: the
+    request has not left.
+    """
+
+    def __init__(self, wire: Wire, *, budgets: Budgets = BUDGETS) -> None:
+        self._wire = wire
+        self._budgets = budgets
+
+    async def announce(self, delivery: Delivery, dialect: Dialect) -> Announcement:
+        """POST or PUT; what the peer says of itself, with the token that it gives us (RS-08, UR-12)."""
+        call, reply = await self._send(delivery)
+
+        def read(body: bytes) -> Announcement:
+            envelope = read_envelope(body)
+            announced = dialect.read_credentials(envelope.data)
+            flaws = (f"{call.what}: {flaw}" for flaw in (*_flaws(reply.status), *envelope.flaws, *announced.warnings))
+            return replace(announced, warnings=tuple(flaws))
+
+        return await self._read(call, reply, read)
+
+    async def withdraw(self, delivery: Delivery) -> None:
+        """DELETE. An answer without a body counts as well (UN-04)."""
+        call, reply = await self._send(delivery)
+        success = httpx.codes.is_success(reply.status)
+        if reply.body or not success:
+            await self._read(call, reply, read_envelope)
+        if not success:
+            raise _unreadable(call, reply.status, "it reports a success")
+
+    async def _send(self, delivery: Delivery) -> tuple[Call, Reply]:
+        call = Call(
+            f"{delivery.kind.value} credentials",
+            delivery.url,
+            self._budgets.credentials,
+            delivery.token,
+            delivery.correlation_id,
+            method=delivery.kind.value,
+            body=orjson.dumps(delivery.body) if delivery.body is not None else None,
+            seconds=self._budgets.exchange,
+            secret=delivery.offered,
+        )
+        self._wire.admit_beside(call, "url", call.url, delivery.versions_url)
+        try:
+            return call, await self._wire.exchange(call, delivery.form, _vet)
+        except CallbackError as error:
+            raise _classified(call, error) from None
+
+    async def _read(self, call: Call, reply: Reply, read: Callable[[bytes], T]) -> T:
+        """What a success says, on whatever HTTP status. Raises what stands for anything else."""
+        try:
+            return await threads.run(len(reply.body), read, reply.body)
+        except EnvelopeError as error:
+            raise _declined(call, reply.status, error) from None
+        except ValueError as error:
+            raise _unreadable(call, reply.status, str(error)) from None
+
+
+def _vet(call: Call, response: httpx.Response) -> None:
+    """Nobody redirects a request that has had an effect (TR-15)."""
+    refuse_redirect(call, response)
+    refuse_compression(call, response)
+
+
+def _flaws(status: int) -> tuple[str, ...]:
+    return () if httpx.codes.is_success(status) else (f"HTTP {status} with a success",)
+
+
+def _classified(call: Call, error: CallbackError) -> BrokerError:
+    """A failure before the end of the answer. Where nobody reads on, what the status line says still counts."""
+    if error.unsent:
+        return error
+    if error.status is not None and httpx.codes.is_redirect(error.status):
+        return PeerRefusedError(str(error), status=error.status)
+    if error.status is not None and httpx.codes.is_client_error(error.status):
+        return _unreadable(call, error.status, "")
+    return OutcomeUnknownError(str(error))
+
+
+def _declined(call: Call, status: int, error: EnvelopeError) -> BrokerError:
+    """An error in an envelope. A gateway between us may have written one for a peer that went on (F2)."""
+    if httpx.codes.is_server_error(status) or status == HTTPStatus.REQUEST_TIMEOUT:
+        return OutcomeUnknownError(f"{call.what}: HTTP {status} with OCPI status code {error.code}")
+    if status in _REJECTED:
+        return PeerRejectedTokenError(f"{call.what}: HTTP {status}")
+    where = "" if httpx.codes.is_success(status) else f"HTTP {status} with "
+    finding = f"{call.what}: {where}OCPI status code {error.code}{_quoted(call, error.said)}"
+    return PeerRefusedError(finding, code=error.code, status=status)
+
+
+def _quoted(call: Call, said: str) -> str:
+    """What the peer says about it, for the operator: cut, in printable ASCII, and never with a token (F20)."""
+    plain = "".join(char if char.isascii() and char.isprintable() and char != '"' else "?" for char in said)
+    return f', "{plain[:_LONGEST_QUOTE]}"' if plain and not call.reveals(said) else ""
+
+
+def _unreadable(call: Call, status: int, finding: str) -> BrokerError:
+    """An answer without an envelope, or with one that makes no sense (F12)."""
+    if status in _REJECTED:
+        return PeerRejectedTokenError(f"{call.what}: HTTP {status}")
+    if httpx.codes.is_client_error(status) and status != HTTPStatus.REQUEST_TIMEOUT:
+        return PeerRefusedError(f"{call.what}: HTTP {status}", status=status)
+    if not httpx.codes.is_success(status):
+        return OutcomeUnknownError(f"{call.what}: HTTP {status}")
+    said = "the answer is malformed" if call.reveals(finding) else f"the answer cannot be used: {finding}"
+    return OutcomeUnknownError(f"{call.what}: {said}")

@@ -1,0 +1,226 @@
+"""The questions that we ask other platforms: what they list, and what they serve (F13, RR-05).
+
+What goes wrong is said in sentences of ours. The calls themselves are http_call's.
+"""
+
+import ssl
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+from uuid import UUID, uuid4
+
+import httpx
+
+from broker import threads
+from broker.core.model import Endpoint, HeaderForm, InterfaceRole, Token, Version
+from broker.core.quirks import NO_QUIRKS, Quirks
+from broker.errors import PeerVersionUnsupportedError
+from broker.ocpi import shapes
+from broker.ocpi.dialect import Dialect
+from broker.ocpi.envelope import EnvelopeError, read_envelope
+from broker.ocpi.fields import Notes
+from broker.ocpi.versions import read_versions
+from broker.outbound.addresses import Resolve, lookup
+from broker.outbound.http_call import BUDGETS, Budgets, Call, CallbackError, Wire, refuse_compression, refuse_redirect
+from broker.outbound.url_policy import UrlPolicy
+
+T = TypeVar("T")
+
+_OTHER_FORM = {HeaderForm.RAW: HeaderForm.BASE64, HeaderForm.BASE64: HeaderForm.RAW}
+_MAX_PAGES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerances:
+    """What is let pass with one peer: its quirks, and whether its tenant is strict (A24, A25)."""
+
+    quirks: Quirks = NO_QUIRKS
+    strict: bool = False
+    doubts_form: bool = False
+    """An error in an envelope may be about the form of the token, too: we do not know yet which one is read (A7)."""
+
+    def admit(self, quirk: str) -> bool:
+        return self.quirks.tolerates(quirk, strict=self.strict)
+
+
+USUAL = Tolerances()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[T]):
+    """What a peer answered, the header form in which it took the token, the quirks that were needed to read it, and
+    what else was let pass.
+    """
+
+    value: T
+    form: HeaderForm
+    quirks: tuple[str, ...] = ()
+    flaws: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """The data of an answer, the URL of more of it (PG-03), and what was not right around it."""
+
+    data: object
+    following: str | None = None
+    flaws: tuple[str, ...] = ()
+
+
+class HttpPeers:
+    """Reads what a peer offers. Each method raises CallbackError, or the refusal that it names, and nothing else."""
+
+    def __init__(
+        self,
+        policy: UrlPolicy,
+        *,
+        budgets: Budgets = BUDGETS,
+        tls: ssl.SSLContext | None = None,
+        resolve: Resolve = lookup,
+        request_id: Callable[[], UUID] = uuid4,
+        inner: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.budgets = budgets
+        self.wire = Wire(policy, tls=tls, resolve=resolve, request_id=request_id, connect=budgets.connect, inner=inner)
+
+    async def versions(
+        self, url: str, token: Token, form: HeaderForm, tolerances: Tolerances = USUAL, *, correlation_id: str
+    ) -> Answer[tuple[tuple[Version, str], ...]]:
+        """The versions that a peer lists, with the URLs of their details (VL-02 to VL-08).
+
+        The list has no pages, but a peer that makes some is followed for a few of them (PG-03).
+        """
+        call = self._call("versions list", url, self.budgets.versions, token, correlation_id)
+        self.wire.admit(call, "url", url)
+        answer = await self._ask(call, form, tolerances)
+        data, quirk = shapes.of_versions(answer.value.data, url)
+        used = _let_pass(call, quirk, tolerances)
+        notes = Notes()
+        with _said_by_peer(call):
+            listed = dict(read_versions(data, notes))
+        async for page in self._further(call, answer, tolerances):
+            with _said_by_peer(call):
+                listed = dict(read_versions(page, notes)) | listed
+        flaws = (*answer.value.flaws, *(f"{call.what}: {note}" for note in notes.taken()))
+        return Answer(tuple(listed.items()), answer.form, used, flaws)
+
+    async def _further(self, call: Call, first: Answer["_Page"], tolerances: Tolerances) -> AsyncIterator[object]:
+        page = first.value
+        for _ in range(_MAX_PAGES - 1):
+            if page.following is None:
+                return
+            following = replace(call, url=page.following)
+            self.wire.admit_beside(following, "Link", following.url, call.url)
+            page = (await self._ask(following, first.form, tolerances)).value
+            yield page.data
+
+    async def details(
+        self,
+        url: str,
+        token: Token,
+        form: HeaderForm,
+        tolerances: Tolerances = USUAL,
+        *,
+        dialect: Dialect,
+        versions_url: str,
+        correlation_id: str,
+    ) -> Answer[tuple[Endpoint, ...]]:
+        """The endpoints of one version. Raises PeerVersionUnsupportedError if they are those of another (VD-12)."""
+        call = self._call("version details", url, self.budgets.details, token, correlation_id)
+        self.wire.admit_beside(call, "url", url, versions_url)
+        answer = await self._ask(call, form, tolerances)
+        try:
+            version, endpoints = dialect.read_details(answer.value.data)
+            used: tuple[str, ...] = ()
+        except ValueError:
+            data, quirk = shapes.of_details(answer.value.data)
+            used = _let_pass(call, quirk, tolerances)
+            with _said_by_peer(call):
+                version, endpoints = dialect.read_details(data)
+        if version != dialect.version:
+            used += self._require_version(call, version, dialect, tolerances)
+        for endpoint in endpoints:
+            self.wire.admit_beside(call, f"endpoint {call.repeated(endpoint.key)}", endpoint.url, versions_url)
+        return Answer(_one_credentials(endpoints), answer.form, used, answer.value.flaws)
+
+    def _require_version(self, call: Call, found: Version, dialect: Dialect, tolerances: Tolerances) -> tuple[str, ...]:
+        """VD-12: details of another version are not those that the list promised."""
+        if tolerances.admit("accept_version_mismatch"):
+            return ("accept_version_mismatch",)
+        what = f"{call.what}: they are of {call.repeated(str(found))}, not of {dialect.version}"
+        raise PeerVersionUnsupportedError(what).helped_by("accept_version_mismatch")
+
+    async def aclose(self) -> None:
+        await self.wire.aclose()
+
+    def _call(self, what: str, url: str, limit: int, token: Token, correlation_id: str) -> Call:
+        return Call(what, url, limit, token, correlation_id, seconds=self.budgets.whole)
+
+    async def _ask(self, call: Call, form: HeaderForm, tolerances: Tolerances) -> Answer["_Page"]:
+        """One GET; a second one with the other header form if the token was not recognised (F13, RS-12).
+
+        A form that an operator has set is the only one.
+        """
+        answer = await self._ask_in_forms(call, form, tolerances)
+        if tolerances.strict and answer.value.flaws:
+            raise CallbackError(answer.value.flaws[0])
+        return answer
+
+    async def _ask_in_forms(self, call: Call, form: HeaderForm, tolerances: Tolerances) -> Answer["_Page"]:
+        fixed = tolerances.quirks.auth_form_out
+        try:
+            return Answer(await self._get(call, fixed or form), fixed or form)
+        except CallbackError as error:
+            if not error.unauthorized and not (tolerances.doubts_form and error.code is not None):
+                raise
+            if fixed is not None:
+                raise (error.helped_by("auth_form_out") if error.unauthorized else error) from None
+            refusal = error
+        other = _OTHER_FORM[form]
+        try:
+            return Answer(await self._get(call, other), other)
+        except CallbackError as error:
+            # Platforms that cannot decode the other form say 400 or 404 instead of 401: it is still about the token.
+            raise (refusal if error.is_client_error or refusal.code else error) from None
+
+    async def _get(self, call: Call, form: HeaderForm) -> "_Page":
+        reply = await self.wire.exchange(call, form, _vet)
+        with _said_by_peer(call):
+            envelope = await threads.run(len(reply.body), read_envelope, reply.body)
+        return _Page(envelope.data, reply.following, tuple(f"{call.what}: {flaw}" for flaw in envelope.flaws))
+
+
+def _vet(call: Call, response: httpx.Response) -> None:
+    """Only a plain success is read on (EN-08, TR-15)."""
+    refuse_redirect(call, response)
+    if not response.is_success:
+        raise call.failed(f"HTTP {response.status_code}", status=response.status_code)
+    refuse_compression(call, response)
+
+
+def _let_pass(call: Call, quirk: str | None, tolerances: Tolerances) -> tuple[str, ...]:
+    """The quirk that was needed, if it is admitted. Raises CallbackError naming it if it is not."""
+    if quirk is None:
+        return ()
+    if tolerances.admit(quirk):
+        return (quirk,)
+    raise call.failed("the answer has a shape that this version does not have").helped_by(quirk)
+
+
+def _one_credentials(endpoints: Sequence[Endpoint]) -> tuple[Endpoint, ...]:
+    """The credentials module has one interface, whatever its role; SENDER if there is a choice (VD-07)."""
+    listed = [endpoint for endpoint in endpoints if endpoint.module == "credentials"]
+    chosen = sorted(listed, key=lambda endpoint: endpoint.role is not InterfaceRole.SENDER)[:1]
+    return tuple(endpoint for endpoint in endpoints if endpoint not in listed or endpoint in chosen)
+
+
+@contextmanager
+def _said_by_peer(call: Call) -> Iterator[None]:
+    """What cannot be read is a failure of the call; the readers' messages start with the JSON path."""
+    try:
+        yield
+    except EnvelopeError as error:
+        raise call.failed(str(error), code=error.code) from None
+    except ValueError as error:
+        raise call.failed("the answer is malformed" if call.token.appears_in(str(error)) else str(error)) from None

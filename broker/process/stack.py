@@ -1,0 +1,138 @@
+"""The servers as they run: broker and gateway in one event loop over one directory, or one of the two alone."""
+
+import fcntl
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from broker import logs
+from broker.config import Settings, TlsFiles, embedded_database
+from broker.core.paths import DEFAULT_TENANT, Urls
+from broker.outbound.url_policy import UrlPolicy
+from broker.process import bootstrap, composition
+from broker.process.address import Address
+from broker.process.not_ready import NotReadyError
+from gateway import server as gateway_server
+from gateway.config import GatewaySettings
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A running broker and its gateway: where they listen, and the URL that peers of the default tenant are given."""
+
+    grpc: str
+    http: str
+    versions_url: str
+
+
+def broker_settings(
+    data_dir: Path,
+    grpc: Address,
+    public_url: str,
+    database_url: str | None = None,
+    *,
+    insecure: frozenset[str] = frozenset(),
+    tls: TlsFiles | None = None,
+    log_level: str = "INFO",
+) -> Settings:
+    """What the command line says, as the broker wants it."""
+    return Settings(
+        data_dir=data_dir,
+        grpc=str(grpc),
+        public_url=public_url.rstrip("/"),
+        database_url=database_url or embedded_database(data_dir),
+        urls=UrlPolicy(insecure=insecure),
+        tls=tls,
+        log_level=log_level,
+    )
+
+
+def up(
+    data_dir: Path,
+    grpc: Address,
+    http: Address,
+    public_url: str | None = None,
+    database_url: str | None = None,
+    *,
+    insecure: frozenset[str] = frozenset(),
+    log_level: str = "INFO",
+) -> AbstractAsyncContextManager[Stack]:
+    """Broker and gateway, ready to be entered. Raises NotReadyError if the HTTP address is not to be had."""
+    # The broker must know how peers reach the gateway before the gateway serves: hence a socket that is bound already.
+    listener = listen(http)
+    url = public_url or f"http://{address_of(listener).reachable}"
+    settings = broker_settings(data_dir, grpc, url, database_url, insecure=insecure, log_level=log_level)
+    return embedded(settings, listener)
+
+
+@asynccontextmanager
+async def embedded(settings: Settings, listener: socket.socket) -> AsyncIterator[Stack]:
+    """Broker and gateway over one data directory, prepared on first start."""
+    async with _broker(settings, migrate=True) as grpc:
+        http, key = address_of(listener), settings.gateway_key_file.read_text().strip()
+        own = GatewaySettings(http.host, http.port, grpc, key, None, "")
+        async with gateway_server.running(own, listener) as bound:
+            yield Stack(grpc, bound, Urls(settings.public_url, DEFAULT_TENANT).versions)
+
+
+@asynccontextmanager
+async def broker_alone(settings: Settings) -> AsyncIterator[str]:
+    """A broker over a database whose schema is current. Yields its address."""
+    async with _broker(settings, migrate=False) as grpc:
+        yield grpc
+
+
+@asynccontextmanager
+async def gateway_alone(settings: GatewaySettings, listener: socket.socket, log_level: str) -> AsyncIterator[str]:
+    """A gateway for a broker elsewhere. Yields its address."""
+    logs.configure(log_level)
+    async with gateway_server.running(settings, listener) as http:
+        yield http
+
+
+@asynccontextmanager
+async def _broker(settings: Settings, *, migrate: bool) -> AsyncIterator[str]:
+    """Its address goes into the data directory, where commands on this machine look for it."""
+    logs.configure(settings.log_level)
+    with _alone(settings):
+        await bootstrap.prepare(settings, migrate=migrate)
+        async with composition.running(settings) as broker:
+            _write_target(settings.data_dir / "target", broker.grpc)
+            yield broker.grpc
+
+
+@contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    """One process per SQLite database: two that write and checkpoint at once can damage it. Raises NotReadyError."""
+    if not settings.database_url.startswith("sqlite"):
+        yield
+        return
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (settings.data_dir / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise NotReadyError(f"another broker runs over {settings.data_dir}; stop it first") from None
+        yield
+
+
+def listen(address: Address) -> socket.socket:
+    """Bound, so that the port is known, but not served yet. Raises NotReadyError if the address is not to be had."""
+    try:
+        return gateway_server.bind(address.host, address.port)
+    except OSError as err:
+        raise NotReadyError(f"cannot listen on {address}: {err.strerror or err}") from None
+
+
+def address_of(listener: socket.socket) -> Address:
+    """Where it is bound."""
+    return Address.parse(gateway_server.bound_to(listener))
+
+
+def _write_target(path: Path, target: str) -> None:
+    """Whole or not at all, for whoever reads it meanwhile."""
+    draft = path.with_suffix(".new")
+    draft.write_text(f"{target}\n")
+    draft.replace(path)

@@ -1,0 +1,313 @@
+"""The mock peer as Receiver, and as whoever is called back: what it answers (docs/mock-peer.md).
+
+It is a correct strict platform (RR-11 to RR-14, UR-01 to UR-05, UN-01 to UN-05), apart from its faults.
+"""
+
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from broker.core.model import Announcement, Endpoint, HeaderForm, Token, Version
+from broker.ocpi import DIALECTS, envelope, shapes, versions
+from broker.ocpi.authorization import candidates
+from broker.ocpi.dialect import Json, Malformed
+from broker.ocpi.envelope import StatusCode
+from broker.ocpi.fields import Notes
+from broker.tools.mock_peer import self_description, spoiling
+from broker.tools.mock_peer.accepted_tokens import Standing
+from broker.tools.mock_peer.faults import Fault, Place
+from broker.tools.mock_peer.http_client import Call, Caller, ExchangeError
+from broker.tools.mock_peer.http_server import Answer, Ending, Request
+from broker.tools.mock_peer.journal import Event, masked
+from broker.tools.mock_peer.sender import Sender
+from broker.tools.mock_peer.spoiling import Draft
+from broker.tools.mock_peer.state import CREDENTIALS, Link, State
+
+T = TypeVar("T")
+
+IDS = ("X-Request-ID", "X-Correlation-ID")
+_CHANGES = {place.value: place for place in (Place.POST, Place.PUT, Place.DELETE)}
+_ALLOWED = {
+    Standing.INVITATION: ("GET", "POST"),
+    Standing.PROVISIONAL: ("GET",),
+    Standing.ISSUED: ("GET", "PUT", "DELETE"),
+}
+
+
+class RefusedError(Exception):
+    """A refusal of the exchange, which leaves everything as it was."""
+
+    def __init__(self, code: StatusCode, message: str, status: int = 200) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """What a URL stands for: versions, details, credentials, or a module."""
+
+    name: str
+    version: Version | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request, and what it is to us. token is the one that was shown, if it is good for anything."""
+
+    request: Request
+    resource: Resource | None
+    places: tuple[Place, ...]
+    token: Token | None
+    standing: Standing | None
+
+    @property
+    def method(self) -> str:
+        return self.request.method
+
+    @property
+    def correlation(self) -> str | None:
+        return self.request.header("x-correlation-id")
+
+
+class Receiver:
+    """Answers requests. sender is for exchanges of its own that it starts before it answers one."""
+
+    def __init__(self, state: State, caller: Caller, sender: Sender) -> None:
+        self._state = state
+        self._caller = caller
+        self._sender = sender
+        self.received: list[Request] = []
+
+    async def answer(self, request: Request) -> Answer:
+        """The right one, or what the faults make of it."""
+        self.received.append(request)
+        resource = self._resource(request.target)
+        places = self._places(request.method, resource)
+
+        def strike(name: str) -> Fault | None:
+            return self._state.faults.strike(name, places)
+
+        if strike("forget"):
+            self._state.disconnect()
+        token, standing = self._shown(request, strike)
+        visit = Visit(request, resource, places, token, standing)
+        draft = spoiling.capricious(request.target, strike, self._state.now()) or await self._decide(visit, strike)
+        answer = spoiling.spoiled(draft, _ids(request), strike)
+        self._note(visit, draft, answer)
+        return answer
+
+    def _resource(self, target: str) -> Resource | None:
+        identity = self._state.identity
+        path = target.partition("?")[0]
+        if path == urlsplit(identity.versions_url).path:
+            return Resource("versions")
+        for version in identity.versions:
+            root = urlsplit(identity.details_url(version)).path
+            if path == root:
+                return Resource("details", version)
+            for endpoint in identity.endpoints(version):
+                if path == urlsplit(endpoint.url).path or path.startswith(f"{urlsplit(endpoint.url).path}/"):
+                    return Resource(endpoint.module, version)
+        return None
+
+    def _places(self, method: str, resource: Resource | None) -> tuple[Place, ...]:
+        match resource:
+            case Resource("versions" | "details" as name):
+                calling_back = (Place.CALLBACK,) if self._state.own else ()
+                return (*calling_back, Place(name))
+            case Resource("credentials") if method in _CHANGES:
+                return (_CHANGES[method],)
+            case _:
+                return ()
+
+    def _shown(self, request: Request, strike: self_description.Strike) -> tuple[Token | None, Standing | None]:
+        """The token in the header, if it is known in this form (AU-12, AU-13)."""
+        tokens = self._state.tokens
+        for text, form in candidates(request.values("authorization")):
+            standing = tokens.standing(Token(text))
+            if standing is not None and form in self._state.accepts and not _wrong_form(form, strike):
+                return Token(text), standing
+        return None, None
+
+    async def _decide(self, visit: Visit, strike: self_description.Strike) -> Draft:
+        if visit.token is None or visit.standing is None or strike("reject-token") or strike("callback-401"):
+            return self._refusal(401, "unknown token", WWW_Authenticate="Token")
+        self._state.tokens.used(visit.token)
+        match visit.resource:
+            case None:
+                return self._refusal(404, "there is nothing at this URL")
+            case Resource("credentials", Version() as version):
+                return await self._credentials(visit, visit.token, visit.standing, version, strike)
+            case Resource("versions" | "details") as resource:
+                return self._configuration(visit.method, resource, strike)
+            case _ if visit.standing is not Standing.ISSUED:
+                return self._refusal(401, "the token is not good for this module", WWW_Authenticate="Token")
+        return self._success([])
+
+    def _configuration(self, method: str, resource: Resource, strike: self_description.Strike) -> Draft:
+        """Version list or details, to whoever shows a token that is good for anything (RR-03, RS-06)."""
+        identity = self._state.identity
+        if method != "GET":
+            return self._refusal(405, "only GET", Allow="GET")
+        if resource.version is None:
+            return self._success(self_description.version_list(identity, self._concerned(), strike))
+        return self._success(self_description.details(identity, resource.version, strike))
+
+    async def _credentials(
+        self, visit: Visit, token: Token, standing: Standing, version: Version, strike: self_description.Strike
+    ) -> Draft:
+        """By what the token is good for (RR-12, RR-19, RR-20, UR-02, UN-05)."""
+        if visit.method not in _ALLOWED[standing]:
+            allowed = ", ".join(_ALLOWED[standing])
+            return self._refusal(405, f"with this token there is {allowed}", Allow=allowed)
+        if visit.method == "GET":
+            return self._success(self_description.credentials(self._state.identity, version, token, strike))
+        if visit.method == "DELETE":
+            self._state.disconnect()
+            self._done(visit)
+            return self._success(DIALECTS[version.text].unregistered)
+        try:
+            return await self._exchange(visit, token, version, strike)
+        except RefusedError as err:
+            return self._refusal(err.status, str(err), err.code)
+
+    async def _exchange(self, visit: Visit, shown: Token, version: Version, strike: self_description.Strike) -> Draft:
+        """POST or PUT: read, call back, commit, answer (RR-05 to RR-16). Raises RefusedError."""
+        state = self._state
+        before, epoch = frozenset(state.tokens.issued), state.epoch
+        body, theirs = _announced(visit.request.body, version)
+        url = theirs.url or (state.link.versions_url if state.link else None)
+        if url is None:
+            raise RefusedError(StatusCode.INVALID_PARAMETERS, "url: is required")
+        endpoints: tuple[Endpoint, ...] = ()
+        if not strike("no-callback"):
+            bearer = self._outdated(shown) if strike("callback-old-token") else theirs.token
+            for _ in range(2 if strike("callback-twice") else 1):
+                endpoints = await self._call_back(url, bearer, version, visit.correlation)
+        await self._cross(strike)
+        if state.epoch != epoch:
+            raise RefusedError(StatusCode.SERVER_ERROR, "another exchange was faster")
+        new = self_description.issued_token(state.mint(), theirs.token, strike)
+        state.tokens.replace(before, shown, new)
+        state.connect(Link(version, theirs.token, url, endpoints, theirs))
+        state.epoch += 1
+        self._done(visit)
+        return self._success(self_description.answered_credentials(state.identity, version, new, body, strike))
+
+    async def _call_back(
+        self, url: str, token: Token, version: Version, correlation: str | None
+    ) -> tuple[Endpoint, ...]:
+        """Reads their version list and details. Raises RefusedError (RR-08 to RR-10)."""
+        form = self._state.form_for(version)
+        call = Call("GET", url, token, form, "versions", version.text, correlation=correlation)
+        data, form = await self._fetched(call)
+        listed = dict(
+            _understood("versions", lambda: versions.read_versions(shapes.of_versions(data, url)[0], Notes()))
+        )
+        if version not in listed:
+            raise RefusedError(StatusCode.UNSUPPORTED_VERSION, f"your version list does not have {version}")
+        call = Call("GET", listed[version], token, form, "details", version.text, correlation=correlation)
+        data, form = await self._fetched(call)
+        if form is not self._state.form_for(version):
+            self._state.form = form
+        found = shapes.of_details(data)[0]
+        told, endpoints = _understood("details", lambda: DIALECTS[version.text].read_details(found))
+        if told != version:
+            raise RefusedError(StatusCode.PEER_UNUSABLE, f"your details of {version} are of version {told}")
+        if all(endpoint.module != CREDENTIALS for endpoint in endpoints):
+            raise RefusedError(StatusCode.ENDPOINTS_MISSING, "your details do not list credentials")
+        return endpoints
+
+    def _outdated(self, shown: Token) -> Token:
+        """The token that was held before this PUT; in a POST there is only token A, which is our own (F13)."""
+        return self._state.link.held if self._state.link else shown
+
+    async def _fetched(self, call: Call) -> tuple[object, HeaderForm]:
+        try:
+            return await self._caller.read(call)
+        except ExchangeError as err:
+            raise RefusedError(StatusCode.PEER_UNUSABLE, f"your {err}") from None
+
+    async def _cross(self, strike: self_description.Strike) -> None:
+        """Exchanges in the other direction before this one is answered. How they end is an event."""
+        started: list[Awaitable[None]] = []
+        if strike("put-inside-put"):
+            started.append(self._sender.rotate())
+        if strike("post-inside-post") and self._state.given is not None:
+            started.append(self._sender.register(*self._state.given))
+        if strike("delete-inside-put"):
+            started.append(self._sender.unregister())
+        for exchange in started:
+            with suppress(ExchangeError):
+                await exchange
+
+    def _concerned(self) -> Version | None:
+        """The version that an exchange or the registration is about."""
+        if self._state.own:
+            return self._state.own[-1]
+        return self._state.link.version if self._state.link else None
+
+    def _success(self, data: object) -> Draft:
+        return spoiling.success(data, self._state.now())
+
+    def _refusal(self, status: int, message: str, code: StatusCode = StatusCode.CLIENT_ERROR, **headers: str) -> Draft:
+        return spoiling.refusal(status, int(code), message, self._state.now(), **headers)
+
+    def _done(self, visit: Visit) -> None:
+        version = visit.resource and visit.resource.version
+        self._state.journal.add(
+            Event(
+                event="exchange",
+                role="Receiver",
+                method=visit.method,
+                version=version.text if version else "",
+                outcome="done",
+            )
+        )
+
+    def _note(self, visit: Visit, draft: Draft, answer: Answer) -> None:
+        """Only the status that leaves; the code is what was decided."""
+        resource = visit.resource
+        self._state.journal.add(
+            Event(
+                event="request",
+                method=visit.method,
+                resource=resource.name if resource else "",
+                version=resource.version.text if resource and resource.version else "",
+                token=masked(visit.token),
+                status=None if answer.ending is Ending.NOTHING else answer.status,
+                code=draft.code,
+            )
+        )
+
+
+def _wrong_form(form: HeaderForm, strike: self_description.Strike) -> bool:
+    return strike("raw-only" if form is HeaderForm.BASE64 else "base64-only") is not None
+
+
+def _ids(request: Request) -> Mapping[str, str]:
+    """Both message ids come back as they came; one that is missing is made up (ID-02, ID-03, ID-07)."""
+    return {name: request.header(name) or str(uuid.uuid4()) for name in IDS}
+
+
+def _announced(body: bytes, version: Version) -> tuple[Json, Announcement]:
+    """Raises RefusedError: HTTP 400 for what is no JSON, 2001 for what is no credentials object."""
+    try:
+        data: Any = envelope.loads(body)
+    except envelope.NotJsonError as err:
+        raise RefusedError(StatusCode.INVALID_PARAMETERS, f"the body {err}", 400) from None
+    try:
+        return data, DIALECTS[version.text].read_credentials(data)
+    except Malformed as err:
+        raise RefusedError(StatusCode.INVALID_PARAMETERS, str(err)) from None
+
+
+def _understood(what: str, read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except Malformed as err:
+        raise RefusedError(StatusCode.PEER_UNUSABLE, f"your {what}: {err}") from None
