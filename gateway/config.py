@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from broker.core import hosts
+from ocpi_broker.client.targets import is_loopback
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,3 @@ class GatewaySettings:
             raise ValueError("the gateway needs a service key")
         if self.ca_file is None and not is_loopback(self.target):
             raise ValueError(f"{self.target} is not on this machine: give the CA file of the broker's certificate")
-
-
-def is_loopback(target: str) -> bool:
-    """Whether a gRPC target can only be reached from this machine."""
-    if target.startswith(("unix:", "unix-abstract:")):
-        return True
-    host = target.rsplit("/", 1)[-1].removeprefix("ipv4:").removeprefix("ipv6:").rsplit(":", 1)[0]
-    return hosts.is_loopback(host)

@@ -15,10 +15,10 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
-from broker.contract.error_domain import DOMAIN
 from broker.errors import NotExpressibleError
 from broker.ocpi.envelope import StatusCode, failure
 from gateway.answers import Answer, broken
+from ocpi_broker.client.reasons import DOMAIN
 
 _RETRY_LATER = ("Retry-After", "5")
 _CHALLENGE = ("WWW-Authenticate", "Token")

@@ -1,9 +1,12 @@
 """Fixtures for every test that needs more than memory."""
 
 from collections.abc import AsyncIterator, Iterator
-from typing import TYPE_CHECKING
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import structlog
 
 from tests import database as databases
 from tests import postgres
@@ -19,8 +22,35 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _plain_logs() -> None:
+    """What is logged is one cheap line each: colours and columns for people cost more than most requests."""
+    processors = [structlog.contextvars.merge_contextvars, structlog.processors.format_exc_info]
+    structlog.configure(processors=[*processors, structlog.processors.JSONRenderer(default=repr)])
+
+
+_SERVER = pytest.StashKey[postgres.Server]()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Before a worker of pytest-xdist starts: one PostgreSQL serves all of them."""
+    config = node.config
+    if _SERVER not in config.stash:
+        rest = ExitStack()
+        config.add_cleanup(rest.close)
+        config.stash[_SERVER] = rest.enter_context(postgres.running())
+    server = config.stash[_SERVER]
+    node.workerinput["postgres"] = (server.url, str(server.bin) if server.bin else None)
+
+
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[postgres.Server]:
+def postgres_server(request: pytest.FixtureRequest) -> Iterator[postgres.Server]:
+    given = getattr(request.config, "workerinput", {}).get("postgres")
+    if given is not None:
+        url, programs = given
+        yield postgres.Server(url, Path(programs) if programs else None)
+        return
     with postgres.running() as server:
         yield server
 
@@ -40,9 +70,19 @@ def _server(kind: str, request: pytest.FixtureRequest) -> postgres.Server | None
 def database(
     database_kind: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[Database]:
-    """An empty database for one test."""
+    """A database with nothing in it, for one test."""
     folder = tmp_path_factory.mktemp("data")
     with databases.fresh(database_kind, folder, _server(database_kind, request)) as one:
+        yield one
+
+
+@pytest.fixture
+def empty_database(
+    database_kind: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Database]:
+    """The same without a schema."""
+    folder = tmp_path_factory.mktemp("data")
+    with databases.fresh(database_kind, folder, _server(database_kind, request), empty=True) as one:
         yield one
 
 

@@ -1,6 +1,10 @@
-"""Is proto/gen what protoc makes of proto/ today? Exits with 1 and names the files if not; `make proto` repairs it."""
+"""What is made of proto/: the Python code of the contract, and the copies of its .proto files that the client carries.
+
+`python tests/generated.py write` makes it anew (`make proto`); `check` exits with 1 and names the files that are stale.
+"""
 
 import filecmp
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -8,37 +12,45 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PROTO = ROOT / "proto"
-COMMITTED = PROTO / "gen"
+COMMITTED = ROOT / "clients" / "python"
+PACKAGE = Path("ocpi_broker") / "v1"
 
 
 def generate(target: Path) -> None:
-    """What `make proto` does, into another folder."""
+    """Everything below an import root."""
     plugin = Path(sys.executable).with_name("protoc-gen-mypy_grpc")
-    sources = sorted(str(path) for path in (PROTO / "ocpi_broker").rglob("*.proto"))
+    sources = sorted((PROTO / PACKAGE).glob("*.proto"))
     outputs = [f"--{kind}_out={target}" for kind in ("python", "pyi", "grpc_python", "mypy_grpc")]
     protoc = [sys.executable, "-m", "grpc_tools.protoc", f"--plugin=protoc-gen-mypy_grpc={plugin}"]
     subprocess.run([*protoc, "-I", PROTO, *outputs, *sources], check=True, stderr=subprocess.DEVNULL)
+    for source in sources:
+        shutil.copyfile(source, target / PACKAGE / source.name)
 
 
-def differences(fresh: Path, committed: Path) -> list[str]:
-    """Files that differ, are missing or are left over; package markers are ours."""
-    made, kept = (
-        {path.relative_to(folder) for path in folder.rglob("*.py*") if "__pycache__" not in path.parts}
-        for folder in (fresh, committed)
-    )
-    kept -= {path for path in kept if path.name in {"__init__.py", "py.typed"}}
-    changed = {path for path in made & kept if not filecmp.cmp(fresh / path, committed / path, shallow=False)}
-    return sorted(str(path) for path in changed | (made ^ kept))
+def made(root: Path) -> set[Path]:
+    """What is there of the contract; the package's own marker is not made."""
+    files = {path.relative_to(root) for path in (root / PACKAGE).iterdir() if path.suffix in {".py", ".pyi", ".proto"}}
+    return files - {PACKAGE / "__init__.py"}
 
 
-def main() -> int:
+def check() -> int:
     with tempfile.TemporaryDirectory() as folder:
-        generate(Path(folder))
-        stale = differences(Path(folder), COMMITTED)
+        fresh = Path(folder)
+        generate(fresh)
+        now, kept = made(fresh), made(COMMITTED)
+        changed = {path for path in now & kept if not filecmp.cmp(fresh / path, COMMITTED / path, shallow=False)}
+    stale = sorted(changed | (now ^ kept))
     for path in stale:
-        print(f"proto/gen/{path} is not what its .proto says; run `make proto`", file=sys.stderr)
+        print(f"clients/python/{path} is not what proto/ says; run `make proto`", file=sys.stderr)
     return 1 if stale else 0
 
 
+def write() -> int:
+    for path in made(COMMITTED):
+        (COMMITTED / path).unlink()
+    generate(COMMITTED)
+    return 0
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit({"check": check, "write": write}[sys.argv[1]]())

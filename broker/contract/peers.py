@@ -6,7 +6,6 @@ from typing import Final
 from google.rpc import code_pb2
 from google.rpc.error_details_pb2 import ErrorInfo
 
-from broker.contract.error_domain import DOMAIN
 from broker.contract.parties import endpoint_to_pb, key_from_pb, key_to_pb, party_to_pb
 from broker.contract.values import Violations, duration, each, etag, timestamp
 from broker.core import rotation
@@ -16,6 +15,7 @@ from broker.core.model import HeaderForm, PartyPattern, Terms
 from broker.core.peer import Peer, PeerState, Rejection
 from broker.core.peer import warnings as peer_warnings
 from broker.core.quirks import Quirks
+from ocpi_broker.client.reasons import DOMAIN
 from ocpi_broker.v1 import (
     resources_pb2,
 )

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from gateway.config import is_loopback
+from ocpi_broker.client.targets import is_loopback
 
 _ADDRESS = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9._-]+)):(?P<port>[0-9]{1,5})")
 _MAX_PORT = 65535

@@ -11,8 +11,8 @@ from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 from grpc.aio import ServicerContext
 
-from broker.contract.error_domain import DOMAIN
 from broker.errors import BrokerError, InvalidArgumentError
+from ocpi_broker.client.reasons import DOMAIN
 
 _LONGEST_MESSAGE: Final = 500
 _MOST_VIOLATIONS: Final = 20

@@ -1,12 +1,11 @@
 """A deployment whose patience with peers is short, and pairs of one of its tenants and a mock peer."""
 
 import re
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import pytest
-import structlog
 
 from broker.outbound.http_call import Budgets
 from broker.tools.mock_peer.platform import mock_peer
@@ -56,18 +55,6 @@ def _written(database: Database) -> set[str]:
 def looks_like_tokens(row: object) -> list[str]:
     """What stands in a row that is long enough to be a token, ours or the mock peer's."""
     return _LOOKS_LIKE_A_TOKEN.findall(repr(row))
-
-
-@pytest.fixture(autouse=True, scope="package")
-def plain_logs() -> Iterator[None]:
-    """All that is logged, in the cheapest form, and not masked: tokens are looked for in it."""
-    before = structlog.get_config()
-    processors = [structlog.contextvars.merge_contextvars, structlog.processors.format_exc_info]
-    structlog.configure(processors=[*processors, structlog.processors.JSONRenderer(default=repr)])
-    try:
-        yield
-    finally:
-        structlog.configure(**before)
 
 
 @pytest.fixture

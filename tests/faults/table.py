@@ -200,6 +200,15 @@ ELSEWHERE = frozenset({"put-inside-put", "post-inside-post", "delete-inside-put"
 """Faults that have tests of their own beside the tables of the Sender, in this package."""
 
 
+def features(row: Sent | Received) -> tuple[tuple[str, object], ...]:
+    """What a row brings together: fault, exchange and side, where the fault strikes, and how it must end."""
+    fault = ("fault", faults.parse(row.fault).name)
+    if isinstance(row, Received):
+        return (fault, ("exchange", row.kind), ("side", "Receiver"), ("end", row.outcome))
+    peer = ("peer", "lenient" if row.lenient else "strict")
+    return (fault, ("exchange", row.kind), ("side", "Sender"), ("end", (row.first, row.reason, row.retry)), peer)
+
+
 def armed(row: Sent | Received) -> str:
     """The fault's text, at the exchange of the row and nowhere else if it could be at others."""
     fault = faults.parse(row.fault)

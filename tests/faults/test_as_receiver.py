@@ -14,7 +14,7 @@ pytestmark = pytest.mark.anyio
 ERRORS = {Outcome.FAILED: ExchangeFailedError, Outcome.UNKNOWN: OutcomeUnknownError}
 
 
-@pytest.mark.parametrize("rows", batches.batches(RECEIVED), ids=lambda rows: f"from {rows[0]}")
+@batches.placed(RECEIVED)
 async def test_a_peer_that_tries_again_is_connected(pairs: Pairs, rows: tuple[Received, ...]) -> None:
     await batches.each(rows, lambda row: _is_connected(pairs, row))
 

@@ -28,7 +28,17 @@ def test_each_answer_is_lost_in_each_exchange() -> None:
         assert both <= {parse(row.fault).name for row in SENT if row.kind is kind} | {"gzip-bomb"}
 
 
-@pytest.mark.parametrize("rows", batches.batches(SENT), ids=lambda rows: f"from {rows[0]}")
+def test_the_selection_for_postgresql_covers_every_pair() -> None:
+    """Fault, exchange, side and end: each two of them that the tables have together."""
+    every, chosen = (*SENT, *RECEIVED), batches.CHOSEN
+
+    assert set(chosen) <= set(every)
+    for row in every:
+        for pair in batches.pairs(row):
+            assert any(pair <= set(table.features(other)) for other in chosen), (row, pair)
+
+
+@batches.placed(SENT)
 async def test_a_fault_costs_a_healthy_pair_nothing(pairs: Pairs, rows: tuple[Sent, ...]) -> None:
     await batches.each(rows, lambda row: _costs_nothing(pairs, row))
 

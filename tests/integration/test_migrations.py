@@ -22,15 +22,15 @@ EXCHANGE = """
     VALUES ('x1', 'u1', 'POST', '2.2.1', 'SUCCEEDED', 'c', 'r', '[]', 1, 2)"""
 
 
-def test_a_peer_of_the_first_schema(database: Database) -> None:
+def test_a_peer_of_the_first_schema(empty_database: Database) -> None:
     """0002: the header form becomes the outgoing one; a hub is known by its party."""
-    command.upgrade(schema._config(database.url), "0001")
+    command.upgrade(schema._config(empty_database.url), "0001")
     for statement in (TENANT, PEER, PARTY, EXCHANGE):
-        database.execute(statement)
+        empty_database.execute(statement)
 
-    schema.upgrade(database.url)
+    schema.upgrade(empty_database.url)
 
-    engine = migration_engine(database.url)
+    engine = migration_engine(empty_database.url)
     try:
         with Session(engine) as session:
             peer = peers.find(session, "acme", "hub")
@@ -40,4 +40,4 @@ def test_a_peer_of_the_first_schema(database: Database) -> None:
     assert (peer.form_in, peer.form_out, peer.draft, peer.may_downgrade) == (None, HeaderForm.RAW, False, False)
     assert (peer.quirks, peer.versions, peer.requested, peer.terms.patterns) == (Quirks(), (), (), frozenset())
     assert [party.key for party in peer.parties] == [PartyKey("NL", "LMH", Role.HUB)]
-    assert database.execute("SELECT warnings, quirk FROM exchange") == [("[]", None)]
+    assert empty_database.execute("SELECT warnings, quirk FROM exchange") == [("[]", None)]

@@ -98,7 +98,7 @@ async def test_brokers_that_start_for_the_first_time_at_once_agree(
     event_loop_for_all: None, postgres_server: postgres.Server, tmp_path: Path
 ) -> None:
     """In production every replica runs the same start script: one schema, one set of keys, one default tenant."""
-    with databases.fresh("postgresql", tmp_path, postgres_server) as database:
+    with databases.fresh("postgresql", tmp_path, postgres_server, empty=True) as database:
         settings = Settings(tmp_path, "127.0.0.1:0", "https://ocpi.example.com", database.url)
 
         starts = [await asyncio.create_subprocess_exec(sys.executable, "-c", _START, repr(settings)) for _ in range(3)]

@@ -1,1 +1,1 @@
-"""Generated from proto/; see the Makefile target proto."""
+"""ocpi-broker for internal services: the contract (ocpi_broker.v1) and a client for it (ocpi_broker.client)."""

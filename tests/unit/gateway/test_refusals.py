@@ -9,8 +9,8 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 from grpc.aio import AioRpcError, Metadata
 
-from broker.contract.error_domain import DOMAIN
 from gateway.refusals import REFUSALS, refused
+from ocpi_broker.client.reasons import DOMAIN
 from ocpi_broker.v1.reasons_pb2 import Reason
 
 NOW = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)

@@ -7,9 +7,9 @@ from grpc import StatusCode
 from grpc.aio import AbortError
 
 from broker import errors
-from broker.contract.error_domain import DOMAIN
 from broker.errors import BrokerError, InvalidArgumentError, TokenRejectedError
 from broker.rpc.refusals import STATUS, refuse
+from ocpi_broker.client.reasons import DOMAIN
 from ocpi_broker.v1.reasons_pb2 import Reason
 
 SENTENCE = "what is told to whoever asked"

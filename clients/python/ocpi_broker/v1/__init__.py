@@ -1,1 +1,1 @@
-"""Generated from proto/; see the Makefile target proto."""
+"""The contract: messages and stubs, generated from the .proto files beside them; `make proto` writes both anew."""
