@@ -1,4 +1,4 @@
-"""Limits that keep one source or one tenant from using up what belongs to all."""
+"""Limits: rejected tokens per source, exchanges at a time per tenant and in all, reminders per hour."""
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator

@@ -35,13 +35,13 @@ def environment(**more: str) -> dict[str, str]:
 class Program:
     """One command that runs until it is told to stop, e.g. ("up", "--data-dir", …).
 
-    installed: by the script that a user has, in an interpreter of its own; else forked from one that is warm.
+    program: the script that a user has, which starts an interpreter of its own; else forked from one that is warm.
     """
 
     arguments: Sequence[str]
     log: Path
     env: Mapping[str, str] = field(default_factory=environment)
-    installed: bool = False
+    program: Path | None = None
     ready: dict[str, Any] = field(default_factory=dict)
     _process: "_Exec | _Fork | None" = None
 
@@ -49,8 +49,11 @@ class Program:
         """Starts the process and answers what its ready line says."""
         stdout = self.log.with_suffix(".stdout")
         stdout.write_bytes(b"")
-        begin = _Exec.begin if self.installed else _Fork.begin
-        self._process = await begin(self.arguments, dict(self.env), stdout, self.log)
+        env = dict(self.env)
+        if self.program is not None:
+            self._process = await _Exec.begin([str(self.program), *self.arguments], env, stdout, self.log)
+        else:
+            self._process = await _Fork.begin(self.arguments, env, stdout, self.log)
         try:
             async with asyncio.timeout(READY_TIMEOUT):
                 self.ready = await self._ready_line(stdout)
@@ -117,11 +120,10 @@ class _Exec:
     process: asyncio.subprocess.Process
 
     @classmethod
-    async def begin(cls, arguments: Sequence[str], env: dict[str, str], stdout: Path, stderr: Path) -> "_Exec":
+    async def begin(cls, command: Sequence[str], env: dict[str, str], stdout: Path, stderr: Path) -> "_Exec":
         with stdout.open("ab") as out, stderr.open("ab") as err:
             process = await asyncio.create_subprocess_exec(
-                PROGRAM,
-                *arguments,
+                *command,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
@@ -172,14 +174,14 @@ def up(
     database_url: str | None = None,
     *more: str,
     env: Mapping[str, str] | None = None,
-    installed: bool = False,
+    program: Path | None = None,
 ) -> Program:
     """Broker and gateway in one command, on the same free ports after every restart."""
     arguments = ["up", "--data-dir", str(folder / "data"), "--grpc", f"127.0.0.1:{free_port()}"]
     arguments += ["--http", f"127.0.0.1:{free_port()}", "--allow-insecure-peers", *more]
     if database_url:
         arguments += ["--database-url", database_url]
-    return Program(arguments, folder / "up.log", env or environment(), installed)
+    return Program(arguments, folder / "up.log", env or environment(), program)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What we want of a peer as Sender, until it is done: it outlives the process that began it (F2).
+"""What we want of a peer as Sender, until it is done, and when the next attempt is due: a job outlives a crash (F2).
 
 Times are microseconds since 1970.
 """

@@ -1,4 +1,4 @@
-"""The model in the middle: JSON, protobuf and rows are each converted to and from these types at one place.
+"""The model in the middle: tokens that do not print, parties, endpoints, terms, policies; every edge converts to it.
 
 Values are frozen and valid when built; a ValueError from a constructor names the rule that was broken, never the value
 of a token. Tokens are named by direction: *issued* ones we generated and the peer shows to us, *held* ones the peer

@@ -1,4 +1,4 @@
-"""A peer as it is stored, and the life of the tokens we issued to it (docs/concepts.md, life of a token).
+"""A peer as it is stored: its states, and the life of issued tokens: replaced, confirmed by first use, revoked.
 
 Times are microseconds since 1970. At most one issued token is active, at most one is retiring, and at most one is
 provisional, which there is room for only while none is retiring: never more than two that work, and never none for a

@@ -1,4 +1,4 @@
-"""What a tenant is until its operator says more."""
+"""What the default tenant is until its operator says more: a placeholder party, and the versions of a new tenant."""
 
 from broker.core.model import BusinessDetails, Party, PartyKey, Role, Version
 

@@ -1,5 +1,4 @@
-"""The Receiver's side of the handshake as a pure function: step(state, event) -> (state, effect). Ours as Sender is
-core.sender's.
+"""The Receiver's side of the handshake as a pure function: step(state, event) -> (state, effect).
 
 Rule 1: what may follow what is decided here and nowhere else (docs/decisions.md, the decision table).
 Rule 2: nothing here waits, reads a clock, draws a random number or logs.
@@ -27,7 +26,7 @@ from broker.core.model import (
     Version,
     origin,
 )
-from broker.core.negotiation import missing_modules
+from broker.core.required_modules import missing_modules
 from broker.core.quirks import NO_QUIRKS, Quirks
 from broker.errors import (
     AlreadyRegisteredError,

@@ -1,4 +1,4 @@
-"""What can be said of a request before the peer is called, at the least cost.
+"""The decision table before the peer is called, at the least cost: parties held elsewhere are looked for last.
 
 Who else holds the parties announced takes longest to find out: whoever is refused anyway must not cause it.
 """

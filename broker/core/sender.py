@@ -28,7 +28,7 @@ from broker.core.model import (
     Version,
     origin,
 )
-from broker.core.negotiation import CREDENTIALS, missing_modules
+from broker.core.required_modules import CREDENTIALS, missing_modules
 from broker.core.quirks import NO_QUIRKS, Quirks
 from broker.core.receiver import (
     EndpointsRead,

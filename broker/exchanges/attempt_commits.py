@@ -1,4 +1,4 @@
-"""What an attempt commits, step by step (F2, F5).
+"""What an attempt of ours commits, step by step: the token offered, the token got, retries, the end (F2, F5).
 
 Each transaction names the attempt's lease: whoever lost it changes nothing. The peer's row is locked before the job's.
 """

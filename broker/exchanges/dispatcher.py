@@ -1,4 +1,4 @@
-"""Which job is attempted when: what operators begin at once, what failed later, and tokens before they are too old.
+"""Which job is attempted when, and how many at a time: begun by operators, failed before, or tokens that grow old.
 
 Every broker does this; which of them makes an attempt is decided by the job's lease.
 """

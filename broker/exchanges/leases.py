@@ -1,4 +1,4 @@
-"""The records of exchanges and the lease that lets one at a time run per peer (F5)."""
+"""Leases: one exchange of a peer at a time, how long the next one waits, and the record of each (F5)."""
 
 import asyncio
 from collections import Counter

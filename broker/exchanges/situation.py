@@ -1,4 +1,4 @@
-"""What an exchange stands on: the peer as it is stored, and the token that was shown, as the core wants to see them."""
+"""What an exchange stands on: the stored peer and the token that was shown, as core wants to see them."""
 
 from dataclasses import dataclass, replace
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from broker.core.model import Endpoint, InterfaceRole, Version
-from broker.core.negotiation import CREDENTIALS
+from broker.core.required_modules import CREDENTIALS
 from broker.errors import NotExpressibleError
 from broker.ocpi.dialect import Json, Malformed
 from broker.ocpi.fields import as_list, as_object, as_url, as_version

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from broker.core.model import Credentials, Endpoint, InterfaceRole, Style, Tenant, Token, Version
-from broker.core.negotiation import CREDENTIALS
+from broker.core.required_modules import CREDENTIALS
 from broker.errors import NotExpressibleError
 from broker.ocpi import DIALECTS
 

@@ -1,4 +1,4 @@
-"""One request to another platform and what came back: limited before it is looked at (F7, F8, F9).
+"""One request to another platform, and its limits: seconds, bytes, redirects, compression (F7, F8, F9).
 
 Where it goes, how long it takes and how big the answer is are bounded; nothing that a peer wrote is repeated unless it
 is known to be harmless.

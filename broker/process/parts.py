@@ -1,4 +1,4 @@
-"""What a process consists of, in the order of its start: it stops in the opposite order."""
+"""What a process consists of, in the order of its start: it is stopped in the opposite order (drain)."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence

@@ -1,4 +1,4 @@
-"""The servers as they run: broker and gateway in one event loop over one directory, or one of the two alone."""
+"""The servers as they run: broker and gateway in one process, or one alone; one broker per SQLite database (lock)."""
 
 import fcntl
 import socket

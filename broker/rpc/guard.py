@@ -1,4 +1,4 @@
-"""Around every RPC of ours: message ids, one log event, deadline, authentication, permission, last-resort mapping.
+"""Around every RPC: message ids, one log event, deadline, authentication by service key, permission, last resort.
 
 From outside in: log what happened; let no exception out that is not a refusal; find out who calls; look up the row of
 the permission table; give the handler as long as the caller waits, and never longer than the method's limit. Of the

@@ -1,4 +1,4 @@
-"""What every RPC on a peer does: find it, lock it, read it again, write it as a message."""
+"""What every RPC on a peer does: find it, lock it, compare its etag, read it again, write it as a message."""
 
 from broker.clock import Clock
 from broker.contract.names import peer_of

@@ -1,4 +1,4 @@
-"""Transactions: reads, changes and jottings.
+"""Transactions: reads, changes with change log and audit, jottings without; repeated when the database is busy.
 
 A change writes what it changed and who did it into the change log and the audit chain, as the last statements of the
 same transaction, under the lock of one row: revisions become visible in order and without gaps. A jotting (a lease, a

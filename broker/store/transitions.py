@@ -1,4 +1,4 @@
-"""What may happen to a peer, each as one conditional statement that must hit exactly one row.
+"""What may happen to a peer and its issued tokens, each as one conditional statement that must hit exactly one row.
 
 The caller learns from the answer whether it won. None of these functions commits.
 """

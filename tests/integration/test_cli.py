@@ -91,7 +91,7 @@ async def test_up_says_where_it_answers_and_leaves_secrets_to_their_owner(progra
 
 
 async def test_up_stops_cleanly_on_sigterm_and_starts_again_over_the_same_data(tmp_path: Path) -> None:
-    program = process.up(tmp_path, installed=True)
+    program = process.up(tmp_path, program=process.PROGRAM)
     async with _running(program):
         operator = Operator("--data-dir", str(tmp_path / "data"))
         await operator.json("tenant", "create", "kept", "--party", "NL/LMH/CPO=Lumen Hub")

@@ -3,7 +3,7 @@
 import pytest
 
 from broker.core.model import Endpoint, InterfaceRole, PartyKey, RequiredModule, Role
-from broker.core.negotiation import missing_modules
+from broker.core.required_modules import missing_modules
 
 SENDER, RECEIVER = InterfaceRole.SENDER, InterfaceRole.RECEIVER
 CPO, EMSP = PartyKey("DE", "KWL", Role.CPO), PartyKey("DE", "KWL", Role.EMSP)

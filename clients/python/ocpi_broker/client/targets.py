@@ -10,12 +10,13 @@ def is_loopback(target: str) -> bool:
     """Whether a gRPC target can only be reached from this machine."""
     if target.startswith(("unix:", "unix-abstract:")):
         return True
-    address = target.removeprefix(next(scheme for scheme in _SCHEMES if target.startswith(scheme)))
+    addresses = target.removeprefix(next(scheme for scheme in _SCHEMES if target.startswith(scheme)))
+    return all(_is_loopback(address) for address in addresses.split(","))
+
+
+def _is_loopback(address: str) -> bool:
     host = address.rsplit(":", 1)[0] if ":" in address.rpartition("]")[2] else address
-    return _is_loopback_host(host.removeprefix("[").removesuffix("]"))
-
-
-def _is_loopback_host(host: str) -> bool:
+    host = host.removeprefix("[").removesuffix("]")
     if host == "localhost":
         return True
     try:

@@ -75,7 +75,8 @@ class TokenServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def VerifyToken(self, request, context):
-        """Whose token an OCPI request carries. A token that is not good is an answer (valid = false), not an error.
+        """Whose token an OCPI request carries. A token that is not good is an answer (valid = false), not an error. The first
+        use of a new token confirms it, as often as it is asked for.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

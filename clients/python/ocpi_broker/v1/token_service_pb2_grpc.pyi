@@ -44,7 +44,9 @@ class TokenServiceStub:
     large hub, once per entry, are more than clients take. Name the module whose URL is wanted.
     """
     VerifyToken: _grpc.UnaryUnaryMultiCallable[_token_service_pb2.VerifyTokenRequest, _token_service_pb2.VerifyTokenResponse]
-    """Whose token an OCPI request carries. A token that is not good is an answer (valid = false), not an error."""
+    """Whose token an OCPI request carries. A token that is not good is an answer (valid = false), not an error. The first
+    use of a new token confirms it, as often as it is asked for.
+    """
 
 @_typing.type_check_only
 class TokenServiceAsyncStub(TokenServiceStub):
@@ -62,7 +64,9 @@ class TokenServiceAsyncStub(TokenServiceStub):
     large hub, once per entry, are more than clients take. Name the module whose URL is wanted.
     """
     VerifyToken: _aio.UnaryUnaryMultiCallable[_token_service_pb2.VerifyTokenRequest, _token_service_pb2.VerifyTokenResponse]  # type: ignore[assignment]
-    """Whose token an OCPI request carries. A token that is not good is an answer (valid = false), not an error."""
+    """Whose token an OCPI request carries. A token that is not good is an answer (valid = false), not an error. The first
+    use of a new token confirms it, as often as it is asked for.
+    """
 
 class TokenServiceServicer(metaclass=_abc_1.ABCMeta):
     """For internal services: the token to show to a peer, and who a token shown to us belongs to. Answered from memory."""
@@ -95,6 +99,8 @@ class TokenServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _token_service_pb2.VerifyTokenRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_token_service_pb2.VerifyTokenResponse, _abc.Awaitable[_token_service_pb2.VerifyTokenResponse]]:
-        """Whose token an OCPI request carries. A token that is not good is an answer (valid = false), not an error."""
+        """Whose token an OCPI request carries. A token that is not good is an answer (valid = false), not an error. The first
+        use of a new token confirms it, as often as it is asked for.
+        """
 
 def add_TokenServiceServicer_to_server(servicer: TokenServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

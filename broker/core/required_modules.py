@@ -1,4 +1,4 @@
-"""What we insist on before we connect."""
+"""Which modules a peer must serve before we connect: credentials, and what the tenant requires (RR-10, VD-05)."""
 
 from collections.abc import Iterable, Sequence
 
