@@ -12,7 +12,7 @@ from broker.tools.mock_peer.faults import CATALOGUE
 from broker.tools.mock_peer.http_client import ExchangeFailedError, OutcomeUnknownError
 from broker.tools.mock_peer.platform import MockPeer
 from broker.tools.mock_peer.self_description import FOREIGN_HOST
-from tests.unit.mock_peer.conftest import PATIENCE, Octets, announcement, asked, posted, request_text
+from tests.unit.tools.mock_peer.conftest import PATIENCE, Octets, announcement, asked, posted, request_text
 
 pytestmark = pytest.mark.anyio
 

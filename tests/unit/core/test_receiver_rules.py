@@ -41,7 +41,7 @@ from broker.errors import (
     PartyNotApprovedError,
     PeerVersionUnsupportedError,
 )
-from tests.unit.core.test_handshake import (
+from tests.unit.core.test_receiver import (
     CPO,
     CREDENTIALS,
     CURRENT,

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from broker.tools.conformance.report import Report
 from broker.tools.conformance.run import run
-from tests.unit.conformance.test_checks import meeting
+from tests.unit.tools.conformance.test_checks import meeting
 
 pytestmark = pytest.mark.anyio
 

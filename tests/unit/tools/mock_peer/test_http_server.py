@@ -7,7 +7,7 @@ import pytest
 
 from broker.tools.mock_peer import http_server
 from broker.tools.mock_peer.platform import MockPeer, mock_peer
-from tests.unit.mock_peer.conftest import PATIENCE, asked, request_text, spoken
+from tests.unit.tools.mock_peer.conftest import PATIENCE, asked, request_text, spoken
 
 pytestmark = pytest.mark.anyio
 

@@ -8,7 +8,7 @@ import pytest
 
 from broker.core.model import HeaderForm
 from broker.tools.mock_peer.platform import MockPeer, mock_peer
-from tests.unit.mock_peer.conftest import announcement, asked, posted
+from tests.unit.tools.mock_peer.conftest import announcement, asked, posted
 
 pytestmark = pytest.mark.anyio
 

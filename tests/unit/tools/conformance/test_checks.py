@@ -14,7 +14,7 @@ from broker.tools.conformance.objects import Party
 from broker.tools.conformance.platform import Platform
 from broker.tools.conformance.run import Outcome, Result, connect, run
 from broker.tools.conformance.secrecy import Secrets
-from tests.unit.conformance.receiver import Receiver
+from tests.unit.tools.conformance.receiver import Receiver
 
 pytestmark = pytest.mark.anyio
 
