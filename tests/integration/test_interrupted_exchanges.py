@@ -17,7 +17,7 @@ from broker.contract.parties import announcement_to_pb
 from broker.errors import TokenRejectedError
 from broker.exchanges import ourselves, receiver_loop
 from broker.ocpi import DIALECTS
-from broker.process import composition
+from broker.process import composition, grpc_server
 from broker.rpc import ocpi_service as rpc_ocpi
 from gateway import credentials
 from ocpi_broker.v1 import ocpi_service_pb2, resources_pb2
@@ -251,7 +251,7 @@ async def test_a_stop_gives_an_exchange_its_time_from_the_first_moment(
     event_loop_for_all: None, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also one that has not come to its lease when the stop begins."""
-    monkeypatch.setattr(composition, "_GRACE_SECONDS", 0.2)
+    monkeypatch.setattr(grpc_server, "_GRACE_SECONDS", 0.2)
     begun, read = asyncio.Event(), rpc_ocpi.OcpiServicer._request
 
     async def slow(*args: Any) -> receiver_loop.Request:
