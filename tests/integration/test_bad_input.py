@@ -1,90 +1,23 @@
-"""What peers send that is wrong or odd, in every version: refused by name or put up with, and nothing changes by a
-refusal.
+"""What peers send that is wrong, in every version: refused by name, and nothing changes by a refusal.
 
-Rows of the decision table have their tests in test_decision_table; here each version gets what is particular to it.
+Rows of the decision table have their tests in decision_table; here each version gets what is particular to it.
 """
 
 import copy
-import itertools
 import json
-import string
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from broker.ocpi import DIALECTS
-from tests.peer import FLAT, Platform, Received, Reply, Served, encoded, envelope, new_token, platform_running, role
-from tests.stack import Guest, Home, Stack
+from tests.integration.announcing_peers import BROAD, NEWEST, OLDEST, Subject, announced, arrays, on_sqlite, prepared
+from tests.peer import FLAT
+from tests.stack import Stack
 from tests.strategies import Place
 
 pytestmark = pytest.mark.anyio
-
-# What is refused is refused before the database: once is enough.
-on_sqlite = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True, scope="session")
-BROAD = "\U0001f50c"
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """A peer that may POST (invited) or PUT (registered) in one version."""
-
-    stack: Stack
-    home: Home
-    guest: Guest
-    version: str
-    method: str
-
-    @property
-    def flat(self) -> bool:
-        return self.version in FLAT
-
-    @property
-    def party(self) -> str:
-        """Where the fields of the only party are."""
-        return "" if self.flat else "roles[0]."
-
-    def body(self, **changes: Any) -> dict[str, Any]:
-        """A credentials object in order, with a token that the peer accepts; changes are to its party."""
-        return announced(self.guest.platform, self.version, self.guest.party, **changes)
-
-    async def send(self, content: bytes | dict[str, Any], **more: Any) -> Reply:
-        data = content if isinstance(content, bytes) else json.dumps(content).encode()
-        return await self.guest.sender.request(self.method, self.guest.sender.credentials_url, content=data, **more)
-
-    async def snapshot(self) -> object:
-        """All that a refusal must not change (RR-15, UR-08)."""
-        peer = await self.home.peer(self.guest.name)
-        held = (await self.home.held(self.guest.name)).token if self.method == "PUT" else None
-        shown = (await self.home.verify(self.guest.sender.token, "credentials")).valid
-        return peer.state, peer.version, peer.versions_url, str(peer.parties), str(peer.endpoints), shown, held
-
-
-def announced(platform: Platform, version: str, party: str, **changes: Any) -> dict[str, Any]:
-    """A credentials object as the version has it; a change to ... takes a field of the party away."""
-    token = new_token()
-    platform.accepted.add(token)
-    entry = {name: value for name, value in {**role(party), **changes}.items() if value is not ...}
-    common = {"token": token, "url": platform.versions_url}
-    if version in FLAT:
-        entry.pop("role", None)
-        return {**common, **entry}
-    return {**common, "roles": [entry]}
-
-
-async def prepared(stack: Stack, home: Home, guest: Guest, version: str, method: str) -> Subject:
-    """A subject that has done what comes before its method."""
-    subject = Subject(stack, home, guest, version, method)
-    guest.sender.credentials_url = f"{guest.sender.base}/{version}/credentials"
-    if method == "PUT":
-        reply = await guest.sender.request(
-            "POST", guest.sender.credentials_url, content=json.dumps(subject.body()).encode()
-        )
-        assert reply.outcome == (200, 1000), reply
-        guest.sender.token = reply.token
-        await guest.sender.versions()  # so that the exchange is confirmed
-    return subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +26,8 @@ class Settled:
     before: object
 
 
-OLDEST, *_, NEWEST = DIALECTS
 SUBJECTS = [*((version, "POST") for version in DIALECTS), (OLDEST, "PUT"), (NEWEST, "PUT")]
 WITH_ROLES = [(version, method) for version, method in SUBJECTS if version not in FLAT]
-every_version = pytest.mark.parametrize("version", DIALECTS)
 
 
 @pytest.fixture(scope="module", params=SUBJECTS, ids="-".join)
@@ -120,19 +51,7 @@ async def subject(settled: Settled) -> AsyncIterator[Subject]:
     assert await settled.subject.snapshot() == settled.before
 
 
-@pytest.fixture
-async def fresh(stack: Stack, version: str) -> AsyncIterator[Subject]:
-    """One invited peer for one test that succeeds."""
-    home = await stack.home(versions=[version])
-    async with stack.guest(home, version=version) as guest:
-        yield await prepared(stack, home, guest, version, "POST")
-
-
 # JSON that is none, or cannot be trusted to mean one thing (row 9)
-
-
-def _nested(depth: int) -> bytes:
-    return b"[" * depth + b"]" * depth
 
 
 def _with_comment(comment: bytes) -> Callable[[bytes], bytes]:
@@ -150,9 +69,9 @@ NOT_JSON: dict[str, Callable[[bytes], bytes]] = {
     "NaN": _with_comment(b"NaN"),
     "Infinity": _with_comment(b"Infinity"),
     "-Infinity": _with_comment(b"[-Infinity]"),
-    "1,000 levels": _with_comment(_nested(1_000)),
-    "100,000 levels": _with_comment(_nested(100_000)),
-    "33 levels": _with_comment(_nested(32)),
+    "1,000 levels": _with_comment(arrays(1_000)),
+    "100,000 levels": _with_comment(arrays(100_000)),
+    "33 levels": _with_comment(arrays(32)),
     "half of a surrogate pair": _with_comment(b'"\\ud83d"'),
     "a key twice": _with_comment(b'1, "comment": 1'),
     "a key twice within": _with_comment(b'{"a": 1, "b": 2, "a": 1}'),
@@ -282,210 +201,3 @@ async def test_a_party_after_the_first_is_named_by_its_index(subject: Subject) -
 
     assert reply.outcome == (200, 2001)
     assert "roles[1].party_id" in reply.message
-
-
-# What is put up with
-
-
-async def _party(subject: Subject) -> Any:
-    (one,) = (await subject.home.peer(subject.guest.name)).parties
-    return one
-
-
-@every_version
-@on_sqlite
-async def test_fields_that_nobody_knows_are_ignored_wherever_they_are(fresh: Subject) -> None:
-    """EN-09; a peer may send the fields of two versions together (Appendix C)."""
-    details = {"name": "Kabelwerk", "logo": None, "website": None, "slogan": BROAD}
-    body = fresh.body(business_details=details, evse_count=5, nested={"a": [None, 1.5e3, True]})
-    country_code, party_id, _ = fresh.guest.party.split("/")
-    extra = {} if fresh.flat else {"country_code": country_code, "party_id": party_id}
-
-    reply = await fresh.send({**extra, "x-version": "1", "comment": json.loads(_nested(30)), **body})
-
-    assert reply.outcome == (200, 1000)
-    assert (await _party(fresh)).business_details.name == "Kabelwerk"
-
-
-@pytest.mark.parametrize("version", [OLDEST, NEWEST])
-@pytest.mark.parametrize(
-    ("name", "kept"),
-    [
-        (BROAD * 100, BROAD * 100),
-        (BROAD * 101, BROAD * 100),
-        ("e\u0301" * 50, "e\u0301" * 50),
-        ("\u202eKabel\u200bwerk", "\u202eKabel\u200bwerk"),
-        ("Kabel\twerk\x00", "Kabel werk "),
-    ],
-    ids=["100 characters", "101 characters", "combining", "right to left", "control"],
-)
-async def test_a_name_is_counted_in_characters_and_cut(fresh: Subject, name: str, kept: str) -> None:
-    """TY-01, CO-40: in both databases, which count in different units."""
-    reply = await fresh.send(fresh.body(business_details={"name": name}))
-
-    assert reply.outcome == (200, 1000)
-    assert (await _party(fresh)).business_details.name == kept
-
-
-@every_version
-@on_sqlite
-async def test_a_token_of_64_characters_is_used_as_it_came(fresh: Subject) -> None:
-    """CO-41."""
-    token = "!~" * 31 + new_token()[-2:]
-    fresh.guest.platform.accepted.add(token)
-
-    reply = await fresh.send({**fresh.body(), "token": token})
-
-    assert reply.outcome == (200, 1000)
-    assert (await fresh.home.held(fresh.guest.name)).token == token
-
-
-@every_version
-@on_sqlite
-async def test_a_url_of_255_characters_is_used_as_it_came(fresh: Subject) -> None:
-    """TY-03, TR-14."""
-    platform = fresh.guest.platform
-    url = f"{platform.base}/{'a' * (254 - len(platform.base))}"
-
-    async def listed(request: Received) -> Served:
-        assert f"{platform.base}{request.path}" == url
-        return envelope(platform.versions())
-
-    platform.script["unknown"] = listed
-    reply = await fresh.send({**fresh.body(), "url": url})
-
-    assert (len(url), reply.outcome) == (255, (200, 1000))
-    assert (await fresh.home.peer(fresh.guest.name)).versions_url == url
-
-
-@every_version
-@on_sqlite
-async def test_ids_may_be_in_lower_case(fresh: Subject) -> None:
-    """CO-43, A20."""
-    country_code, party_id, _ = fresh.guest.party.split("/")
-
-    reply = await fresh.send(fresh.body(country_code=country_code.lower(), party_id=party_id.lower()))
-
-    found = await _party(fresh)
-    assert reply.outcome == (200, 1000)
-    assert (found.country_code, found.party_id) == (country_code, party_id)
-
-
-LOGO = {"url": "https://peer.example/logo.png", "category": "OPERATOR", "type": "png"}
-
-
-@every_version
-@on_sqlite
-async def test_the_width_of_a_logo_may_be_a_string(fresh: Subject) -> None:
-    """F23; what is no number at all costs only itself."""
-    details = {"name": "Kabelwerk", "logo": {**LOGO, "width": "512", "height": 1e400}}
-    body = json.dumps(fresh.body(business_details=details)).replace("Infinity", "1e400")
-
-    reply = await fresh.send(body.encode())
-
-    logo = (await _party(fresh)).business_details.logo
-    assert reply.outcome == (200, 1000)
-    assert (logo.url, logo.width, logo.height) == (LOGO["url"], 512, 0)
-
-
-@every_version
-@on_sqlite
-async def test_decoration_that_is_wrong_is_dropped(fresh: Subject) -> None:
-    """CO-40."""
-    details = {"name": "Kabelwerk", "website": "www.kabelwerk.example", "logo": {**LOGO, "category": "MASCOT"}}
-
-    reply = await fresh.send(fresh.body(business_details=details))
-
-    found = (await _party(fresh)).business_details
-    assert reply.outcome == (200, 1000)
-    assert found.website == ""
-
-
-TIMES: dict[str, Any] = {
-    "an offset": "2026-03-02T11:15:00+02:00",
-    "zero offset": "2026-03-02T09:15:00+00:00",
-    "no designator": "2026-03-02T09:15:00",
-    "a fraction": "2026-03-02T09:15:00.1Z",
-    "27 characters": "2026-03-02T09:15:00.123456Z",
-    "a blank": "2026-03-02 09:15:00",
-    "1970": "1970-01-01T00:00:00Z",
-    "2099": "2099-12-31T23:59:60Z",
-    "a number": 1772442900,
-    "null": None,
-    "rubbish": "yesterday",
-}
-
-
-@every_version
-@on_sqlite
-async def test_the_time_in_a_peers_answers_does_not_matter(fresh: Subject) -> None:
-    """F16: whatever its clock says and however it writes it."""
-    subject = fresh
-    for name, timestamp in TIMES.items():
-        platform = subject.guest.platform
-        platform.script = {
-            "versions": _answering(platform.versions, timestamp),
-            "details": _answering(platform.details, timestamp),
-        }
-        reply = await subject.send(subject.body())
-        assert reply.outcome == (200, 1000), name
-        subject.guest.sender.token = reply.token
-        subject = replace(subject, method="PUT")
-
-
-def _answering(data: Callable[[], Any], timestamp: Any) -> Any:
-    async def script(_: Received) -> Served:
-        return envelope(data(), timestamp=timestamp)
-
-    return script
-
-
-@every_version
-@on_sqlite
-@pytest.mark.parametrize(
-    "content_type", [None, "text/plain", "application/x-www-form-urlencoded", "Application/JSON;charset=utf-16", "???"]
-)
-async def test_the_content_type_does_not_matter(fresh: Subject, content_type: str | None) -> None:
-    """What parses as JSON is JSON."""
-    typed = {} if content_type is None else {"Content-Type": content_type}
-
-    response = await fresh.stack.client.post(
-        fresh.guest.sender.credentials_url,
-        content=json.dumps(fresh.body()).encode(),
-        headers={"Authorization": encoded(fresh.guest.sender.token), **typed},
-    )
-
-    assert (response.status_code, response.json()["status_code"]) == (200, 1000)
-    assert response.headers["content-type"] == "application/json"
-
-
-# As many as there may be
-
-IDS = ["".join(letters) for letters in itertools.product(string.ascii_uppercase + string.digits, repeat=3)]
-
-
-@pytest.mark.parametrize("version", [version for version in DIALECTS if version not in FLAT][-1:])
-async def test_20_000_roles_are_taken_in_one_transaction_and_one_more_is_refused(stack: Stack, version: str) -> None:
-    """F23."""
-    home = await stack.home(versions=[version])
-    invitation = await home.invite()
-    async with platform_running(version=version) as platform:
-        sender = stack.sender(invitation, platform)
-        sender.credentials_url = f"{sender.base}/{version}/credentials"
-        body = announced(platform, version, "SE/AAA/CPO")
-        entries = [{**role(f"SE/{one}/CPO", "K"), "party_id": one} for one in IDS[:20_001]]
-
-        refused = await sender.request("POST", sender.credentials_url, content=_with(body, entries))
-        before = await home.peer(invitation.peer.name)
-        taken = await sender.request("POST", sender.credentials_url, content=_with(body, entries[:-1]))
-        after = await home.peer(invitation.peer.name)
-
-    assert refused.outcome == (200, 2001)
-    assert "roles" in refused.message
-    assert len(before.parties) == 0
-    assert taken.outcome == (200, 1000)
-    assert len(after.parties) == 20_000
-
-
-def _with(body: dict[str, Any], entries: list[dict[str, Any]]) -> bytes:
-    return json.dumps({**body, "roles": entries}, separators=(",", ":")).encode()

@@ -10,7 +10,7 @@ from broker.errors import PeerVersionUnsupportedError
 from broker.ocpi import DIALECTS
 from broker.outbound.discovery import USUAL, Tolerances
 from broker.outbound.http_call import CallbackError
-from tests.integration.test_callbacks import (
+from tests.integration.raw_peer import (
     BASE64,
     DIALECT,
     RAW,

@@ -6,9 +6,6 @@ import pytest
 import typer
 
 from broker.cli import app, main
-from broker.cli.failures import CommandError
-from broker.cli.processes import INSECURE, check_addresses
-from broker.process.address import Address
 
 CONTRACT = {
     "up", "serve", "gateway", "doctor", "certificate", "conformance", "mock-peer", "db upgrade",
@@ -97,15 +94,6 @@ def test_a_wrong_command_line_is_refused_with_a_reason(capsys, monkeypatch, argu
     assert said in text
     assert "hunter2" not in text
     assert "Traceback" not in text
-
-
-def test_the_embedded_start_stays_on_this_machine_for_insecure_peers():
-    here, everywhere = Address("127.0.0.1", 1), Address("0.0.0.0", 1)
-
-    check_addresses(here, everywhere, frozenset())
-    check_addresses(here, here, INSECURE["private"])
-    with pytest.raises(CommandError):
-        check_addresses(here, everywhere, INSECURE["loopback"])
 
 
 def test_help_and_version_are_answers(capsys):

@@ -3,19 +3,16 @@
 import pytest
 from google.protobuf.any_pb2 import Any
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 
-from broker.cli import documents, exchange_documents
+from broker.cli import documents
 from ocpi_broker.v1 import admin_service_pb2 as admin
 from ocpi_broker.v1 import peer_service_pb2 as peers
-from ocpi_broker.v1 import reasons_pb2 as reasons
 from ocpi_broker.v1 import resources_pb2 as pb
 from ocpi_broker.v1 import token_service_pb2 as tokens
+from tests.unit.cli.moment import MOMENT, TIME
 
-MOMENT = Timestamp(seconds=1_772_442_900)
-TIME = "2026-03-02T09:15:00Z"
 PARTY = pb.Party(
     country_code="DE", party_id="KWL", role=pb.ROLE_EMSP, business_details=pb.BusinessDetails(name="Kabelwerk")
 )
@@ -204,19 +201,6 @@ def test_a_peer_of_whom_something_is_wanted():
     }
 
 
-def test_a_job_that_has_just_begun_has_no_error_and_no_advice():
-    document = exchange_documents.job(pb.Job(kind=pb.EXCHANGE_KIND_POST, state=pb.JOB_STATE_RUNNING))
-
-    told = ("version", "next_attempt_time", "last_error", "advice", "start_time")
-    assert [document[name] for name in told] == [None] * 5
-
-
-def test_an_error_that_no_broker_has_explained_is_told_without_a_reason():
-    document = exchange_documents.job(pb.Job(last_error=Status(message="it failed")))
-
-    assert document["last_error"] == {"reason": None, "message": "it failed"}
-
-
 def test_a_tenant():
     message = pb.Tenant(
         name="tenants/acme",
@@ -269,41 +253,6 @@ def test_a_policy_that_leaves_everything_open_says_what_holds():
     policy = documents.tenant(pb.Tenant(name="tenants/acme"))["policy"]
 
     assert (policy["role_policy"], policy["downgrade"], policy["strict"]) == ("pattern", "locked", False)
-
-
-def test_an_exchange_with_its_steps():
-    message = pb.Exchange(
-        uid="u1",
-        kind=pb.EXCHANGE_KIND_POST,
-        version="2.2.1",
-        direction=pb.EXCHANGE_DIRECTION_INBOUND,
-        outcome=pb.EXCHANGE_OUTCOME_REFUSED,
-        reason=reasons.REASON_PEER_UNUSABLE,
-        message="your versions cannot be read",
-        quirk="auth_form_out",
-        warnings=["logo: must be an object; the logo was dropped"],
-        correlation_id="c1",
-        request_id="r1",
-        start_time=MOMENT,
-        steps=[pb.ExchangeStep(summary="read versions", end_time=MOMENT, duration=Duration(nanos=1_234_567))],
-    )
-
-    assert exchange_documents.exchange(message) == {
-        "uid": "u1",
-        "kind": "POST",
-        "direction": "INBOUND",
-        "version": "2.2.1",
-        "outcome": "REFUSED",
-        "reason": "PEER_UNUSABLE",
-        "message": "your versions cannot be read",
-        "quirk": "auth_form_out",
-        "warnings": ["logo: must be an object; the logo was dropped"],
-        "correlation_id": "c1",
-        "request_id": "r1",
-        "start_time": TIME,
-        "end_time": None,
-        "steps": [{"summary": "read versions", "end_time": TIME, "duration_ms": 1.235}],
-    }
 
 
 def test_a_new_caller_is_its_id_and_its_key():
