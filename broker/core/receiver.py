@@ -26,8 +26,8 @@ from broker.core.model import (
     Version,
     origin,
 )
-from broker.core.required_modules import missing_modules
 from broker.core.quirks import NO_QUIRKS, Quirks
+from broker.core.required_modules import missing_modules
 from broker.errors import (
     AlreadyRegisteredError,
     BrokerError,

@@ -28,7 +28,6 @@ from broker.core.model import (
     Version,
     origin,
 )
-from broker.core.required_modules import CREDENTIALS, missing_modules
 from broker.core.quirks import NO_QUIRKS, Quirks
 from broker.core.receiver import (
     EndpointsRead,
@@ -38,6 +37,7 @@ from broker.core.receiver import (
     ReadVersions,
     VersionsRead,
 )
+from broker.core.required_modules import CREDENTIALS, missing_modules
 from broker.errors import (
     AnswerLostError,
     BrokerError,

@@ -11,8 +11,8 @@ from broker.clock import Clock
 from broker.contract.parties import announcement_from_pb, credentials_to_pb, endpoint_to_pb
 from broker.contract.values import invalid
 from broker.core.model import Announcement, Endpoint, InterfaceRole, Style, Tenant, Version
-from broker.core.required_modules import CREDENTIALS
 from broker.core.peer import Peer, Rejection, offered, usable
+from broker.core.required_modules import CREDENTIALS
 from broker.errors import (
     BodyNotJsonError,
     BodyTooLargeError,

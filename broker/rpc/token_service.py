@@ -15,8 +15,8 @@ from broker.contract.parties import (
 from broker.contract.peers import rejection_to_pb
 from broker.contract.values import invalid
 from broker.core.model import Endpoint, HeaderForm, InterfaceRole, country_code, party_id
-from broker.core.required_modules import CREDENTIALS
 from broker.core.peer import Peer, PeerState, Rejection
+from broker.core.required_modules import CREDENTIALS
 from broker.errors import (
     BrokerError,
     EndpointNotFoundError,
