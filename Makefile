@@ -8,6 +8,8 @@ READY := $(VENV)/.ready
 # grpcio stays at the release that was measured to be the fastest, see docs/decisions.md.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-annotate --no-header --no-emit-package ocpi-broker-client -c requirements/constraints.txt
+# Workers and programs of the tests start many times: what they compile is kept, whatever the shell says.
+test test-fast soak: export PYTHONDONTWRITEBYTECODE =
 RELEASED := $(sort $(wildcard proto/released/*.binpb))
 
 .PHONY: setup run demo test test-fast soak lint fmt proto openapi lock wheels bench clean help

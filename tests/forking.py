@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from broker.cli import main
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload([__name__, "typer._adapters", "broker.cli.serving", "broker.process.stack"])
+_CONTEXT.set_forkserver_preload([__name__, "typer._adapters", "tests.warm"])
 
 
 async def command(

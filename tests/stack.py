@@ -172,10 +172,14 @@ class Home:
             token_service_pb2.GetPeerTokenRequest(parent=self.name, peer=name, **more)
         )
 
-    async def verify(self, token: str, module: str = "locations") -> token_service_pb2.VerifyTokenResponse:
+    async def verify(
+        self, token: str, module: str = "locations", min_revision: int = 0
+    ) -> token_service_pb2.VerifyTokenResponse:
         """What an internal service is told about a token that was shown to it."""
         return await self.stack.tokens.VerifyToken(
-            token_service_pb2.VerifyTokenRequest(parent=self.name, authorization=encoded(token), module=module)
+            token_service_pb2.VerifyTokenRequest(
+                parent=self.name, authorization=encoded(token), module=module, min_revision=min_revision
+            )
         )
 
 

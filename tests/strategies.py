@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from tests.peer import FLAT
+from tests.soak import at_most
 
 Json = dict[str, Any]
 Strategy = st.SearchStrategy[Any]
@@ -28,7 +29,7 @@ settled = settings(
     derandomize=True,
     database=None,
     deadline=None,
-    max_examples=int(os.environ.get("PROPERTY_EXAMPLES", "15")),
+    max_examples=int(os.environ.get("PROPERTY_EXAMPLES", at_most("15", soak="300"))),
     suppress_health_check=[HealthCheck.too_slow],
 )
 

@@ -6,6 +6,7 @@ at a time: so the gate tries as many rows on it as bring every pair together, an
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
+from functools import cache
 from itertools import combinations
 from typing import Any, TypeVar
 
@@ -20,6 +21,7 @@ SIZE = 4
 R = TypeVar("R", Sent, Received)
 
 
+@cache
 def pairs(row: Sent | Received) -> set[frozenset[Hashable]]:
     """Every two features of a row that occur together in it."""
     return {frozenset(pair) for pair in combinations(features(row), 2)}

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-import broker.process.stack  # noqa: F401  imported before the fork
+import tests.warm  # noqa: F401  imported before the fork
 from broker import cli
 from tests.faults import killing
 

@@ -18,12 +18,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from tests.faults.brokers import VERSIONS, Pair, Side, Site, admitted, new_pair, two_brokers, until
 from tests.faults.channel import Kind
+from tests.soak import at_most
 
 pytestmark = pytest.mark.anyio
 
 T = TypeVar("T")
 
-EXAMPLES = 12
+EXAMPLES = at_most(12, soak=100)
 STEPS = 10
 _HOPELESS = ("ANSWER_LOST", "PEER_REJECTED_TOKEN")
 _METHODS = ("POST", "PUT", "PUT", "GET", "DELETE")

@@ -38,11 +38,12 @@ from broker.store.transactions import Store
 from tests.bench import population
 from tests.database import Database
 from tests.faults.platforms import DAY, HOUR, KEEPING, Habit, Platform, Platforms, habits, outages
+from tests.soak import at_most
 
 pytestmark = pytest.mark.anyio
 
 DAYS = 90
-SIZES = {"sqlite": 40, "postgresql": 10}
+SIZES = {"sqlite": at_most(40, soak=300), "postgresql": at_most(10, soak=60)}
 WANTED = os.environ.get("OCPI_BROKER_CLOCK_PEERS")
 START = 1_767_225_600 * 1_000_000  # 2026-01-01
 AWAY = (START + 40 * DAY, START + 43 * DAY)

@@ -24,11 +24,13 @@ import pytest
 from broker.tools.mock_peer.platform import MockPeer, mock_peer
 from ocpi_broker.v1 import peer_service_pb2 as pb
 from ocpi_broker.v1 import resources_pb2
+from tests import database as databases
 from tests import postgres, process
 from tests.database import Database, PostgresDatabase, SqliteDatabase
 from tests.faults import killing
 from tests.peer import new_party
 from tests.ports import free_port
+from tests.soak import SOAK
 from tests.stack import Deployment, Home, key_of, services
 
 pytestmark = pytest.mark.anyio
@@ -336,10 +338,10 @@ def _chains(moments: dict[str, list[str]], kind: str) -> list[Chain]:
     """Every moment with a lenient platform on SQLite; the others where they can make a difference.
 
     With a strict one only what follows the request can end otherwise. PostgreSQL differs in what was committed: one
-    death after each commit tells.
+    death after each commit tells, and a soak tries all.
     """
     commits = {title: [moment for moment in found if _is_commit(moment)] for title, found in moments.items()}
-    lenient = moments if kind == "sqlite" else commits
+    lenient = moments if SOAK or kind == "sqlite" else commits
     strict = {
         title: [moment for moment in _sent(moments[title], title) if moment in lenient[title]]
         for title in ("POST", "PUT")
@@ -373,12 +375,12 @@ async def test_a_death_at_any_moment_loses_nothing(
 ) -> None:
     failed: list[Exception] = []
 
-    async def sweep(kind: str, databases: Sequence[tuple[str | None, Database]]) -> None:
+    async def sweep(kind: str, places: Sequence[tuple[str | None, Database]]) -> None:
         async with AsyncExitStack() as running:
             client = await running.enter_async_context(httpx.AsyncClient(trust_env=False))
             brokers = [
                 await running.enter_async_context(_broker(tmp_path / kind / str(number), url, database, client))
-                for number, (url, database) in enumerate(databases)
+                for number, (url, database) in enumerate(places)
             ]
             chains: asyncio.Queue[Chain] = asyncio.Queue()
             for chain in _chains(await _moments(brokers[0]), kind):
@@ -386,10 +388,8 @@ async def test_a_death_at_any_moment_loses_nothing(
             await asyncio.gather(*(_work(broker, chains, failed) for broker in brokers))
 
     with ExitStack() as rest:
-        names = [postgres_server.create() for _ in range(BROKERS["postgresql"])]
-        for name in names:
-            rest.callback(postgres_server.drop, name)
-        on_postgres = [(postgres_server.database(name), PostgresDatabase(postgres_server, name)) for name in names]
+        made = [databases.fresh("postgresql", tmp_path, postgres_server) for _ in range(BROKERS["postgresql"])]
+        on_postgres = [(database.url, database) for database in map(rest.enter_context, made)]
         on_sqlite = [
             (None, SqliteDatabase(tmp_path / "sqlite" / str(number) / "data" / "broker.db"))
             for number in range(BROKERS["sqlite"])

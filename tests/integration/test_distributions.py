@@ -52,7 +52,7 @@ def environment(folder: Path, requirements: Path, wheels: Sequence[Path]) -> Pat
     venv.create(folder, with_pip=False)
     python = folder / "bin" / "python"
     install = (*_PIP, "--python", str(python), "install", "--no-compile")
-    _run(*install, "--require-hashes", "-r", str(requirements))
+    _run(*install, "--require-hashes", "--no-deps", "-r", str(requirements))
     _run(*install, "--no-deps", *map(str, wheels))
     return python
 

@@ -30,12 +30,15 @@ from ocpi_broker.v1 import peer_service_pb2, resources_pb2, tenant_service_pb2
 from tests import database as databases
 from tests import stack as stacks
 from tests.peer import Platform, Received, Served, encoded, envelope, new_token, platform_running, raw
+from tests.soak import at_most
 from tests.stack import Home, Stack
 
 pytestmark = pytest.mark.anyio
 
 # Enough to be refused for many reasons and to succeed now and then, in twenty seconds for all operations.
-EXAMPLES = {"GET": 2, "DELETE": 2, "POST": 5, "PUT": 5}
+EXAMPLES = {
+    method: at_most(gate, soak=gate * 10) for method, gate in (("GET", 2), ("DELETE", 2), ("POST", 5), ("PUT", 5))
+}
 CHECKS = [
     not_a_server_error,
     checks.status_code_conformance,
