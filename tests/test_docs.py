@@ -23,7 +23,7 @@ from ocpi_broker.v1 import reasons_pb2
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = sorted((ROOT / "docs").glob("*.md"))
-PAGES = [ROOT / "README.md", *DOCS]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", ROOT / "clients/python/README.md", *DOCS]
 GROUPS = "AU|CO|EN|GT|HB|ID|PG|PR|RH|RR|RS|SC|TK|TR|TY|UN|UR|VD|VL"
 ID = re.compile(rf"\b(?:(?:{GROUPS})-\d\d|[AF][1-9]\d?)\b")
 RANGE = re.compile(rf"\b({GROUPS})-(\d\d) to (?:\1-)?(\d\d)\b")
@@ -170,7 +170,7 @@ def test_no_id_is_explained_twice() -> None:
     assert sorted(lines) == sorted(set(lines))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_lines_are_not_too_long(page: Path) -> None:
     """What a program printed is as long as it is."""
     prose = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)

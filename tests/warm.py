@@ -4,6 +4,7 @@ Nothing is left of it but what Python and SQLAlchemy remember: no thread, no con
 """
 
 import asyncio
+import importlib
 import tempfile
 from pathlib import Path
 
@@ -11,6 +12,10 @@ import broker.cli.serving
 import broker.process.stack  # noqa: F401
 from broker.config import Settings, embedded_database
 from broker.process import bootstrap
+
+# What httpx and uvicorn import no sooner than at the first call.
+for _name in ("httpcore", "httpcore._backends.anyio", "anyio._backends._asyncio", "uvicorn.lifespan.off"):
+    importlib.import_module(_name)
 
 with tempfile.TemporaryDirectory(prefix="ocpi-broker-warm-") as _folder:
     _data = Path(_folder)

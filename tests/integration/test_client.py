@@ -1,6 +1,7 @@
 """The client that services install: the key on every call, repeated reads, brokers that come and go."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from tests.stack import Guest, Home, Stack
 
 pytestmark = pytest.mark.anyio
 
+PAGE = Path(__file__).parents[2] / "clients" / "python" / "README.md"
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 
 
@@ -44,6 +46,32 @@ async def test_both_kinds_of_channel_fetch_a_token(stack: Stack, home: Home, reg
         held = await TokenServiceStub(channel).GetPeerToken(question, timeout=10)  # type: ignore[misc]
 
     assert await asyncio.to_thread(fetched) == held.token == (await home.held(registered.name)).token
+
+
+async def test_the_snippet_of_its_page_fetches_a_token(stack: Stack, home: Home, guest: Guest, key_file: Path) -> None:
+    """As it stands there, but for where our broker is and who its peer."""
+    (code,) = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    country, party_id, _ = guest.party.split("/")
+    for shown, ours in (
+        ('"broker.internal:50051"', repr(stack.target)),
+        ('"billing.key"', repr(str(key_file))),
+        (', ca_file="broker-ca.pem"', ""),
+        ("tenants/default", home.name),
+        ('"DE"', repr(country)),
+        ('"KWL"', repr(party_id)),
+        ("cdrs", "locations"),
+    ):
+        assert shown in code
+        code = code.replace(shown, ours)
+
+    def held() -> str | None:
+        names: dict[str, Any] = {}
+        exec(compile(code, str(PAGE), "exec"), names)
+        return names["held"].token if names["held"] else None
+
+    assert await asyncio.to_thread(held) is None
+    await guest.sender.register()
+    assert await asyncio.to_thread(held) == (await home.held(guest.name)).token
 
 
 async def test_the_key_is_on_calls_of_every_shape(stack: Stack, key_file: Path) -> None:

@@ -25,7 +25,8 @@ pytestmark = pytest.mark.anyio
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 README = ROOT / "README.md"
-PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+CLIENT = ROOT / "clients" / "python" / "README.md"
+PAGES = [README, ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", CLIENT, *sorted((ROOT / "docs").glob("*.md"))]
 EXAMPLES = ROOT / "docs" / "examples"
 BILLING = EXAMPLES / "billing.py"
 PROGRAM: Any = typer.main.get_command(app)
@@ -210,8 +211,8 @@ def test_every_option_that_is_mentioned_exists() -> None:
 
 
 def test_every_make_target_that_is_mentioned_exists() -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = {name for page in PAGES for name in re.findall(r"[`$] ?make ([a-z]+)", page.read_text())}
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = {name for page in PAGES for name in re.findall(r"[`$] ?make ([a-z-]+)", page.read_text())}
 
     assert named
     assert named <= targets
