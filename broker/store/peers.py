@@ -25,7 +25,7 @@ Holders = Callable[[Iterable[PartyKey]], dict[PartyKey, str]]
 
 
 def find(session: Session, tenant: str, peer_id: str) -> Peer | None:
-    found = _load(session, col(PeerRow.tenant) == tenant, col(PeerRow.id) == peer_id)
+    found = _run(session, _BY_NAME, {"tenant": tenant, "id": peer_id})
     return found[0] if found else None
 
 
@@ -115,6 +115,11 @@ def _statements(peers: SelectOfScalar[PeerRow], wanted: Any) -> _Statements:
 
 _UID = bindparam("uid", type_=String())
 _BY_UID = _statements(select(PeerRow).where(col(PeerRow.uid) == _UID), [_UID])
+_NAME = (
+    col(PeerRow.tenant) == bindparam("tenant", type_=String()),
+    col(PeerRow.id) == bindparam("id", type_=String()),
+)
+_BY_NAME = _statements(select(PeerRow).where(*_NAME), select(PeerRow.uid).where(*_NAME))
 
 
 def _run(session: Session, asked: _Statements, params: Params) -> list[Peer]:

@@ -9,11 +9,12 @@ from ocpi_broker.v1 import resources_pb2
 from tests.faults.conftest import Pairs
 from tests.faults.pair import FAILED, REGISTERED, UNREGISTERED, soon, why
 from tests.peer import new_party
+from tests.soak import at_most
 from tests.stack import Home, Stack
 
 pytestmark = pytest.mark.anyio
 
-ROUNDS = 20
+ROUNDS = at_most(8, soak=100)
 
 
 async def test_put_inside_put(pairs: Pairs) -> None:

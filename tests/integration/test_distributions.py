@@ -1,6 +1,7 @@
 """What is installed from the two wheels, into environments with nothing else: the server, and the client alone."""
 
 import asyncio
+import hashlib
 import subprocess
 import sys
 import venv
@@ -51,9 +52,11 @@ def environment(folder: Path, requirements: Path, wheels: Sequence[Path]) -> Pat
     """A new environment with what a lock file lists and these wheels; its interpreter."""
     venv.create(folder, with_pip=False)
     python = folder / "bin" / "python"
-    install = (*_PIP, "--python", str(python), "install", "--no-compile")
-    _run(*install, "--require-hashes", "--no-deps", "-r", str(requirements))
-    _run(*install, "--no-deps", *map(str, wheels))
+    ours = [f"{wheel} --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}" for wheel in wheels]
+    wanted = folder / "wanted.txt"
+    wanted.write_text("\n".join([requirements.read_text(), *ours]))
+    install = ("install", "--no-compile", "--no-deps", "--require-hashes", "-r", str(wanted))
+    _run(*_PIP, "--python", str(python), *install)
     return python
 
 
