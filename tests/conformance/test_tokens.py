@@ -6,6 +6,7 @@ import grpc
 import pytest
 
 from broker.tools.conformance.editions import EDITIONS
+from broker.tools.conformance.platform import Received
 from ocpi_broker.v1 import peer_service_pb2, resources_pb2, token_service_pb2
 from tests.conformance.visitor import VERSIONS, visitor
 from tests.peer import new_party
@@ -98,12 +99,18 @@ async def test_our_services_are_given_the_token_that_the_peer_sent(host: Home, v
     assert second[0] == second[1] != first[0]
 
 
+async def _slow(_: Received) -> None:
+    """The right answer, when all that was sent at once has arrived."""
+    await asyncio.sleep(1)
+
+
 @pytest.mark.requirement("RR-18", "RR-16")
 async def test_of_many_posts_at_once_one_succeeds(host: Home, version: str) -> None:
     async with visitor(await host.invite(), version) as peer:
         bodies = [peer.credentials() for _ in range(5)]
         peer.held = ""
         peer.platform.tokens |= {body["token"] for body in bodies}
+        peer.platform.scripts["versions"] = _slow  # what comes after the first has ended would be a repeat (F3)
 
         exchanges = await asyncio.gather(
             *(peer.announce("POST", body, token=peer.invitation) for body in bodies), return_exceptions=True
