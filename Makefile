@@ -39,13 +39,13 @@ demo: $(INSTALLED) ## registrations in both directions before your eyes, then ev
 	@$(BIN)/python -m broker.cli.demo demo
 
 test: $(READY) ## every test of the gate, on SQLite and on a real PostgreSQL
-	$(BIN)/python -m pytest -n 4 --dist worksteal
+	$(BIN)/python -m pytest -n 6 --dist worksteal
 
 test-fast: $(READY) ## the minute between two edits: unit tests, and one way through
 	$(BIN)/python -m pytest -q -n 2 tests/unit tests/test_architecture.py tests/integration/test_readme.py -k "not bench"
 
 soak: $(READY) ## what the gate leaves out: every fault on PostgreSQL too, longer searches
-	OCPI_BROKER_SOAK=1 $(BIN)/python -m pytest -n 4 --dist worksteal
+	OCPI_BROKER_SOAK=1 $(BIN)/python -m pytest -n 6 --dist worksteal
 
 lint: $(READY) ## ruff, mypy --strict, buf, whether the contract only grew, and whether generated code is current
 	$(BIN)/ruff check .

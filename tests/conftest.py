@@ -29,6 +29,12 @@ def _plain_logs() -> None:
     structlog.configure(processors=[*processors, structlog.processors.JSONRenderer(default=repr)])
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long begins first, so that nobody waits for it at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 _SERVER = pytest.StashKey[postgres.Server]()
 
 

@@ -231,6 +231,7 @@ def _audited_once(side: Side) -> None:
     assert set(found) >= {uid for (uid,) in done}
 
 
+@pytest.mark.long
 async def test_any_sequence(sites: tuple[Site, Site]) -> None:
     Sequence.loop, Sequence.sites = asyncio.get_running_loop(), sites
     await asyncio.to_thread(

@@ -167,6 +167,7 @@ def _latest(since: int) -> int:
     return back if AWAY[0] <= latest <= back else latest
 
 
+@pytest.mark.long
 async def test_ninety_days(event_loop_for_all: None, database: Database, database_kind: str, tmp_path: Path) -> None:
     size = int(WANTED or SIZES[database_kind])
     async with world(tmp_path, database, size) as one:

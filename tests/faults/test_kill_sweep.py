@@ -370,6 +370,7 @@ async def _work(broker: Broker, chains: "asyncio.Queue[Chain]", failed: list[Exc
             await broker.start_anew()
 
 
+@pytest.mark.long
 async def test_a_death_at_any_moment_loses_nothing(
     event_loop_for_all: None, tmp_path: Path, postgres_server: postgres.Server
 ) -> None:

@@ -222,6 +222,7 @@ POINTS: dict[str, Point] = {  # those that wait for a lease first
 }
 
 
+@pytest.mark.long
 async def test_a_killed_broker_loses_nothing(
     event_loop_for_all: None, tmp_path: Path, postgres_server: postgres.Server
 ) -> None:

@@ -85,6 +85,7 @@ def test_both_have_the_same_version(wheels: dict[str, Path]) -> None:
     assert len({path.name.split("-")[1] for path in wheels.values()}) == 1
 
 
+@pytest.mark.long
 async def test_the_server_as_installed_and_the_client_on_its_oldest_and_newest_libraries(
     wheels: dict[str, Path], tmp_path: Path
 ) -> None:

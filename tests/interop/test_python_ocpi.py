@@ -19,6 +19,7 @@ pytestmark = pytest.mark.anyio
 PROGRAM = ("python_ocpi_platform.py", "python-ocpi.json")
 
 
+@pytest.mark.long
 async def test_python_ocpi_registers_by_post_and_then_by_put(
     event_loop_for_all: None, interpreter: Path, tmp_path: Path
 ) -> None:
