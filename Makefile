@@ -42,7 +42,7 @@ test: $(READY) ## every test of the gate, on SQLite and on a real PostgreSQL
 	$(BIN)/python -m pytest -n 6 --dist worksteal
 
 test-fast: $(READY) ## the minute between two edits: unit tests, and one way through
-	$(BIN)/python -m pytest -q -n 2 tests/unit tests/test_architecture.py tests/integration/test_readme.py -k "not bench"
+	$(BIN)/python -m pytest -q -n 2 tests/unit tests/test_architecture.py tests/integration/test_readme.py
 
 soak: $(READY) ## what the gate leaves out: every fault on PostgreSQL too, longer searches
 	OCPI_BROKER_SOAK=1 $(BIN)/python -m pytest -n 6 --dist worksteal

@@ -81,8 +81,14 @@ def test_the_client_brings_contract_types_and_licence(wheels: dict[str, Path]) -
     assert any(name.endswith("token_service_pb2.pyi") for name in names)
 
 
-def test_both_have_the_same_version(wheels: dict[str, Path]) -> None:
-    assert len({path.name.split("-")[1] for path in wheels.values()}) == 1
+def test_both_have_the_same_version_and_the_server_asks_for_it(wheels: dict[str, Path]) -> None:
+    (version,) = {path.name.split("-")[1] for path in wheels.values()}
+
+    with ZipFile(wheels["ocpi_broker"]) as archive:
+        metadata = archive.read(f"ocpi_broker-{version}.dist-info/METADATA").decode()
+    assert f"\nRequires-Dist: ocpi-broker-client=={version}\n" in metadata
+    assert f"\n## {version}\n" in (ROOT / "CHANGELOG.md").read_text()
+    assert (ROOT / "proto" / "released" / f"v{version}.binpb").exists()
 
 
 @pytest.mark.long
