@@ -44,7 +44,7 @@ _MARGIN_SECONDS = 1.0
 """Before the caller's time is up: the answer has to get there."""
 
 
-class OutboundDesk(StoredPeers):
+class PeerJobs(StoredPeers):
     """ConnectPeer, RotatePeer, SwitchPeerVersion, RevokePeer, UnregisterPeer."""
 
     def __init__(

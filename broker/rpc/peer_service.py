@@ -27,7 +27,7 @@ from broker.ocpi.authorization import write_authorization
 from broker.outbound.url_policy import UrlPolicy
 from broker.rpc.mutations import Mutations
 from broker.rpc.page_tokens import Pages
-from broker.rpc.peer_jobs import OutboundDesk
+from broker.rpc.peer_jobs import PeerJobs
 from broker.rpc.stored_peer import found, read
 from broker.store import exchange_records, peers, tenants, transitions
 from broker.store.transactions import Store, Transaction
@@ -50,8 +50,8 @@ class _Invitation:
     expires: int
 
 
-class PeerServicer(OutboundDesk, rpc.PeerServiceServicer):
-    """What is done with peers as Receiver; the rest is OutboundDesk's."""
+class PeerServicer(PeerJobs, rpc.PeerServiceServicer):
+    """What is done with peers as Receiver; the rest is PeerJobs's."""
 
     def __init__(
         self,
