@@ -44,7 +44,7 @@ test: $(READY) ## every test of the gate, on SQLite and on a real PostgreSQL
 test-fast: $(READY) ## the minute between two edits: unit tests, and one way through
 	$(BIN)/python -m pytest -q -n 2 tests/unit tests/test_architecture.py tests/integration/test_readme.py
 
-soak: $(READY) ## what the gate leaves out: every fault on PostgreSQL too, longer searches
+soak: $(READY) ## all tests, with what the gate leaves out; about 12 minutes
 	OCPI_BROKER_SOAK=1 $(BIN)/python -m pytest -n 6 --dist worksteal
 
 lint: $(READY) ## ruff, mypy --strict, buf, whether the contract only grew, and whether generated code is current

@@ -43,7 +43,9 @@ def roles_of(version: str) -> tuple[str, ...]:
 
 
 def tokens() -> Strategy:
-    return st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=64)
+    return st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=64).filter(
+        lambda text: text != "#NA"
+    )  # which says that there is none (EN-11)
 
 
 def urls(maximum: int = 255) -> Strategy:
