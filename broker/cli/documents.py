@@ -56,7 +56,7 @@ def peer(message: resources.Peer) -> Document:
         "may_downgrade": message.may_downgrade,
         "quarantined": message.quarantined,
         "job": exchange_documents.job(message.job) if message.HasField("job") else None,
-        "warnings": list(message.warnings),
+        "warnings": [{"id": one.id, "message": one.message} for one in message.findings],
         "invitation_expire_time": notation.time_text(message, "invitation_expire_time"),
         "register_time": notation.time_text(message, "register_time"),
         "token_time": notation.time_text(message, "token_time"),

@@ -8,7 +8,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from broker.cli import documents, notation
 from broker.cli.connection import Broker, connected
 from broker.cli.failures import CommandError
-from broker.cli.names import peer_name
+from broker.cli.names import id_of, peer_name
 from broker.cli.options import (
     AnyParty,
     DataDir,
@@ -94,25 +94,42 @@ def approve(
             help="A party that it asked for, as `peer show` lists them. May be repeated.",
         ),
     ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All parties that it asked for.")] = False,
     none: Annotated[bool, typer.Option("--none", help="Turn down everything that it asked for.")] = False,
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Let a peer register parties that it asked for: its next POST or PUT goes through.
+    """Let a peer have parties that it asked for.
 
-    Each party is named, because a peer may ask for others while you look.
+    Those that it has announced in an exchange that succeeded are open at once, and so ends its quarantine; for others
+    its next POST or PUT goes through. Name each with --party where the peer may ask for others while you look.
     """
-    if none == bool(party):
-        raise CommandError("give the parties with --party, or --none", 2)
+    if [none, everything, bool(party)].count(True) != 1:
+        raise CommandError("give the parties with --party, or --all, or --none", 2)
     with connected(data_dir) as broker:
         now = _current(broker, tenant, name)
-        asked = [notation.party_text(one) for one in now.requested_parties]
-        strange = [text for text in map(notation.party_text, party or []) if text not in asked]
-        if strange:
-            raise CommandError(f"{name} has not asked for {strange[0]}, but for: {', '.join(asked) or 'nothing'}")
+        approved = _approved(now, [*now.requested_parties] if everything else party or [])
         wanted = Peer(name=now.name, etag=now.etag, terms=now.terms)
-        wanted.terms.parties.extend(party or [])
-        _change(broker, wanted, ["requested_parties"] if none else ["terms"], as_json=as_json)
+        wanted.terms.parties.extend(one for one in approved if one not in now.terms.parties)
+        peer = _changed(broker, wanted, ["requested_parties"] if none else ["terms"])
+        left = [notation.party_text(one) for one in peer.requested_parties if one in approved]
+        if left and not [one for one in approved if one not in peer.requested_parties]:
+            raise CommandError(f"{name} cannot have {', '.join(left)}: {_why_not(peer)}")
+        answer(documents.peer(peer), as_json=as_json)
+
+
+def _approved(now: Peer, party: list[Party]) -> list[Party]:
+    """Raises CommandError unless the peer has asked for each."""
+    name, asked = id_of(now.name), [notation.party_text(one) for one in now.requested_parties]
+    strange = [text for text in map(notation.party_text, party) if text not in asked]
+    if strange:
+        raise CommandError(f"{name} has not asked for {strange[0]}, but for: {', '.join(asked) or 'nothing'}")
+    return party
+
+
+def _why_not(peer: Peer) -> str:
+    found = [one.message for one in peer.findings if one.id in ("PARTIES_HELD_ELSEWHERE", "ANSWER_CONTRADICTS")]
+    return "; ".join(found) or "see its warnings"
 
 
 def _current(broker: Broker, tenant: str, name: str) -> Peer:
@@ -120,8 +137,12 @@ def _current(broker: Broker, tenant: str, name: str) -> Peer:
 
 
 def _change(broker: Broker, wanted: Peer, changed: list[str], *, as_json: bool) -> None:
+    answer(documents.peer(_changed(broker, wanted, changed)), as_json=as_json)
+
+
+def _changed(broker: Broker, wanted: Peer, changed: list[str]) -> Peer:
     request = UpdatePeerRequest(peer=wanted, update_mask=FieldMask(paths=changed), request_id=request_id())
-    answer(documents.peer(broker.ask(broker.peers.UpdatePeer, request).peer), as_json=as_json)
+    return broker.ask(broker.peers.UpdatePeer, request).peer
 
 
 def _quirks(now: Peer, given: dict[str, str], taken_back: list[str]) -> dict[str, str]:

@@ -215,5 +215,5 @@ def _announced_to_pb(party: AnnouncedParty) -> ocpi_service_pb2.AnnouncedParty:
         country_code=party.country_code or "",
         party_id=party.party_id or "",
         role=role_to_pb(party.role),
-        business_details=details_to_pb(party.details),
+        business_details=details_to_pb(party.details) if party.details else None,
     )

@@ -13,8 +13,8 @@ from broker.core.exchange import Exchange
 from broker.core.job import Job, JobState
 from broker.core.model import HeaderForm, PartyPattern, Terms
 from broker.core.peer import Peer, PeerState, Rejection
-from broker.core.peer import warnings as peer_warnings
 from broker.core.quirks import Quirks
+from broker.core.warnings import warnings as peer_warnings
 from ocpi_broker.client.reasons import DOMAIN
 from ocpi_broker.v1 import (
     resources_pb2,
@@ -42,7 +42,7 @@ def quirks_from_pb(message: Mapping[str, str], found: Violations) -> Quirks:
 
 def peer_to_pb(peer: Peer, now: int, rotation_period: int = 0) -> resources_pb2.Peer:
     """Never a token of either direction. rotation_period is the tenant's, in seconds."""
-    invitation = peer.invitation
+    invitation, found = peer.invitation, peer_warnings(peer, now)
     message = resources_pb2.Peer(
         name=peer.name,
         state=f"PEER_STATE_{peer.state.value}",
@@ -61,7 +61,8 @@ def peer_to_pb(peer: Peer, now: int, rotation_period: int = 0) -> resources_pb2.
         etag=etag(peer.revision),
         create_time=timestamp(peer.created_at),
         update_time=timestamp(peer.updated_at),
-        warnings=peer_warnings(peer, now),
+        warnings=[one.message for one in found],
+        findings=[resources_pb2.Finding(id=one.id, message=one.message) for one in found],
         quirks=peer.quirks.write(),
         versions=map(str, peer.versions),
         may_downgrade=peer.may_downgrade,

@@ -4,10 +4,10 @@ What is wrong with its parties must not cost us the token in its answer: nothing
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
-from broker.core.announcements import Known, completed, echoes, renamed
+from broker.core.announcements import Known, Understood, echoes, renamed, understood
 from broker.core.model import Announcement, Party, PartyKey
 from broker.core.quirks import Quirks
 from broker.core.receiver import MOST_REQUESTED
@@ -22,31 +22,35 @@ class Acceptance:
     """parties is None if the peer may not have those that it announced; an operator may approve those asked for."""
 
     parties: tuple[Party, ...] | None
-    asked: tuple[PartyKey, ...] = ()
+    asked: tuple[Party, ...] = ()
     warnings: tuple[str, ...] = ()
     quirk: str | None = None
 
 
-def accept(answer: Announcement, known: Known, quirks: Quirks, url: str) -> Acceptance:
-    """Judge the parties in an answer. url stands for one that it leaves out."""
+def accept(answer: Announcement, known: Known, quirks: Quirks) -> Acceptance:
+    """Judge the parties in an answer. What it leaves out is filled in; what contradicts the terms is not taken."""
+    meant = understood(answer, known)
+    if meant.named and echoes(meant.named, known):
+        return _echoed(answer, meant, known, quirks)
+    ours = [key for _, key in meant.named if key in known.ours]
+    if ours:
+        return Acceptance(None, warnings=(*meant.complaints, *_each(ours, "is one of our own parties")))
+    covers = known.terms.coverage()
+    strangers = sorted((key for _, key in meant.named if not covers(key)), key=str)
+    if strangers:
+        asked = meant.parties if len(meant.parties) <= MOST_REQUESTED else ()
+        return Acceptance(None, asked, (*meant.complaints, *_each(strangers, "was not expected")))
+    return Acceptance(meant.parties or None, warnings=meant.complaints)
+
+
+def _echoed(answer: Announcement, meant: Understood, known: Known, quirks: Quirks) -> Acceptance:
+    path = answer.parties[0].path
+    if not quirks.echoes_our_roles:
+        return Acceptance(None, warnings=(f"{path}: is one of our own parties",), quirk="echoes_our_roles")
     try:
-        theirs = completed(replace(answer, url=answer.url or url), known)
-        if echoes(answer, theirs, known):
-            if not quirks.echoes_our_roles:
-                path = answer.parties[0].path
-                return Acceptance(None, warnings=(f"{path}: is one of our own parties",), quirk="echoes_our_roles")
-            theirs = renamed(theirs, known, answer.parties[0].path)
+        return Acceptance(renamed(meant.parties[0].details, known, path))
     except BrokerError as error:
         return Acceptance(None, warnings=(str(error),))
-    covers = known.terms.coverage()
-    ours = [key for key in theirs.keys if key in known.ours]
-    strangers = sorted((key for key in theirs.keys if not covers(key)), key=str)
-    if ours:
-        return Acceptance(None, warnings=_each(ours, "is one of our own parties"))
-    if strangers:
-        asked = tuple(strangers) if len(strangers) <= MOST_REQUESTED else ()
-        return Acceptance(None, asked, _each(strangers, "was not expected"))
-    return Acceptance(theirs.parties)
 
 
 def _each(keys: Sequence[PartyKey], complaint: str) -> tuple[str, ...]:

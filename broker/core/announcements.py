@@ -7,8 +7,18 @@ nor a URL: there the invitation says who it is (VL-10, docs/concepts.md).
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from broker.core.model import AnnouncedParty, Announcement, Credentials, Party, PartyKey, Registration, Role, Terms
-from broker.errors import CredentialsInvalidError
+from broker.core.model import (
+    AnnouncedParty,
+    Announcement,
+    BusinessDetails,
+    Credentials,
+    Party,
+    PartyKey,
+    Registration,
+    Role,
+    Terms,
+)
+from broker.errors import BrokerError, CredentialsInvalidError
 
 _COUNTERPART = {frozenset({Role.CPO}): Role.EMSP, frozenset({Role.EMSP}): Role.CPO}
 
@@ -33,27 +43,65 @@ class Known:
 def completed(announced: Announcement, known: Known) -> Credentials:
     """The credentials that were meant. Raises CredentialsInvalidError naming the field that cannot be filled in."""
     url = _url(announced, known)
-    parties = tuple(Party(_key(party, known), party.details) for party in announced.parties)
+    parties = tuple(_party(party, known) for party in announced.parties)
     try:
         return Credentials(announced.token, url, parties)
     except ValueError as error:
         raise CredentialsInvalidError(f"roles: {error}") from None
 
 
-def echoes(announced: Announcement, credentials: Credentials, known: Known) -> bool:
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """The parties that an answer to us means, and what is wrong with the others; named are those it names itself."""
+
+    parties: tuple[Party, ...]
+    complaints: tuple[str, ...]
+    named: tuple[tuple[AnnouncedParty, PartyKey], ...] = ()
+
+
+def understood(announced: Announcement, known: Known) -> Understood:
+    """What cannot be understood is left out. Where nothing can, the parties that were agreed are meant (RS-09)."""
+    found: dict[PartyKey, tuple[AnnouncedParty, Party]] = {}
+    complaints: list[str] = []
+    for written in announced.parties:
+        try:
+            party = _party(written, known)
+        except (BrokerError, ValueError) as error:
+            complaints.append(str(error))
+        else:
+            found.setdefault(party.key, (written, party))
+    if found:
+        named = tuple((written, party.key) for written, party in found.values())
+        return Understood(tuple(party for _, party in found.values()), tuple(complaints), named)
+    agreed = known.registered or known.terms.parties
+    taken = "those that were agreed are taken" if agreed else "the invitation names none either"
+    complaints.append(f"roles: no party is named that can be understood; {taken}")
+    return Understood(tuple(Party(key, _details(key, known)) for key in sorted(agreed, key=str)), tuple(complaints))
+
+
+def echoes(named: Iterable[tuple[AnnouncedParty, PartyKey]], known: Known) -> bool:
     """Whether the peer has sent our own parties back, taking them for what is asked of it (A17, CO-34)."""
-    pairs = zip(announced.parties, credentials.parties, strict=True)
-    return all(_is_ours(written, party.key, known) for written, party in pairs)
+    return all(_is_ours(written, key, known) for written, key in named)
 
 
-def renamed(credentials: Credentials, known: Known, path: str) -> Credentials:
+def renamed(details: BusinessDetails, known: Known, path: str) -> tuple[Party, ...]:
     """The invitation's parties in the place of ours, which the peer has echoed (A17, quirk echoes_our_roles)."""
     names = known.registered or known.terms.parties
     if not names:
         raise CredentialsInvalidError(f"{path}: is ours, and the invitation does not name the peer's parties")
-    details = credentials.parties[0].details
-    parties = tuple(Party(key, details) for key in sorted(names, key=str))
-    return Credentials(credentials.token, credentials.url, parties)
+    return tuple(Party(key, details) for key in sorted(names, key=str))
+
+
+def _party(written: AnnouncedParty, known: Known) -> Party:
+    key = _key(written, known)
+    return Party(key, written.details or _details(key, known))
+
+
+def _details(key: PartyKey, known: Known) -> BusinessDetails:
+    """As registered, else what stands for a name that is not said."""
+    registered = known.registration.theirs.parties if known.registration else ()
+    named = (party.details for party in registered if party.key == key)
+    return next(named, BusinessDetails(key.country_code + key.party_id))
 
 
 def _url(announced: Announcement, known: Known) -> str:

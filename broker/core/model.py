@@ -15,7 +15,9 @@ from itertools import product
 from urllib.parse import SplitResult, urlsplit
 
 MAX_TOKEN = 255
-"""The longest text that can be a token at all; how long a peer's may be is for the handshake to say (CO-41)."""
+"""Characters. The longest token that is taken from a request; how long a peer's may be is for the handshake (CO-41)."""
+LONGEST_TOKEN = 1024
+"""The longest text that can be a token at all: what a peer gives us in an answer is kept, however long it is."""
 MAX_URL = 255
 MAX_NAME = 100
 ANY = "*"
@@ -35,8 +37,8 @@ class Token:
     _text: str = field(repr=False)
 
     def __post_init__(self) -> None:
-        if not 1 <= len(self._text) <= MAX_TOKEN:
-            raise ValueError(f"must have 1 to {MAX_TOKEN} characters")
+        if not 1 <= len(self._text) <= LONGEST_TOKEN:
+            raise ValueError(f"must have 1 to {LONGEST_TOKEN} characters")
         if not _PRINTABLE.fullmatch(self._text):
             raise ValueError("must consist of printable ASCII without blanks (U+0021 to U+007E)")
 
@@ -187,10 +189,12 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class AnnouncedParty:
-    """A party as a peer wrote it, at this JSON path. None is what its version has no field for (CO-06 to CO-08)."""
+    """A party as a peer wrote it, at this JSON path. None is what its version has no field for (CO-06 to CO-08), and in
+    an answer to us what the peer has left out.
+    """
 
     path: str
-    details: BusinessDetails
+    details: BusinessDetails | None
     country_code: str | None = None
     party_id: str | None = None
     role: Role | None = None

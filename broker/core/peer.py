@@ -5,15 +5,18 @@ provisional, which there is room for only while none is retiring: never more tha
 registered peer.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import Enum
+from typing import Final
 
-from broker.core.job import Job, JobState
+from broker.core.job import Job
 from broker.core.model import Endpoint, HeaderForm, Party, PartyKey, Sealed, Style, Tenant, Terms, Version
 from broker.core.quirks import NO_QUIRKS, Quirks
 from broker.core.receiver import Presented
+
+MOST_RESENT: Final = 8
+"""Tokens given to repeats that have not been used; the oldest goes first."""
 
 
 class PeerState(Enum):
@@ -37,6 +40,9 @@ class TokenState(Enum):
     ACTIVE = "ACTIVE"
     RETIRING = "RETIRING"
     """Replaced, and kept until its successor is first used or its time is over (F3, F4)."""
+    RESENT = "RESENT"
+    """Given in answer to a repeat, beside the one that was given first: whoever repeats may be a thief, and must not
+    end what is newer than what he shows. It takes over when that has not been used by the end of the window."""
     REVOKED = "REVOKED"
 
 
@@ -69,14 +75,14 @@ class IssuedToken:
     after its time: the peer goes on with it. Of a revoked one, the first use since: the peer has gone back to it (F18).
     """
     received_at: int | None = None
-    """First use while it was provisional: the peer has it, whether it keeps it or not."""
+    """First use while it was provisional or resent: the peer has it, whether it keeps it or not."""
 
     def __repr__(self) -> str:
         return f"IssuedToken({self.lookup_id!r}, {self.purpose.value}, {self.state.value})"
 
     @property
     def presented(self) -> Presented:
-        retiring = self.state is TokenState.RETIRING
+        retiring = self.state in (TokenState.RETIRING, TokenState.RESENT)
         if self.purpose is Purpose.INVITATION:
             return Presented.SPENT_INVITATION if retiring else Presented.INVITATION
         return Presented.REPLACED if retiring else Presented.CURRENT
@@ -93,6 +99,8 @@ class IssuedToken:
         match self.state:
             case TokenState.PROVISIONAL:
                 return self.received_at is None
+            case TokenState.RESENT:
+                return self.received_at is None or (self.not_after is not None and now >= self.not_after)
             case TokenState.ACTIVE:
                 return self.first_used_at is None
             case TokenState.RETIRING if self.not_after is not None and now >= self.not_after:
@@ -102,10 +110,26 @@ class IssuedToken:
 
 @dataclass(frozen=True, slots=True)
 class HeldToken:
-    """The token that the peer generated for us."""
+    """A token that the peer generated for us, and the form of header in which it takes it (A1)."""
 
     sealed: Sealed
     created_at: int
+    form: HeaderForm | None = None
+    proven: bool = True
+    """Whether it has worked once."""
+    finding: str | None = None
+    """What was observed when an unproven one was tried last."""
+    tries: int = 0
+    next_try_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that was observed and stays worth an operator's look until it is settled."""
+
+    id: str
+    message: str
+    at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,20 +151,24 @@ class Peer:
     draft: bool = False
     form_in: HeaderForm | None = None
     """The form in which the peer showed its token last."""
-    form_out: HeaderForm | None = None
-    """The form in which it took ours last."""
     quirks: Quirks = NO_QUIRKS
     versions: tuple[Version, ...] = ()
     """Those of the tenant's versions that are offered to it; empty stands for all."""
     may_downgrade: bool = False
     requested: tuple[PartyKey, ...] = ()
     """Parties that it asked for in vain and that wait for approval."""
+    announced: tuple[Party, ...] = ()
+    """Those of them that an exchange has named that succeeded: its own as soon as they are approved and free."""
+    notices: tuple[Notice, ...] = ()
     answered_at: int = 0
     registered_at: int | None = None
     parties: tuple[Party, ...] = ()
     endpoints: tuple[Endpoint, ...] = ()
     issued: tuple[IssuedToken, ...] = ()
     held: HeldToken | None = None
+    """What services get: the proven one, or the only one."""
+    unproven: HeldToken | None = None
+    """One that it has announced since and that has not worked yet; held itself where that is the only one."""
     job: Job | None = None
     used_access: bytes | None = None
     """Keyed hash of the invitation of the peer with which we have registered last."""
@@ -154,12 +182,18 @@ class Peer:
         return Style(self.draft, bool(self.quirks.explicit_nulls))
 
     @property
+    def form_out(self) -> HeaderForm | None:
+        """The form in which it takes the token that services get."""
+        return self.held.form if self.held else None
+
+    @property
     def unconfirmed(self) -> bool:
-        """Whether the token given in the last exchange has not been seen yet."""
+        """Whether no token given in the last exchange, or in a repeat of it, has been seen yet."""
         active = self.token(TokenState.ACTIVE)
         if active is None or active.purpose is not Purpose.MAIN:
             return False
-        return active.first_used_at is None and active.received_at is None
+        resent = (token.received_at for token in self.issued if token.state is TokenState.RESENT)
+        return active.first_used_at is None and active.received_at is None and not any(resent)
 
     @property
     def quarantined(self) -> bool:
@@ -167,7 +201,7 @@ class Peer:
         return self.state is PeerState.REGISTERED and not self.parties
 
     def token(self, state: TokenState) -> IssuedToken | None:
-        """The issued token in this state, of which there is one at most; not for revoked ones."""
+        """The issued token in this state, of which there is one at most; not for resent and revoked ones."""
         return next((token for token in self.issued if token.state is state), None)
 
     @property
@@ -190,6 +224,8 @@ def reject(peer: Peer, token: IssuedToken, now: int) -> Rejection | None:
 
 def has_expired(token: IssuedToken, now: int) -> bool:
     over = token.not_after is not None and now >= token.not_after
+    if token.state is TokenState.RESENT:
+        return over and token.received_at is None
     return over and (
         token.state is not TokenState.RETIRING or token.purpose is Purpose.INVITATION or not token.reused_at
     )
@@ -216,7 +252,14 @@ def room(issued: Iterable[IssuedToken], now: int, *, anew: bool = False) -> Room
     that, or has never shown the successor, does not use the successor, and that goes (F4). With anew the peer has
     invited us once more: it may have forgotten both and never show either. One goes at once, not the one it has used.
     """
-    tokens = {token.state: token for token in issued if token.state is not TokenState.REVOKED}
+    live = [token for token in issued if token.state is not TokenState.REVOKED]
+    resent = [token for token in live if token.state is TokenState.RESENT]
+    if resent:
+        return _room_beside_resent(live, resent, now, anew=anew)
+    return _room_beside({token.state: token for token in live}, now, anew=anew)
+
+
+def _room_beside(tokens: Mapping[TokenState, IssuedToken], now: int, *, anew: bool) -> Room | None:
     old, new = tokens.get(TokenState.RETIRING), tokens.get(TokenState.ACTIVE)
     if old is None:
         return Room()
@@ -234,6 +277,18 @@ def room(issued: Iterable[IssuedToken], now: int, *, anew: bool = False) -> Room
     return Room(revoked=(new.lookup_id,) if new else (), restored=old.lookup_id)
 
 
+def _room_beside_resent(
+    live: Sequence[IssuedToken], resent: Sequence[IssuedToken], now: int, *, anew: bool
+) -> Room | None:
+    """While the window is open, any of them may be what the peer has; then it is the newest that it has used."""
+    if not anew and any(token.not_after is not None and now < token.not_after for token in resent):
+        return None
+    received = [token for token in resent if token.received_at is not None]
+    stays = received[-1] if received else next((t for t in live if t.state is TokenState.ACTIVE), None)
+    others = tuple(t.lookup_id for t in live if t is not stays and t.state is not TokenState.PROVISIONAL)
+    return Room(revoked=others, restored=stays.lookup_id if stays in received else None)
+
+
 @dataclass(frozen=True, slots=True)
 class Succession:
     """What becomes of the tokens a peer has when a new one is issued to it."""
@@ -243,6 +298,8 @@ class Succession:
     not_after: int
     promote: str | None = None
     """The token that is offered in a request of ours at the same time: it is given in this answer, too (F6)."""
+    beside: bool = False
+    """It is given to a repeat, and stands beside the one that was given first."""
 
 
 def succeed(
@@ -250,13 +307,24 @@ def succeed(
 ) -> Succession:
     """The token shown in the exchange stays for a repeat, unless the window (microseconds) is zero; the rest goes.
 
-    A token that is retiring already keeps its old limit (F3, F4: a repeat does not prolong the window).
+    A repeat ends nothing that is newer than the token that it shows: it may come from somebody who has stolen that one.
+    Neither does it prolong the window (F3, F4). Of tokens given to repeats and not used, the newest few are kept.
     """
     live = {token.lookup_id: token for token in issued if token.state is not TokenState.REVOKED}
+    if shown in live and _is_repeat(live[shown], now):
+        beside = [t for t in live.values() if t.state is TokenState.RESENT and t.lookup_id != shown]
+        beside.sort(key=lambda token: token.received_at is not None)
+        too_many = [token.lookup_id for token in beside[: max(0, len(beside) - MOST_RESENT + 1)]]
+        return Succession(tuple(too_many), None, live[shown].not_after or now + window, beside=True)
     keep = window > 0 and shown in live
     revoke = tuple(sorted(lookup for lookup in live if not (keep and lookup == shown) and lookup != promote))
-    already = keep and live[shown].state is TokenState.RETIRING
-    return Succession(revoke, shown if keep and not already else None, now + window, promote)
+    return Succession(revoke, shown if keep else None, now + window, promote)
+
+
+def _is_repeat(shown: IssuedToken, now: int) -> bool:
+    """One that the peer went on using after its time is no repeat: it is the only one that the peer has (F4)."""
+    over = shown.not_after is not None and now >= shown.not_after
+    return shown.state in (TokenState.RETIRING, TokenState.RESENT) and not over
 
 
 def crossing(job: Job, issued: Iterable[IssuedToken], shown: str, now: int) -> str | None:
@@ -287,59 +355,3 @@ def usable(tenant: Tenant, peer: Peer) -> tuple[Version, ...]:
     if in_use is None or in_use in tenant.versions:
         return offered(tenant, peer)
     return (*offered(tenant, peer), in_use)
-
-
-def warnings(peer: Peer, now: int) -> list[str]:
-    """What an operator should look at."""
-    return [*_token_warnings(peer, now), *_party_warnings(peer), *_job_warnings(peer)]
-
-
-def _token_warnings(peer: Peer, now: int) -> Iterator[str]:
-    old = peer.token(TokenState.RETIRING)
-    if old is not None and old.reused_at is not None:
-        yield "the peer still uses its old token: the answer with the new one may have been lost"
-    shown = [token.reused_at for token in peer.issued if token.state is TokenState.REVOKED and token.reused_at]
-    if shown and peer.state is PeerState.REGISTERED and max(shown) > _last_used(peer):
-        yield f"the peer shows a token that was replaced: since {_date(max(shown))}; was it restored from a backup?"
-    if _is_locked_out(peer, now):
-        yield "no token of the peer works: rotate the peer, or reset it and let it register again"
-    invitation = peer.invitation
-    usable = invitation is not None and reject(peer, invitation, now) in (None, Rejection.BLOCKED)
-    if peer.state is PeerState.INVITED and not usable:
-        yield "the invitation can no longer be used: reset the peer to issue a new one"
-
-
-def _party_warnings(peer: Peer) -> Iterator[str]:
-    if peer.quarantined and peer.requested:
-        yield "the peer is quarantined: approve its requested_parties, then rotate it"
-    elif peer.quarantined:
-        yield "the peer is quarantined: none of the parties that it announced may be had; see its last exchange"
-    elif peer.requested:
-        yield "the peer waits for approval of parties beyond its invitation: see requested_parties"
-
-
-def _job_warnings(peer: Peer) -> Iterator[str]:
-    job = peer.job
-    if job is not None and job.state is JobState.FAILED:
-        yield f"{job.what} failed: {job.message}"
-    elif job is not None and job.outcome_unknown and job.attempts:
-        yield f"{job.what}: the answer of the peer was lost; it is being found out what became of it"
-
-
-def _is_locked_out(peer: Peer, now: int) -> bool:
-    """Not while a job that has not failed yet is about to offer a token."""
-    if peer.state is not PeerState.REGISTERED or peer.blocked:
-        return False
-    if peer.job is not None and peer.job.state is JobState.WAITING and peer.job.reason is None:
-        return False
-    return all(reject(peer, token, now) is not None for token in peer.issued)
-
-
-def _last_used(peer: Peer) -> int:
-    """When the peer was on its newest token; what it showed before it was given that is no news."""
-    active = peer.token(TokenState.ACTIVE)
-    return (active.first_used_at or active.created_at) if active else 0
-
-
-def _date(microseconds: int) -> str:
-    return datetime.fromtimestamp(microseconds / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M UTC")

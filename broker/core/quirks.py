@@ -25,6 +25,8 @@ class Quirks:
     """The form in which we show ours, without trying the other one; otherwise as the peer shows its own (A1)."""
     token_max_len: int | None = None
     """Longest token taken from the peer, in characters; 64 otherwise (CO-41)."""
+    token_is_invitation: bool | None = None
+    """The peer gives its invitation back as the token that we are to use (CO-41)."""
     explicit_nulls: bool | None = None
     """We write optional fields that have no value as null (EN-10)."""
     trailing_slash: bool | None = None

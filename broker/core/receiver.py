@@ -18,9 +18,11 @@ from broker.core.model import (
     Announcement,
     Credentials,
     Endpoint,
+    Party,
     PartyKey,
     Registration,
     RequiredModule,
+    Role,
     Terms,
     Token,
     Version,
@@ -93,6 +95,8 @@ class Standing:
     """Newest version ever registered: no silent way back below it (A34)."""
     held_elsewhere: frozenset[PartyKey] = frozenset()
     """Parties that other peers of the tenant hold (PR-02)."""
+    waiting: frozenset[PartyKey] = frozenset()
+    """Parties that it has announced, and that others held then."""
     rules: Rules = NO_RULES
 
 
@@ -104,15 +108,17 @@ class Verifying:
     version: Version
     theirs: Credentials
     draft: bool = False
+    left_out: tuple[Party, ...] = ()
     details_url: str | None = None
     """None while the version list is being read, then where the details are."""
 
 
 @dataclass(frozen=True, slots=True)
 class Established:
-    """The exchange is decided; what follows is one commit."""
+    """The exchange is decided; what follows is one commit. left_out are parties of a hub that others hold."""
 
     registration: Registration
+    left_out: tuple[Party, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +205,7 @@ class Establish:
     """Commit the registration and issue a new token, both in one transaction (RR-16)."""
 
     registration: Registration
+    left_out: tuple[Party, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,14 +249,29 @@ def _begin(state: Standing, event: Posted | Put, refusal: BrokerError | None) ->
         theirs = _understood(state, body)
     except BrokerError as error:
         return state, Refuse(error)
+    paths = _paths(body, theirs)
+    theirs, left_out = _without_those_of_others(state, theirs)
     refusal = (
         _refuse_origin(state, theirs)
-        or _refuse_parties(state, _paths(body, theirs))
+        or _refuse_parties(state, {party.key: paths[party.key] for party in theirs.parties})
         or _refuse_version(state, event.version)
     )
     if refusal is not None:
         return state, Refuse(refusal)
-    return Verifying(state, event.version, theirs, body.draft), ReadVersions(theirs.url, theirs.token)
+    return Verifying(state, event.version, theirs, body.draft, left_out), ReadVersions(theirs.url, theirs.token)
+
+
+def _without_those_of_others(state: Standing, theirs: Credentials) -> tuple[Credentials, tuple[Party, ...]]:
+    """A hub names the parties that it reaches, and some of them may be connected to us directly (CO-37): those stay
+    where they are. Anybody else may only name parties of its own.
+    """
+    own = {key for key in theirs.keys if key.role is Role.HUB and key not in state.held_elsewhere}
+    taken = tuple(
+        party for party in theirs.parties if party.key in state.held_elsewhere and party.key.role is not Role.HUB
+    )
+    if not own or not taken:
+        return theirs, ()
+    return replace(theirs, parties=tuple(party for party in theirs.parties if party not in taken)), taken
 
 
 def announced(state: Standing, event: Event) -> frozenset[PartyKey]:
@@ -273,11 +295,11 @@ def _understood(state: Standing, body: Announcement) -> Credentials:
         raise complaint.helped_by("token_max_len")
     known = Known(state.terms, state.registration, rules.ours)
     theirs = completed(body, known)
-    if not echoes(body, theirs, known):
+    if not echoes(zip(body.parties, (party.key for party in theirs.parties), strict=True), known):
         return theirs
     path = body.parties[0].path
     if rules.quirks.echoes_our_roles:
-        return renamed(theirs, known, path)
+        return replace(theirs, parties=renamed(theirs.parties[0].details, known, path))
     raise PartyNotAllowedError(f"{path}: is one of our own parties; name yours").helped_by("echoes_our_roles")
 
 
@@ -302,7 +324,8 @@ def _repeats(state: Standing, event: Posted) -> bool:
     except BrokerError:
         return False
     committed = state.registration.theirs
-    return origin(body.url) == origin(committed.url) and body.keys == committed.keys
+    same = body.keys - state.waiting == committed.keys - state.waiting
+    return same and origin(body.url) == origin(committed.url)
 
 
 def _refuse_put(state: Standing, event: Put) -> BrokerError | None:
@@ -399,4 +422,4 @@ def _conclude(state: Verifying, event: EndpointsRead) -> tuple[State, Effect]:
         listed = ", ".join(missing)
         return state.before, Refuse(PeerEndpointsMissingError(f"your version details lack: {listed}"))
     registration = Registration(state.version, state.theirs, event.endpoints, state.draft)
-    return Established(registration), Establish(registration)
+    return Established(registration, state.left_out), Establish(registration, state.left_out)

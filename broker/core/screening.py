@@ -51,7 +51,8 @@ def screen(standing: Standing, event: Posted | Put | Deleted, held_elsewhere: Ho
     parties = _at_stake(standing, event, state, effect)
     taken = held_elsewhere(parties) if parties else parties
     if taken:
-        state, effect = step(replace(standing, held_elsewhere=taken), event)
+        standing = replace(standing, held_elsewhere=taken)
+        state, effect = step(standing, event)
     return Screening(standing, parties, state, effect)
 
 

@@ -209,7 +209,7 @@ class Keep:
     token: Token = field(repr=False)
     endpoints: tuple[Endpoint, ...]
     parties: tuple[Party, ...] | None
-    asked: tuple[PartyKey, ...] = ()
+    asked: tuple[Party, ...] = ()
     draft: bool = False
     warnings: tuple[str, ...] = ()
     quirk: str | None = None
@@ -227,9 +227,10 @@ class Swap:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """It is done. warning says what is not as it should be all the same."""
+    """It is done. warning says what is not as it should be all the same; proven, that the new token has worked."""
 
     warning: str | None = None
+    proven: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -411,9 +412,8 @@ def _keep(state: Asking, answer: Announcement, offered: Token) -> tuple[State, E
     plan = state.plan
     flaw = _useless(plan, answer.token, offered)
     if flaw is not None:
-        return _stop(
-            OutcomeUnknownError(f"{plan.kind.value} credentials: the answer cannot be used: token: {flaw}"), again=True
-        )
+        error = OutcomeUnknownError(f"{plan.kind.value} credentials: the answer cannot be used: token: {flaw}")
+        return _stop(error if answer.token == offered else error.helped_by("token_is_invitation"), again=True)
     known = Known(plan.terms, plan.registration, plan.ours)
     warnings, url = list(answer.warnings), plan.versions_url
     if answer.url is not None and any(t.appears_in(answer.url) for t in (answer.token, offered, plan.access)):
@@ -422,7 +422,11 @@ def _keep(state: Asking, answer: Announcement, offered: Token) -> tuple[State, E
         url = answer.url
     elif answer.url is not None:
         warnings.append("url: is on another host than the versions URL that we were given, and was not taken over")
-    judged = accept(answer, known, plan.quirks, plan.versions_url)
+    longest, quirk = plan.quirks.longest_token, None
+    if len(answer.token.reveal()) > longest:
+        quirk = "token_max_len"
+        warnings.append(f"token: has more than {longest} characters; it was kept (quirk {quirk})")
+    judged = accept(answer, known, plan.quirks)
     keep = Keep(
         version=state.version,
         url=url,
@@ -432,7 +436,7 @@ def _keep(state: Asking, answer: Announcement, offered: Token) -> tuple[State, E
         asked=judged.asked,
         draft=answer.draft,
         warnings=(*warnings, *judged.warnings),
-        quirk=judged.quirk,
+        quirk=judged.quirk or quirk,
     )
     return Kept(replace(plan, versions_url=url, sent=None)), keep
 
@@ -441,17 +445,15 @@ def _useless(plan: Plan, token: Token, offered: Token) -> str | None:
     """Why a token cannot be the one that the peer has generated for us (RS-09)."""
     if token == offered:
         return "is the one that we sent"
-    if token == plan.access and plan.kind is ExchangeKind.POST:
+    if token == plan.access and plan.kind is ExchangeKind.POST and not plan.quirks.token_is_invitation:
         return "is the one that we registered with"
-    if len(token.reveal()) > plan.quirks.longest_token:
-        return f"must have at most {plan.quirks.longest_token} characters"
     return None
 
 
 def _tried(state: Trying, event: VersionsRead | PeerFailed) -> tuple[State, Effect]:
     """RS-13, F6."""
     if isinstance(event, VersionsRead):
-        return Ended(), Swap() if state.spare else Finish()
+        return Ended(), Swap() if state.spare else Finish(proven=True)
     if not isinstance(event.error, PeerRejectedTokenError):
         if state.plan.spare is not None:
             return _stop(event.error, again=True)

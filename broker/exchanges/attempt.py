@@ -30,6 +30,12 @@ class Attempt:
     """How many of the steps are on record."""
     offering: bool = False
     """Whether this attempt has offered the token that the job now holds."""
+    quirk: str | None = None
+    """The setting that names what was found out about the peer."""
+    was_encoded: bool = False
+    """Whether the peer has taken its invitation as it is although that is Base64 of another token."""
+    token: Token | None = field(default=None, repr=False)
+    """The one that has worked in this attempt, where it is not the one that services get."""
     doubtful: bool = False
     """Whether a request of this attempt may have been carried out without our knowing what came of it."""
 

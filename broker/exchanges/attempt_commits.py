@@ -13,10 +13,11 @@ from uuid import uuid4
 import structlog
 
 from broker.clock import Clock
+from broker.core import notices, proving
 from broker.core.exchange import Direction, Exchange, ExchangeKind, Outcome
 from broker.core.job import Job, JobState, confirming, next_attempt, without_invitation
-from broker.core.model import HeaderForm, PartyKey, Sealed, Token, Version
-from broker.core.peer import Peer, TokenState, has_expired, room
+from broker.core.model import HeaderForm, Sealed, Token, Version
+from broker.core.peer import HeldToken, Peer, TokenState, has_expired, room
 from broker.core.sender import Committed, Finish, Keep, Stop, Swap
 from broker.crypto import minting
 from broker.crypto.minting import Pepper, SecretKind
@@ -32,7 +33,7 @@ from broker.errors import (
 from broker.exchanges.attempt import Attempt, LeaseLostError
 from broker.memory.readmodel import ACCESS_TOKEN, HELD_TOKEN, OFFERED_TOKEN, ReadModel
 from broker.outbound.http_call import CallbackError
-from broker.store import exchange_records, jobs, offers, peers, transitions
+from broker.store import exchange_records, held_tokens, jobs, offers, peers, transitions
 from broker.store.transactions import Store, Transaction
 
 T = TypeVar("T")
@@ -47,6 +48,8 @@ _PATIENCE_SECONDS = (0.5, 1, 2, 4, 8, 15, 30)
 """How long an answer waits for the database, in all about a minute."""
 _GRACE_MICROSECONDS = 60_000_000
 """How long a token still works that the peer has refused (RS-10)."""
+_TRIED_BY_THE_JOB = 300_000_000
+"""Until when a new token is the job's to try; later it is tried like any other that is not proven."""
 _USUAL_FORM = HeaderForm.BASE64
 _GIVEN = frozenset({TokenState.PROVISIONAL, TokenState.ACTIVE})
 """An offered token that the peer has replaced since is not offered again."""
@@ -87,7 +90,8 @@ class AttemptCommits:
         exchange = self._begun(peer, peer.job, lease)
         if not peer.job.confirming:
             exchange_records.begin(tx, exchange)
-        form = peer.quirks.auth_form_out or peer.form_out or _USUAL_FORM
+        shown = peer.unproven if peer.job.confirming and peer.unproven else peer.held
+        form = peer.quirks.auth_form_out or (shown.form if shown else None) or _USUAL_FORM
         return Attempt(tenant, peer, peer.job, lease, exchange, form)
 
     async def progress(self, attempt: Attempt, seconds: int) -> None:
@@ -141,14 +145,16 @@ class AttemptCommits:
         """Whatever is wrong with the peer, its token is stored first: without it the peer is lost (F2)."""
         attempt.warnings += keep.warnings
 
-        def commit(tx: Transaction) -> tuple[Peer, PartyKey | None, Committed]:
+        def commit(tx: Transaction) -> tuple[Peer, list[str], Committed]:
             peer, job = self._standing(tx, attempt)
-            crossed = peer.held.sealed if peer.held is not None and _differs(peer, attempt.peer) else None
+            newest = peer.unproven or peer.held
+            crossed = newest.sealed if newest is not None and _differs(peer, attempt.peer) else None
             settled = self._settled(tx, attempt, keep, job)
             if not offers.settle(tx, peer, attempt.lease, confirming(job, crossed, tx.now), settled):
                 raise LeaseLostError
             lost = offers.claim(tx, peer, keep.parties)
-            exchange_records.end(tx, replace(attempt.record, outcome=Outcome.SUCCEEDED, quirk=keep.quirk))
+            quirk = keep.quirk or attempt.quirk
+            exchange_records.end(tx, replace(attempt.record, outcome=Outcome.SUCCEEDED, quirk=quirk))
             tx.audit(
                 "peer.registered" if job.kind is ExchangeKind.POST else "peer.updated",
                 peer.tenant,
@@ -157,18 +163,36 @@ class AttemptCommits:
                 exchange=attempt.exchange.uid,
                 version=str(keep.version),
                 url=keep.url,
-                parties=[] if lost else sorted(str(party.key) for party in keep.parties or ()),
+                parties=sorted(str(party.key) for party in keep.parties or () if party.key not in lost),
                 issued=settled.offered,
             )
             spare = self._model.unsealed(peer, crossed, HELD_TOKEN) if crossed else None
             tx.session.expire_all()
-            return peers.find_by_uid(tx.session, peer.uid) or peer, lost, Committed(keep.token, spare)
+            left_out = peers.told_holders(tx.session, peer.tenant, lost)
+            return peers.find_by_uid(tx.session, peer.uid) or peer, left_out, Committed(keep.token, spare)
 
-        attempt.peer, lost, committed = await self._insist(attempt, commit)
+        attempt.peer, left_out, committed = await self._insist(attempt, commit)
         attempt.job, attempt.noted = attempt.peer.job or attempt.job, len(attempt.steps)
-        if lost is not None:
-            attempt.warnings.append(f"roles: {lost} belongs to another connection; no party was taken over")
+        attempt.form, attempt.token = self._form_of_new(attempt), None
+        attempt.warnings += left_out
         return committed
+
+    def _form_of_new(self, attempt: Attempt) -> HeaderForm:
+        """In which the peer will take the token that it has just given, as far as the form of the one before tells it:
+        an invitation that was in Base64 already was decoded, although it was shown as it is (A3).
+        """
+        fixed = attempt.peer.quirks.auth_form_out
+        return fixed or (HeaderForm.BASE64 if attempt.was_encoded else attempt.form)
+
+    async def prove(self, attempt: Attempt, token: HeldToken) -> None:
+        """A token that was not proven has worked where the one that services get did not."""
+
+        def commit(tx: Transaction) -> None:
+            peer, _ = self._standing(tx, attempt)
+            if held_tokens.prove(tx, peer.uid, token, attempt.form):
+                tx.audit("token.proven", peer.tenant, peer.name)
+
+        await self._store.change(attempt.peer.name, commit)
 
     async def _insist(self, attempt: Attempt, work: Callable[[Transaction], T]) -> T:
         """What the peer has answered is in memory alone: a database that is away for a while must not lose it (F2)."""
@@ -187,13 +211,18 @@ class AttemptCommits:
             version=keep.version,
             versions_url=keep.url,
             draft=keep.draft,
-            form_out=attempt.form,
-            held=self._model.sealed(attempt.peer.tenant, attempt.peer.uid, keep.token, HELD_TOKEN),
+            held=held_tokens.Held(
+                self._model.sealed(attempt.peer.tenant, attempt.peer.uid, keep.token, HELD_TOKEN),
+                self._form_of_new(attempt),
+                proven=False,
+                pause=_TRIED_BY_THE_JOB,
+            ),
             endpoints=keep.endpoints,
             parties=keep.parties,
             asked=keep.asked,
             offered=job.offered_lookup_id or "",
             not_after=tx.now + window * 1_000_000 if window else None,
+            notices=notices.contradictions(keep.warnings, tx.now) if keep.parties is None else (),
             used_access=minting.digest(self._pepper, used.reveal()) if used else None,
         )
 
@@ -224,11 +253,20 @@ class AttemptCommits:
         def commit(tx: Transaction) -> None:
             peer, job = self._standing(tx, attempt)
             if isinstance(effect, Swap) and job.access is not None:
-                transitions.hold(tx, peer.uid, job.access)
+                held_tokens.hold(tx, peer.uid, held_tokens.Held(job.access, attempt.form, proven=True))
+            elif isinstance(effect, Finish) and peer.unproven is not None:
+                self._settle_trial(tx, peer, peer.unproven, attempt, effect)
             jobs.end(tx, peer.uid, attempt.lease)
             exchange_records.amend(tx, attempt.record)
 
         await self._store.change(attempt.peer.name, commit)
+
+    def _settle_trial(self, tx: Transaction, peer: Peer, token: HeldToken, attempt: Attempt, finish: Finish) -> None:
+        if finish.proven:
+            held_tokens.prove(tx, peer.uid, token, attempt.form)
+        else:
+            finding = finish.warning or "it could not be tried"
+            held_tokens.put_off_try(tx, peer.uid, token, finding, tx.now + proving.pause(token.tries))
 
     async def put_off(self, attempt: Attempt, stop: Stop) -> None:
         """What stood before stands, and so does what is not known (UR-12, F2).
@@ -321,4 +359,9 @@ def _stays_in_doubt(attempt: Attempt) -> bool:
 
 def _differs(found: Peer, before: Peer) -> bool:
     """Whether another exchange has brought a token since."""
-    return found.held is not None and found.held != before.held
+    return _newest(found) is not None and _newest(found) != _newest(before)
+
+
+def _newest(peer: Peer) -> Sealed | None:
+    token = peer.unproven or peer.held
+    return token.sealed if token else None

@@ -12,7 +12,7 @@ from broker.core.model import PartyKey
 from broker.core.peer import Purpose
 from broker.errors import BrokerError, ExchangeInProgressError, StoreUnavailableError
 from broker.memory.authenticator import Identity
-from broker.store import exchange_records, jobs, transitions
+from broker.store import exchange_records, jobs, token_uses, transitions
 from broker.store.transactions import Store, Transaction
 
 _log = structlog.get_logger(__name__)
@@ -99,7 +99,7 @@ class Leases:
                 return 0
             told = [str(key) for key in asked[:_TOLD]]
             tx.audit("peer.approval_requested", peer.tenant, peer.name, parties=told, count=len(asked))
-            return transitions.count_failure(tx, identity.token.lookup_id) if counts else 0
+            return token_uses.count_failure(tx, identity.token.lookup_id) if counts else 0
 
         if tuple(asked) != peer.requested and await self._store.change(peer.name, write) >= _MAX_FAILURES:
             await self._withdraw(identity)
@@ -120,7 +120,7 @@ class Leases:
                     quirk=error.quirk,
                 ),
             )
-            return transitions.count_failure(tx, identity.token.lookup_id) if counts else 0
+            return token_uses.count_failure(tx, identity.token.lookup_id) if counts else 0
 
         try:
             if await self._store.jot(give_up) >= _MAX_FAILURES:

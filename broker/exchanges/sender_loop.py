@@ -6,6 +6,7 @@ done with it (F2). Each commit names the attempt's lease: whoever lost it change
 """
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import replace
 
 import structlog
@@ -16,7 +17,7 @@ from broker.core import sender
 from broker.core.exchange import Step
 from broker.core.job import Job, next_attempt
 from broker.core.model import HeaderForm, Token, Version
-from broker.core.peer import Peer
+from broker.core.peer import HeldToken, Peer
 from broker.core.receiver import PeerFailed, ReadEndpoints, ReadVersions
 from broker.core.sender import (
     Answered,
@@ -44,6 +45,7 @@ from broker.exchanges.attempt_commits import READING_SECONDS, SENDING_SECONDS, S
 from broker.exchanges.ourselves import Ourselves
 from broker.memory.readmodel import ACCESS_TOKEN, HELD_TOKEN, OFFERED_TOKEN, ReadModel
 from broker.ocpi import DIALECTS
+from broker.ocpi.authorization import ENCODED, OTHER_FORM, is_encoded
 from broker.outbound.callbacks import Callbacks
 from broker.outbound.deliveries import Deliveries, Delivery
 from broker.outbound.discovery import HttpPeers, Tolerances
@@ -103,6 +105,8 @@ class SenderLoop:
             await self._stop(attempt, Stop(error, again=True))
 
     async def _run(self, attempt: Attempt) -> None:
+        if begins_anew(attempt.job) and is_encoded(self._access(attempt.peer, attempt.job)):
+            attempt.warnings.append(ENCODED)
         state, effect = self._start(attempt)
         event: sender.Event
         while True:
@@ -114,6 +118,7 @@ class SenderLoop:
                 case Send():
                     event = await self._send(attempt, effect)
                 case Keep():
+                    attempt.was_encoded = attempt.form is HeaderForm.RAW and ENCODED in attempt.warnings
                     event = await self._commits.keep(attempt, effect)
                 case Leave():
                     return await self._commits.leave(attempt)
@@ -134,18 +139,26 @@ class SenderLoop:
     def _access(self, peer: Peer, job: Job) -> Token:
         if begins_anew(job) and job.access is not None:
             return self._model.unsealed(peer, job.access, ACCESS_TOKEN)
+        if job.confirming and peer.unproven is not None:
+            return self._model.unsealed(peer, peer.unproven.sealed, HELD_TOKEN)
         return self._model.held_token(peer)
+
+    def _spare(self, attempt: Attempt) -> HeldToken | None:
+        """A token that has not worked yet, for the case that the one that services get does not work any more."""
+        peer, job = attempt.peer, attempt.job
+        return peer.unproven if not begins_anew(job) and not job.confirming and peer.unproven is not peer.held else None
 
     async def _ask(self, attempt: Attempt, question: ReadVersions | ReadEndpoints) -> sender.Event:
         if len(attempt.steps) > attempt.noted:
             await self._commits.progress(attempt, READING_SECONDS)
+        spare = self._spare(attempt)
         callbacks = Callbacks(
             peers=self._http,
             clock=self._clock,
             correlation_id=attempt.exchange.correlation_id,
             form=_form(attempt, question),
             tolerances=Tolerances(attempt.peer.quirks, strict=attempt.tenant.policy.strict, doubts_form=True),
-            fallback=None,
+            fallback=self._model.unsealed(attempt.peer, spare.sealed, HELD_TOKEN) if spare else None,
             deadline=asyncio.get_running_loop().time() + _DISCOVERY_SECONDS,
             steps=attempt.steps,
             warnings=attempt.warnings,
@@ -153,35 +166,66 @@ class SenderLoop:
         )
         event = await callbacks.ask(question)
         attempt.form = callbacks.form
+        if spare is not None and callbacks.settled is not None and attempt.token is None:
+            attempt.token = callbacks.settled
+            await self._commits.prove(attempt, spare)
         if isinstance(event, PeerFailed) and _rejects_token(event.error):
             return PeerFailed(PeerRejectedTokenError(str(event.error)))
         return event
 
     async def _send(self, attempt: Attempt, effect: Send) -> sender.Event:
+        event: sender.Event | None = None
+        for token, form in self._showings(attempt):
+            before = event
+            event = await self._send_once(attempt, effect, token, form)
+            if not (isinstance(event, Failed) and isinstance(event.error, PeerRejectedTokenError)):
+                if before is not None:
+                    _learn(attempt, token, form)
+                break
+            event = before or event
+        if event is None:
+            raise LookupError("a request without a token to show")
+        crossed = effect.version is None and isinstance(event, Failed) and await self._commits.has_changed(attempt)
+        if crossed:
+            return Failed(ExchangeInProgressError("an exchange of the peer crossed ours; the token is another now"))
+        return event
+
+    def _showings(self, attempt: Attempt) -> Iterator[tuple[Token, HeaderForm]]:
+        """The token, and then what else the peer may take: to be refused with 401 has no effect (A1, A11)."""
+        fixed, spare = attempt.peer.quirks.auth_form_out, self._spare(attempt)
+        token = attempt.token or self._access(attempt.peer, attempt.job)
+        yield token, attempt.form
+        if fixed is None:
+            yield token, OTHER_FORM[attempt.form]
+        if spare is not None and attempt.token is None:
+            other = self._model.unsealed(attempt.peer, spare.sealed, HELD_TOKEN)
+            form = fixed or spare.form or attempt.form
+            yield other, form
+            if fixed is None:
+                yield other, OTHER_FORM[form]
+
+    async def _send_once(self, attempt: Attempt, effect: Send, token: Token, form: HeaderForm) -> sender.Event:
         await self._commits.progress(attempt, SENDING_SECONDS)
         started = self._clock()
         attempt.doubtful = True
         try:
-            event: sender.Event = await self._deliver(attempt, effect)
+            event: sender.Event = await self._deliver(attempt, effect, token, form)
             result = "answered"
         except BrokerError as error:
             event, result = Failed(error), str(error).removeprefix(f"{effect.kind.value} credentials: ")
             attempt.doubtful = not isinstance(error, SETTLING)
         now = self._clock()
         attempt.steps.append(Step(f"{effect.kind.value} {effect.url}: {result}"[:500], now, now - started))
-        crossed = effect.version is None and isinstance(event, Failed) and await self._commits.has_changed(attempt)
-        if crossed:
-            return Failed(ExchangeInProgressError("an exchange of the peer crossed ours; the token is another now"))
         return event
 
-    async def _deliver(self, attempt: Attempt, effect: Send) -> sender.Event:
+    async def _deliver(self, attempt: Attempt, effect: Send, token: Token, form: HeaderForm) -> sender.Event:
         peer, job = attempt.peer, attempt.job
         delivery = Delivery(
             kind=effect.kind,
             url=effect.url,
             versions_url=attempt.versions_url,
-            token=self._access(peer, job),
-            form=attempt.form,
+            token=token,
+            form=form,
             correlation_id=attempt.exchange.correlation_id,
         )
         if effect.version is None or job.offered is None:
@@ -218,6 +262,17 @@ class SenderLoop:
             raise
         except BrokerError as error:
             return Failed(error)
+
+
+def _learn(attempt: Attempt, token: Token, form: HeaderForm) -> None:
+    """What a request has shown that the lists did not: they may be open to everybody (A27)."""
+    if form is not attempt.form:
+        attempt.quirk = "auth_form_out"
+        attempt.warnings.append(
+            f"quirk auth_form_out={form.value}: the peer takes the token in this form only, which its version "
+            "documents did not show"
+        )
+    attempt.form, attempt.token = form, token
 
 
 def _form(attempt: Attempt, question: ReadVersions | ReadEndpoints) -> HeaderForm:

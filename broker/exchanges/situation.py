@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from broker.core.model import Credentials, Registration, RolePolicy, Tenant, Token
 from broker.core.peer import IssuedToken, Peer, PeerState, usable
-from broker.core.receiver import Deleted, Posted, Put, Rules, Standing
+from broker.core.receiver import Deleted, Posted, Presented, Put, Rules, Standing
 from broker.core.screening import Screening
 
 
@@ -15,6 +15,11 @@ class Situation:
     peer: Peer
     token: IssuedToken
     screened: Screening
+
+    @property
+    def is_repeat(self) -> bool:
+        """Whether the token shown was replaced: the answer to an exchange may have been lost (F3, F4)."""
+        return self.token.presented in (Presented.REPLACED, Presented.SPENT_INVITATION)
 
 
 def overtaken(event: Posted | Put | Deleted, seen: Peer, found: Peer) -> Posted | Put | Deleted:
@@ -32,6 +37,7 @@ def standing(tenant: Tenant, peer: Peer, token: IssuedToken) -> Standing:
         registration=registration_of(peer),
         answered_at=peer.answered_at,
         newest_version=peer.newest_version,
+        waiting=frozenset(party.key for party in peer.announced),
         rules=_rules(tenant, peer),
     )
 

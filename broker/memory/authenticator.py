@@ -5,12 +5,15 @@ The text is looked up in both header forms (A1); which of several reasons refuse
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
 
 from broker.clock import Clock
+from broker.core import notices
 from broker.core.model import HeaderForm, Token
+from broker.core.notices import may_be_stolen
 from broker.core.peer import IssuedToken, Peer, Rejection, TokenState, opens_modules, reject
 from broker.crypto import minting
 from broker.crypto.minting import Pepper, SecretKind
@@ -18,16 +21,17 @@ from broker.errors import StoreUnavailableError
 from broker.limits import Reminders
 from broker.memory.readmodel import ReadModel
 from broker.ocpi.authorization import candidates
-from broker.store import transitions
+from broker.store import token_uses, transitions
 from broker.store.transactions import Store, Transaction
 
 _log = structlog.get_logger(__name__)
 
 _USES = {
-    TokenState.PROVISIONAL: (transitions.note_receipt, "token.received"),
-    TokenState.ACTIVE: (transitions.confirm, "token.confirmed"),
-    TokenState.RETIRING: (transitions.note_reuse, "token.reused_after_replacement"),
-    TokenState.REVOKED: (transitions.note_reuse, "token.shown_after_revocation"),
+    TokenState.PROVISIONAL: (token_uses.note_receipt, "token.received"),
+    TokenState.ACTIVE: (token_uses.confirm, "token.confirmed"),
+    TokenState.RETIRING: (token_uses.note_reuse, "token.reused_after_replacement"),
+    TokenState.RESENT: (token_uses.take_resent, "token.received"),
+    TokenState.REVOKED: (token_uses.note_reuse, "token.shown_after_revocation"),
 }
 """What the first use of a token means, by its state."""
 
@@ -62,11 +66,12 @@ class Authenticator:
         admits: Callable[[Peer], bool] = lambda _peer: True,
         *,
         source: str | None = None,
+        kind: str | None = None,
     ) -> Identity | Rejection:
         """Who this is, from every Authorization value of the request. A peer not admitted is as good as unknown.
 
         The first use of a token confirms the exchange that issued it (F3, F4). source is the address of the peer, if
-        that is known.
+        that is known. kind is PUT or DELETE where the request would change the connection.
         """
         self._model.require_fresh()
         found = self._recognise(authorization, admits)
@@ -79,6 +84,8 @@ class Authenticator:
             refusal = self._refusal(found)
             if found.token.is_notable(self._clock()) and refusal in (None, Rejection.REVOKED):
                 await self._note_use(found)
+            if refusal is Rejection.REVOKED and kind is not None and may_be_stolen(found.peer, found.token):
+                await self._note_theft(found, kind, source)
             return refusal or found
         return found
 
@@ -133,6 +140,18 @@ class Authenticator:
             self._notes[lookup_id] = task = asyncio.create_task(self._write_note(identity))
             task.add_done_callback(lambda _: self._notes.pop(lookup_id))
         return self._notes[lookup_id]
+
+    async def _note_theft(self, identity: Identity, kind: str, source: str | None) -> None:
+        """Once per peer, until an operator has settled it. With the database away the log alone has it."""
+        peer, lookup_id = identity.peer, identity.token.lookup_id
+        _log.warning("possible_token_theft", tenant=peer.tenant, peer=peer.name, lookup_id=lookup_id, source=source)
+
+        def note(tx: Transaction) -> None:
+            if transitions.add_notice(tx, peer, notices.replaced_token_shown(kind, tx.now)):
+                tx.audit("token.possible_theft", peer.tenant, peer.name, lookup_id=lookup_id, kind=kind, source=source)
+
+        with suppress(StoreUnavailableError):
+            await self._store.change(peer.name, note)
 
     async def _write_note(self, identity: Identity) -> None:
         peer, token = identity.peer, identity.token

@@ -29,6 +29,7 @@ class Memory:
         self.names: dict[tuple[str, str], Peer] = {}
         self.holders: dict[tuple[str, str, str], dict[str, Peer]] = {}
         self.issued: dict[str, tuple[Peer, IssuedToken]] = {}
+        self.unproven: dict[str, Peer] = {}
         self.callers: dict[str, Caller] = {}
 
     def put_tenant(self, tenant: str, found: Tenant | None, keys: Iterable[WrappedKey]) -> None:
@@ -65,6 +66,8 @@ class Memory:
     def _add(self, peer: Peer) -> None:
         self._uids[peer.uid] = peer
         self.names[peer.tenant, peer.id] = peer
+        if peer.unproven is not None:
+            self.unproven[peer.uid] = peer
         for token in peer.issued:
             self.issued[token.lookup_id] = (peer, token)
         for party in peer.parties:
@@ -72,6 +75,7 @@ class Memory:
 
     def _remove(self, peer: Peer) -> None:
         self.names.pop((peer.tenant, peer.id), None)
+        self.unproven.pop(peer.uid, None)
         for token in peer.issued:
             self.issued.pop(token.lookup_id, None)
         for party in peer.parties:

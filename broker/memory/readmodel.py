@@ -65,6 +65,10 @@ class ReadModel:
         """Of every tenant."""
         return self._memory.peers
 
+    def unproven(self) -> list[Peer]:
+        """Those that have announced a token that has not worked yet."""
+        return list(self._memory.unproven.values())
+
     def policy(self, tenant: str) -> Policy:
         found = self._memory.tenants.get(tenant)
         return found.policy if found else Policy()

@@ -7,11 +7,20 @@ candidates, and whoever holds the tokens knows which of them exists.
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
+from typing import Final
 
 from broker.core.model import HeaderForm, Token
 
 MAX_VALUE = 256
+OTHER_FORM: Final = {HeaderForm.RAW: HeaderForm.BASE64, HeaderForm.BASE64: HeaderForm.RAW}
+ENCODED = (
+    "the token is Base64 of another token: it is used as it was given; if the partner meant the header's value, "
+    "give what it encodes"
+)
+"""What is said to whoever enters such a token (A3)."""
 
+_TELLING = 8
+"""Characters. Shorter words are Base64 of something by chance."""
 _HEADER = re.compile(r"token +([!-~]+)", re.IGNORECASE)
 
 
@@ -34,6 +43,12 @@ def write_authorization(token: Token, form: HeaderForm) -> str:
     """The header's value."""
     text = token.reveal()
     return f"Token {text if form is HeaderForm.RAW else b64encode(text.encode('ascii')).decode('ascii')}"
+
+
+def is_encoded(token: Token) -> bool:
+    """Whether a token is strict Base64 of another one: what a partner has sent may be the header value (A3)."""
+    inner = _decoded(token.reveal())
+    return inner is not None and len(inner) >= _TELLING and _could_be_token(inner)
 
 
 def _decoded(value: str) -> str | None:

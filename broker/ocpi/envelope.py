@@ -5,6 +5,7 @@ What peers send is limited before it is looked at, and nothing of it is repeated
 
 import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -78,8 +79,8 @@ class Envelope:
 
 
 def read_envelope(body: bytes) -> Envelope:
-    """A success. Raises NotJsonError, Malformed or EnvelopeError (EN-08)."""
-    envelope = loads(body)
+    """A success. Raises NotJsonError, Malformed or EnvelopeError (EN-08). A byte order mark in front is skipped."""
+    envelope = loads(body.removeprefix(BOM_UTF8))
     if not isinstance(envelope, dict):
         raise Malformed("", "must be an object with status_code and data")
     code = _read_code(envelope.get("status_code"))

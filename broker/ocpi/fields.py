@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from broker.core.model import MAX_URL, Token, Version, country_code, party_id
+from broker.core.model import MAX_TOKEN, MAX_URL, Token, Version, country_code, party_id
 from broker.ocpi.countries import COUNTRIES
 from broker.ocpi.dialect import Json, Malformed
 
@@ -78,6 +78,8 @@ def as_token(value: object, path: str) -> Token:
     """
     if value == "#NA":
         raise Malformed(path, "must be a token; #NA says that there is none")
+    if not 1 <= len(as_text(value, path)) <= MAX_TOKEN:
+        raise Malformed(path, f"must have 1 to {MAX_TOKEN} characters")
     return _as(Token, value, path)
 
 

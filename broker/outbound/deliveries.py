@@ -1,12 +1,13 @@
 """What we send to other platforms as Sender: POST, PUT and DELETE credentials, and what became of it.
 
 An answer that can be read decides by its OCPI status code, whatever its HTTP status (A8). Otherwise the HTTP status
-does. What may have had an effect and is not known to have had none is an unknown outcome (F2, F12): nothing here is
-sent twice, in another header form or otherwise (RS-12, TR-18).
+does. A success with a token in it is one, whatever else is odd, and whether or not its end was reached (F12). What may
+have had an effect and is not known to have had none is an unknown outcome (F2): nothing here is sent twice (TR-18).
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -17,6 +18,7 @@ from broker import threads
 from broker.core.exchange import ExchangeKind
 from broker.core.model import Announcement, HeaderForm, Token
 from broker.errors import BrokerError, OutcomeUnknownError, PeerRefusedError, PeerRejectedTokenError
+from broker.ocpi.answers import read_answer
 from broker.ocpi.dialect import Dialect, Json
 from broker.ocpi.envelope import EnvelopeError, read_envelope
 from broker.outbound.http_call import (
@@ -26,7 +28,6 @@ from broker.outbound.http_call import (
     CallbackError,
     Reply,
     Wire,
-    refuse_compression,
     refuse_redirect,
 )
 
@@ -64,27 +65,43 @@ class Deliveries:
 
     async def announce(self, delivery: Delivery, dialect: Dialect) -> Announcement:
         """POST or PUT; what the peer says of itself, with the token that it gives us (RS-08, UR-12)."""
-        call, reply = await self._send(delivery)
+        call = self._call(delivery)
+        try:
+            reply = await self._send(call, delivery)
+        except OutcomeUnknownError as error:
+            found = await self._salvaged(call, delivery, dialect, error)
+            if found is None:
+                raise
+            return found
+        return await self._read(call, reply, partial(_announced, call, reply, dialect, delivery.offered))
 
-        def read(body: bytes) -> Announcement:
-            envelope = read_envelope(body)
-            announced = dialect.read_credentials(envelope.data)
-            flaws = (f"{call.what}: {flaw}" for flaw in (*_flaws(reply.status), *envelope.flaws, *announced.warnings))
-            return replace(announced, warnings=tuple(flaws))
-
-        return await self._read(call, reply, read)
+    async def _salvaged(
+        self, call: Call, delivery: Delivery, dialect: Dialect, error: OutcomeUnknownError
+    ) -> Announcement | None:
+        """What an answer says whose end was not reached."""
+        cause = error.__cause__
+        reply = cause.heard if isinstance(cause, CallbackError) else None
+        if reply is None or not httpx.codes.is_success(reply.status):
+            return None
+        read = partial(_announced, call, reply, dialect, delivery.offered)
+        try:
+            found = await threads.run(len(reply.body), read, reply.body)
+        except ValueError:
+            return None
+        return replace(found, warnings=(str(error), *found.warnings))
 
     async def withdraw(self, delivery: Delivery) -> None:
         """DELETE. An answer without a body counts as well (UN-04)."""
-        call, reply = await self._send(delivery)
+        call = self._call(delivery)
+        reply = await self._send(call, delivery)
         success = httpx.codes.is_success(reply.status)
         if reply.body or not success:
             await self._read(call, reply, read_envelope)
         if not success:
             raise _unreadable(call, reply.status, "it reports a success")
 
-    async def _send(self, delivery: Delivery) -> tuple[Call, Reply]:
-        call = Call(
+    def _call(self, delivery: Delivery) -> Call:
+        return Call(
             f"{delivery.kind.value} credentials",
             delivery.url,
             self._budgets.credentials,
@@ -95,11 +112,13 @@ class Deliveries:
             seconds=self._budgets.exchange,
             secret=delivery.offered,
         )
+
+    async def _send(self, call: Call, delivery: Delivery) -> Reply:
         self._wire.admit_beside(call, "url", call.url, delivery.versions_url)
         try:
-            return call, await self._wire.exchange(call, delivery.form, _vet)
+            return await self._wire.exchange(call, delivery.form, refuse_redirect)
         except CallbackError as error:
-            raise _classified(call, error) from None
+            raise _classified(call, error) from error
 
     async def _read(self, call: Call, reply: Reply, read: Callable[[bytes], T]) -> T:
         """What a success says, on whatever HTTP status. Raises what stands for anything else."""
@@ -111,10 +130,10 @@ class Deliveries:
             raise _unreadable(call, reply.status, str(error)) from None
 
 
-def _vet(call: Call, response: httpx.Response) -> None:
-    """Nobody redirects a request that has had an effect (TR-15)."""
-    refuse_redirect(call, response)
-    refuse_compression(call, response)
+def _announced(call: Call, reply: Reply, dialect: Dialect, offered: Token | None, body: bytes) -> Announcement:
+    found = read_answer(dialect, body, offered or call.token, success=httpx.codes.is_success(reply.status))
+    flaws = (f"{call.what}: {flaw}" for flaw in (*_flaws(reply.status), *found.warnings))
+    return replace(found, warnings=tuple(flaws))
 
 
 def _flaws(status: int) -> tuple[str, ...]:

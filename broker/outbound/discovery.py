@@ -17,17 +17,17 @@ from broker.core.model import Endpoint, HeaderForm, InterfaceRole, Token, Versio
 from broker.core.quirks import NO_QUIRKS, Quirks
 from broker.errors import PeerVersionUnsupportedError
 from broker.ocpi import shapes
+from broker.ocpi.authorization import OTHER_FORM
 from broker.ocpi.dialect import Dialect
 from broker.ocpi.envelope import EnvelopeError, read_envelope
 from broker.ocpi.fields import Notes
 from broker.ocpi.versions import read_versions
 from broker.outbound.addresses import Resolve, lookup
-from broker.outbound.http_call import BUDGETS, Budgets, Call, CallbackError, Wire, refuse_compression, refuse_redirect
+from broker.outbound.http_call import BUDGETS, Budgets, Call, CallbackError, Wire, refuse_redirect
 from broker.outbound.url_policy import UrlPolicy
 
 T = TypeVar("T")
 
-_OTHER_FORM = {HeaderForm.RAW: HeaderForm.BASE64, HeaderForm.BASE64: HeaderForm.RAW}
 _MAX_PAGES = 10
 
 
@@ -177,7 +177,7 @@ class HttpPeers:
             if fixed is not None:
                 raise (error.helped_by("auth_form_out") if error.unauthorized else error) from None
             refusal = error
-        other = _OTHER_FORM[form]
+        other = OTHER_FORM[form]
         try:
             return Answer(await self._get(call, other), other)
         except CallbackError as error:
@@ -196,7 +196,6 @@ def _vet(call: Call, response: httpx.Response) -> None:
     refuse_redirect(call, response)
     if not response.is_success:
         raise call.failed(f"HTTP {response.status_code}", status=response.status_code)
-    refuse_compression(call, response)
 
 
 def _let_pass(call: Call, quirk: str | None, tolerances: Tolerances) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""One request to another platform, and its limits: seconds, bytes, redirects, compression (F7, F8, F9).
+"""One request to another platform, and its limits: seconds, bytes, redirects (F7, F8, F9).
 
 Where it goes, how long it takes and how big the answer is are bounded; nothing that a peer wrote is repeated unless it
 is known to be harmless.
@@ -17,10 +17,12 @@ from uuid import UUID, uuid4
 import httpx
 import structlog
 
+from broker import threads
 from broker.core.model import HeaderForm, Token, origin
 from broker.errors import PeerUnusableError
 from broker.ocpi.authorization import write_authorization
 from broker.outbound.addresses import PinnedTransport, Resolve, is_tls_failure, lookup
+from broker.outbound.encodings import EncodingError, undone
 from broker.outbound.url_policy import UrlPolicy
 
 _HARMLESS = re.compile(r"[A-Za-z0-9._:/-]{1,100}")
@@ -59,6 +61,8 @@ class CallbackError(PeerUnusableError):
         self.status = status
         self.unsent = unsent
         self.code = code
+        self.heard: Reply | None = None
+        """As much of the answer as has come, if its end was not reached."""
 
     @property
     def unauthorized(self) -> bool:
@@ -113,6 +117,37 @@ class Reply:
     """The URL of the page that follows (PG-03)."""
 
 
+class _Heard:
+    """What has come of an answer so far."""
+
+    def __init__(self) -> None:
+        self.head: httpx.Response | None = None
+        self.body = bytearray()
+
+    async def whole(self, call: Call) -> Reply:
+        """Raises CallbackError if the body is in a coding that we cannot undo."""
+        head = self.head
+        if head is None:
+            raise call.failed("no answer came")
+        try:
+            body = await threads.run(len(self.body), self._plain, head, call.limit)
+        except EncodingError as error:
+            raise call.failed(str(error), status=head.status_code) from None
+        return Reply(head.status_code, body, _following(call, head))
+
+    async def reply(self, call: Call) -> Reply | None:
+        """The same of what was cut off; None if there is nothing to be read."""
+        if self.head is None or not self.body:
+            return None
+        try:
+            return await self.whole(call)
+        except CallbackError:
+            return None
+
+    def _plain(self, head: httpx.Response, limit: int) -> bytes:
+        return undone(head.headers.get("content-encoding", ""), bytes(self.body[:limit]), limit)
+
+
 class Wire:
     """The only code that calls other platforms. Each method raises CallbackError and nothing else."""
 
@@ -150,38 +185,50 @@ class Wire:
             where = call.repeated(origin(url)[1])
             raise call.failed(f"{field} is on {where}, a site other than that of the versions list", unsent=True)
 
-    async def exchange(self, call: Call, form: HeaderForm, vet: Callable[[Call, httpx.Response], None]) -> Reply:
-        """Send a request and read the answer to its end. vet looks at its head and raises what is not worth reading."""
+    async def exchange(self, call: Call, form: HeaderForm | None, vet: Callable[[Call, httpx.Response], None]) -> Reply:
+        """Send a request and read the answer to its end. vet looks at its head and raises what is not worth reading.
+
+        Without a form the token is not shown.
+        """
+        heard = _Heard()
         try:
             async with asyncio.timeout(call.seconds):
-                return await self._exchange(call, form, vet)
+                await self._exchange(call, form, vet, heard)
+        except CallbackError as error:
+            error.heard = await heard.reply(call)
+            raise
         except (OSError, httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError) as error:
-            raise _explained(call, error) from None
+            failure = _explained(call, error)
+            failure.heard = await heard.reply(call)
+            raise failure from None
         except (UnicodeError, httpx.InvalidURL):
             # What the policy admits and the client cannot read is the peer's fault as well, never a defect.
             raise call.failed("the URL cannot be called", unsent=True) from None
+        return await heard.whole(call)
 
-    async def _exchange(self, call: Call, form: HeaderForm, vet: Callable[[Call, httpx.Response], None]) -> Reply:
+    async def _exchange(
+        self, call: Call, form: HeaderForm | None, vet: Callable[[Call, httpx.Response], None], heard: "_Heard"
+    ) -> None:
         async with aclosing(await self._transport.handle_async_request(self._request(call, form))) as response:
+            heard.head = response
             vet(call, response)
-            body = bytearray()
             async for chunk in response.aiter_raw():
-                body += chunk
-                if len(body) > call.limit:
+                heard.body += chunk
+                if len(heard.body) > call.limit:
                     raise call.failed(f"the answer has more than {call.limit} bytes", status=response.status_code)
-            return Reply(response.status_code, bytes(body), _following(call, response))
 
-    def _request(self, call: Call, form: HeaderForm) -> httpx.Request:
+    def _request(self, call: Call, form: HeaderForm | None) -> httpx.Request:
         """Without routing headers (RH-01), and with the path byte for byte as the peer wrote it (TR-14)."""
         headers = {
             "Accept": "application/json",
             "Accept-Encoding": "identity",
-            "Authorization": write_authorization(call.token, form),
             "Connection": "close",
             "User-Agent": "ocpi-broker",
             "X-Correlation-ID": call.correlation_id,
             "X-Request-ID": str(self._request_id()),
         }
+        if form is not None:
+            headers["Authorization"] = write_authorization(call.token, form)
         if call.body is not None:
             headers["Content-Type"] = "application/json"
         timeout = httpx.Timeout(call.seconds, connect=self._connect)
@@ -200,12 +247,6 @@ def refuse_redirect(call: Call, response: httpx.Response) -> None:
         host = call.repeated(_redirected_to(call.url, response.headers["location"]))
         status = response.status_code
         raise call.failed(f"HTTP {status}, a redirect to {host}, which is not followed", status=status)
-
-
-def refuse_compression(call: Call, response: httpx.Response) -> None:
-    if response.headers.get("content-encoding", "identity").lower() != "identity":
-        status = response.status_code
-        raise call.failed("the answer is compressed, which was not asked for", status=status)
 
 
 def _explained(call: Call, error: Exception) -> CallbackError:

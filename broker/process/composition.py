@@ -14,6 +14,7 @@ from broker.crypto.keys import Keyring
 from broker.exchanges.attempt_commits import AttemptCommits
 from broker.exchanges.dispatcher import Dispatcher
 from broker.exchanges.ourselves import Ourselves
+from broker.exchanges.prover import Prover
 from broker.exchanges.receiver_loop import ReceiverLoop
 from broker.exchanges.sender_loop import SenderLoop
 from broker.limits import FailureLimit
@@ -100,6 +101,7 @@ class Made:
     disclosures: Disclosures
     receiver_loop: ReceiverLoop
     dispatcher: Dispatcher
+    prover: Prover
     server: GrpcServer
 
 
@@ -120,6 +122,7 @@ def parts(made: Made) -> tuple[Part, ...]:
         loop("change log", model.follow),
         Part("exchanges of peers", start=lambda: _recovered(made), stop=made.receiver_loop.drain),
         Part("gRPC", start=server.start, stop=server.stop),
+        loop("tokens not proven", made.prover.follow, made.prover.finish),
         loop("jobs", made.dispatcher.follow, made.dispatcher.finish),
         loop("freshness", lambda: server.report(model)),
         Part("readiness", start=server.serving, stop=server.leaving),
@@ -156,6 +159,7 @@ def _made(settings: Settings, budgets: Budgets) -> Made:
         disclosures=Disclosures(store),
         receiver_loop=ReceiverLoop(store, model, http, settings.urls, keyring.pepper, clock, ourselves),
         dispatcher=Dispatcher(store, model, sender_loop, clock),
+        prover=Prover(store, model, http, clock),
         server=GrpcServer(settings, Guard(model, keyring.peppers), SERVICES),
     )
     _add_services(made)
@@ -170,7 +174,7 @@ def _add_services(made: Made) -> None:
     failures = FailureLimit(asyncio.get_running_loop().time)
     inspector = Inspector(settings, store, model)
     token_service_pb2_grpc.add_TokenServiceServicer_to_server(
-        TokenServicer(model, authenticator, made.disclosures), server
+        TokenServicer(model, authenticator, made.disclosures, made.prover.asked_for), server
     )
     peer_service_pb2_grpc.add_PeerServiceServicer_to_server(
         PeerServicer(store, model, mutations, pages, pepper, settings.urls, clock, ourselves, made.dispatcher), server

@@ -93,18 +93,18 @@ class OcpiServicer(rpc.OcpiServiceServicer):
         return pb.RegisterResponse(credentials=credentials_to_pb(ours, _style(exchange, body)))
 
     async def Update(self, request: pb.UpdateRequest, _context: Context) -> pb.UpdateResponse:
-        exchange = await self._request(request.call, request.version)
+        exchange = await self._request(request.call, request.version, "PUT")
         body = await threads.run(request.ByteSize(), _body, request)
         ours = await self._receiver_loop.update(exchange, body)
         return pb.UpdateResponse(credentials=credentials_to_pb(ours, _style(exchange, body)))
 
     async def Unregister(self, request: pb.UnregisterRequest, _context: Context) -> pb.UnregisterResponse:
-        await self._receiver_loop.unregister(await self._request(request.call, request.version))
+        await self._receiver_loop.unregister(await self._request(request.call, request.version, "DELETE"))
         return pb.UnregisterResponse()
 
-    async def _request(self, call: pb.OcpiCall, version: str) -> Request:
+    async def _request(self, call: pb.OcpiCall, version: str, kind: str | None = None) -> Request:
         arrived = self._clock()
-        met, _ = await self._recognise(call)
+        met, _ = await self._recognise(call, kind)
         # Now that it is worth a look at the database: what is committed by now is known, so that whatever another
         # exchange commits later makes this one a duplicate (F5).
         await self._model.catch_up()
@@ -123,13 +123,14 @@ class OcpiServicer(rpc.OcpiServiceServicer):
             without_ids=call.without_ids,
         )
 
-    async def _recognise(self, call: pb.OcpiCall) -> tuple[Identity, Tenant]:
+    async def _recognise(self, call: pb.OcpiCall, kind: str | None = None) -> tuple[Identity, Tenant]:
         """The peer and the tenant addressed; the tenant comes from the token, the path only cross-checks it (F21)."""
         caller = call_context.current().caller
         found = await self._authenticator.identify(
             call.authorization,
             lambda peer: peer.tenant == call.tenant and caller.may_act_for(peer.tenant),
             source=call.source,
+            kind=kind,
         )
         tenant = self._model.tenant(call.tenant)
         if isinstance(found, Rejection) or tenant is None:

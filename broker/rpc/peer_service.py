@@ -14,6 +14,7 @@ from broker.contract.names import peer_of, resource_id, tenant_of
 from broker.contract.peers import exchange_to_pb, quirks_from_pb
 from broker.contract.tenants import versions_from_pb
 from broker.contract.values import Violations, invalid, masked, page_size, seconds_from_pb, timestamp
+from broker.core import notices
 from broker.core.model import HeaderForm, Tenant, Terms, Token
 from broker.core.peer import Peer, PeerState, Purpose, offered
 from broker.crypto import minting
@@ -140,8 +141,12 @@ class PeerServicer(PeerJobs, rpc.PeerServiceServicer):
             peer = self._locked(tx, request.peer.name, request.peer.etag)
             covers = changes.get("terms", peer.terms).coverage()
             waiting = tuple(key for key in peer.requested if not covers(key))
-            changed = replace(peer, **{"requested": waiting, **changes})
+            announced = tuple(party for party in peer.announced if party.key in waiting)
+            emptied = {"announced": ()} if "requested" in changes else {}
+            changed = replace(peer, **{"requested": waiting, "announced": announced, **changes, **emptied})
             transitions.adjust(tx, peer, changed)
+            if "terms" in fields:
+                _take_over(tx, peer, changed)
             tx.audit("peer.updated_by_operator", tenant, peer.name, **_decided(changed, fields))
             return pb.UpdatePeerResponse(peer=self._reread(tx, peer))
 
@@ -252,6 +257,23 @@ class PeerServicer(PeerJobs, rpc.PeerServiceServicer):
             "versions_url": self._ourselves.urls(tenant, invitation.peer).versions,
             "expire_time": timestamp(invitation.expires),
         }
+
+
+def _take_over(tx: Transaction, before: Peer, changed: Peer) -> None:
+    """What the peer has announced in an exchange that succeeded is its own as soon as the terms cover it and nobody
+    else holds it (RS-09).
+    """
+    if before.state is not PeerState.REGISTERED or not before.announced:
+        return
+    wanted = [party for party in before.announced if party not in changed.announced]
+    lost = transitions.claim_parties(tx, before, [*before.parties, *wanted])
+    told = notices.held_elsewhere(peers.told_holders(tx.session, before.tenant, lost), tx.now)
+    kept = notices.without_parties(before.notices)
+    waiting = [*changed.announced, *(party for party in wanted if party.key in lost)]
+    transitions.wait_for(tx, before, changed.requested, waiting, [*kept, told] if told else kept)
+    gained = [str(party.key) for party in wanted if party.key not in lost]
+    if gained:
+        tx.audit("peer.parties_approved", before.tenant, before.name, parties=sorted(gained))
 
 
 def _age(peer: Peer) -> list[Any]:

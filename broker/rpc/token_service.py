@@ -46,10 +46,18 @@ _OPEN_TO_INVITATIONS = frozenset({"versions", CREDENTIALS})
 class TokenServicer(rpc.TokenServiceServicer):
     """Gives out held tokens and verifies issued ones."""
 
-    def __init__(self, model: ReadModel, authenticator: Authenticator, disclosures: Disclosures) -> None:
+    def __init__(
+        self,
+        model: ReadModel,
+        authenticator: Authenticator,
+        disclosures: Disclosures,
+        asked_for: Callable[[Peer], None],
+    ) -> None:
+        """asked_for is told when somebody asks for the token of a peer that has announced another one."""
         self._model = model
         self._authenticator = authenticator
         self._disclosures = disclosures
+        self._asked_for = asked_for
         self._tokens = Constants(_token_of)
         self._verdicts = Constants(_verdict_of)
 
@@ -112,6 +120,8 @@ class TokenServicer(rpc.TokenServiceServicer):
         role = _field("interface_role", interface_role_from_pb, request.interface_role)
         endpoint = _endpoint(peer, request.module, role)
         token = self._model.held_token(peer)
+        if peer.unproven is not None:
+            self._asked_for(peer)
         self._disclosures.note(call_context.current().caller, peer)
         answer = described(peer)
         answer.token = token.reveal()

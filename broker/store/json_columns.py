@@ -20,6 +20,7 @@ from broker.core.model import (
     Terms,
     Version,
 )
+from broker.core.peer import Notice
 from broker.core.quirks import Quirks
 
 
@@ -65,12 +66,26 @@ def read_versions(text: str) -> tuple[Version, ...]:
     return tuple(Version(item) for item in json.loads(text))
 
 
-def write_keys(keys: Iterable[PartyKey]) -> str:
-    return _dump(sorted(map(str, keys)))
+def write_requested(keys: Iterable[PartyKey], announced: Iterable[Party] = ()) -> str:
+    """Parties that wait for approval; those announced come with who they are."""
+    named = {party.key: {"key": str(party.key), "details": write_details(party.details)} for party in announced}
+    return _dump([named.get(key, str(key)) for key in sorted({*keys, *named}, key=str)])
 
 
-def read_keys(text: str) -> tuple[PartyKey, ...]:
-    return tuple(map(read_key, json.loads(text)))
+def read_requested(text: str) -> tuple[tuple[PartyKey, ...], tuple[Party, ...]]:
+    """All of them, and those that were announced."""
+    entries = json.loads(text)
+    announced = [Party(read_key(one["key"]), read_details(one["details"])) for one in entries if isinstance(one, dict)]
+    keys = (read_key(one["key"] if isinstance(one, dict) else one) for one in entries)
+    return tuple(keys), tuple(announced)
+
+
+def write_notices(notices: Iterable[Notice]) -> str:
+    return _dump([[one.id, one.message, one.at] for one in notices])
+
+
+def read_notices(text: str) -> tuple[Notice, ...]:
+    return tuple(Notice(*one) for one in json.loads(text))
 
 
 def write_quirks(quirks: Quirks) -> str:

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from sqlalchemy import update
 from sqlmodel import col
 
+from broker.core import notices
 from broker.core.job import Job
-from broker.core.model import Endpoint, Fingerprint, HeaderForm, Party, PartyKey, Sealed, Terms, Version
-from broker.core.peer import Peer, PeerState, Purpose, Room, TokenState
-from broker.store import jobs, json_columns, transitions
+from broker.core.model import Endpoint, Fingerprint, Party, PartyKey, Terms, Version
+from broker.core.peer import Notice, Peer, PeerState, Purpose, Room, TokenState
+from broker.core.receiver import MOST_REQUESTED
+from broker.store import held_tokens, jobs, json_columns, peers, transitions
+from broker.store.held_tokens import Held
 from broker.store.tables import IssuedTokenRow, PeerRow
 from broker.store.transactions import Transaction
 
@@ -27,13 +30,13 @@ class Settled:
     version: Version
     versions_url: str
     draft: bool
-    form_out: HeaderForm
-    held: Sealed
+    held: Held
     endpoints: Sequence[Endpoint]
     parties: Sequence[Party] | None
-    asked: Sequence[PartyKey]
+    asked: Sequence[Party]
     offered: str
     not_after: int | None
+    notices: Sequence[Notice] = ()
     used_access: bytes | None = None
     """Keyed hash of the invitation, if one was used."""
 
@@ -81,7 +84,7 @@ def settle(tx: Transaction, peer: Peer, lease: str, job: Job, result: Settled) -
     if not jobs.write(tx, peer.uid, lease, job, free=False):
         return False
     _accept(tx, peer, result)
-    transitions.hold(tx, peer.uid, result.held)
+    held_tokens.hold(tx, peer.uid, result.held)
     transitions.replace_endpoints(tx, peer.uid, result.endpoints)
     since = peer.registered_at if peer.state is PeerState.REGISTERED else None
     tx.session.exec(
@@ -92,8 +95,8 @@ def settle(tx: Transaction, peer: Peer, lease: str, job: Job, result: Settled) -
             version=str(result.version),
             versions_url=result.versions_url,
             draft=result.draft,
-            form_out=result.form_out.value,
-            requested=json_columns.write_keys(result.asked),
+            requested=json_columns.write_requested((), result.asked),
+            notices=json_columns.write_notices(result.notices),
             used_access=result.used_access or peer.used_access,
             registered_at=since or tx.now,
             revision=col(PeerRow.revision) + 1,
@@ -103,18 +106,18 @@ def settle(tx: Transaction, peer: Peer, lease: str, job: Job, result: Settled) -
     return True
 
 
-def claim(tx: Transaction, peer: Peer, parties: Sequence[Party] | None) -> PartyKey | None:
-    """Give the peer these parties; if another one has one of them, it keeps what it had. The one that was not free.
+def claim(tx: Transaction, peer: Peer, parties: Sequence[Party] | None) -> list[PartyKey]:
+    """Give the peer those of these parties that are free; the others, which wait until they are (PR-02).
 
     peer is as it was before: what is left of a connection that has ended is not what this one may have (RS-09).
     """
-    registered = peer.state is PeerState.REGISTERED
-    if parties is None and registered:
-        return None
-    kept = peer.parties if registered else ()
+    if parties is None and peer.state is PeerState.REGISTERED:
+        return []
     lost = transitions.claim_parties(tx, peer, parties or ())
-    if lost is not None:
-        transitions.claim_parties(tx, peer, kept)
+    if lost:
+        waiting = [party for party in parties or () if party.key in set(lost[:MOST_REQUESTED])]
+        told = notices.held_elsewhere(peers.told_holders(tx.session, peer.tenant, lost), tx.now)
+        transitions.wait_for(tx, peer, (), waiting, [told] if told else [])
     return lost
 
 

@@ -1,11 +1,12 @@
 """Peers as they are stored, read whole."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, String, bindparam, tuple_
+from sqlalchemy import ColumnElement, String, bindparam, or_, tuple_
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -15,6 +16,7 @@ from broker.core.peer import HeldToken, IssuedToken, Peer, PeerState, Purpose, T
 from broker.store import jobs, json_columns
 from broker.store.tables import HeldTokenRow, IssuedTokenRow, JobRow, PeerEndpointRow, PeerPartyRow, PeerRow
 
+_TOLD = 20
 BATCH = 300
 """Rows in one statement; engines limit its parameters."""
 
@@ -63,10 +65,17 @@ def page_by_age(session: Session, tenant: str, after: tuple[int, str] | None, li
     """The peers of a tenant whose tokens we hold, the oldest tokens first, after the given (held since, id)."""
     place = tuple_(col(HeldTokenRow.created_at), col(PeerRow.id))
     query = select(PeerRow.uid).join(HeldTokenRow, col(HeldTokenRow.peer_uid) == PeerRow.uid)
-    query = query.where(PeerRow.tenant == tenant)
+    query = query.where(PeerRow.tenant == tenant, _is_given_out())
     if after is not None:
         query = query.where(place > after)
     return _in_order(session, list(session.exec(query.order_by(*place.clauses).limit(limit))))
+
+
+def _is_given_out() -> ColumnElement[bool]:
+    """Whether services get this held token: the proven one, or the only one."""
+    other = aliased(HeldTokenRow)
+    proven = select(other.peer_uid).where(col(other.peer_uid) == HeldTokenRow.peer_uid, col(other.proven))
+    return or_(col(HeldTokenRow.proven), ~proven.exists())
 
 
 def holders(session: Session, tenant: str, keys: Iterable[PartyKey]) -> dict[PartyKey, str]:
@@ -79,6 +88,14 @@ def holders(session: Session, tenant: str, keys: Iterable[PartyKey]) -> dict[Par
         query = select(PeerPartyRow).where(PeerPartyRow.tenant == tenant, columns.in_(chunk))
         held |= {_key(row): row.peer_uid for row in (session.exec(query)).all()}
     return held
+
+
+def told_holders(session: Session, tenant: str, keys: Sequence[PartyKey]) -> list[str]:
+    """In words, for the first few: who has these parties, which could not be taken over."""
+    held = holders(session, tenant, keys[:_TOLD])
+    names = dict(session.exec(select(PeerRow.uid, PeerRow.id).where(col(PeerRow.uid).in_(held.values()))).all())
+    told = [f"roles: {key} is held by the peer {names.get(uid, uid)}; not taken over" for key, uid in held.items()]
+    return [*told, f"roles: so it is with {len(keys) - _TOLD} more"] if len(keys) > _TOLD else told
 
 
 def _load(session: Session, *where: ColumnElement[bool]) -> list[Peer]:
@@ -137,7 +154,7 @@ def _run(session: Session, asked: _Statements, params: Params) -> list[Peer]:
             tuple(parties.get(row.uid, ())),
             tuple(endpoints.get(row.uid, ())),
             tuple(issued.get(row.uid, ())),
-            held.get(row.uid),
+            held.get(row.uid, ()),
             wanting.get(row.uid),
         )
         for row in rows
@@ -171,9 +188,11 @@ def _issued(session: Session, asked: _Statements, params: Params) -> dict[str, l
     return found
 
 
-def _held(session: Session, asked: _Statements, params: Params) -> dict[str, HeldToken]:
-    rows = session.exec(asked.held, params=params)
-    return {row.peer_uid: HeldToken(Sealed(row.key_id, bytes(row.box)), row.created_at) for row in rows}
+def _held(session: Session, asked: _Statements, params: Params) -> dict[str, list[HeldToken]]:
+    found: dict[str, list[HeldToken]] = {}
+    for row in session.exec(asked.held, params=params):
+        found.setdefault(row.peer_uid, []).append(_held_token(row))
+    return found
 
 
 def _jobs(session: Session, asked: _Statements, params: Params) -> dict[str, Job]:
@@ -186,9 +205,12 @@ def _peer(
     parties: tuple[Party, ...],
     endpoints: tuple[Endpoint, ...],
     issued: tuple[IssuedToken, ...],
-    held: HeldToken | None,
+    held: Sequence[HeldToken],
     job: Job | None,
 ) -> Peer:
+    requested, announced = json_columns.read_requested(row.requested)
+    proven = next((token for token in held if token.proven), None)
+    unproven = next((token for token in held if not token.proven), None)
     return Peer(
         uid=row.uid,
         tenant=row.tenant,
@@ -204,19 +226,33 @@ def _peer(
         versions_url=row.versions_url,
         draft=row.draft,
         form_in=HeaderForm(row.form_in) if row.form_in else None,
-        form_out=HeaderForm(row.form_out) if row.form_out else None,
         quirks=json_columns.read_quirks(row.quirks),
         versions=json_columns.read_versions(row.versions),
         may_downgrade=row.may_downgrade,
-        requested=json_columns.read_keys(row.requested),
+        requested=requested,
+        announced=announced,
+        notices=json_columns.read_notices(row.notices),
         answered_at=row.answered_at,
         registered_at=row.registered_at,
         parties=parties,
         endpoints=endpoints,
         issued=issued,
-        held=held,
+        held=proven or unproven,
+        unproven=unproven,
         job=job,
         used_access=bytes(row.used_access) if row.used_access else None,
+    )
+
+
+def _held_token(row: HeldTokenRow) -> HeldToken:
+    return HeldToken(
+        sealed=Sealed(row.key_id, bytes(row.box)),
+        created_at=row.created_at,
+        form=HeaderForm(row.form) if row.form else None,
+        proven=row.proven,
+        finding=row.finding,
+        tries=row.tries,
+        next_try_at=row.next_try_at,
     )
 
 

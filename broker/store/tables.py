@@ -77,11 +77,11 @@ class PeerRow(SQLModel, table=True):
     versions_url: str | None = None
     draft: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     form_in: str | None = None
-    form_out: str | None = None
     quirks: str = Field(default="{}", sa_type=Text, sa_column_kwargs={"server_default": "{}"})
     versions: str = Field(default="[]", sa_type=Text, sa_column_kwargs={"server_default": "[]"})
     may_downgrade: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     requested: str = Field(default="[]", sa_type=Text, sa_column_kwargs={"server_default": "[]"})
+    notices: str = Field(default="[]", sa_type=Text, sa_column_kwargs={"server_default": "[]"})
     answered_at: int = Field(default=0, sa_type=BigInteger)
     registered_at: int | None = Field(default=None, sa_type=BigInteger)
     used_access: bytes | None = Field(default=None, sa_type=LargeBinary)
@@ -119,20 +119,23 @@ class PeerEndpointRow(SQLModel, table=True):
     url: str
 
 
+_ONE_PER_STATE = "state NOT IN ('RESENT', 'REVOKED')"
+
+
 class IssuedTokenRow(SQLModel, table=True):
-    """A token that we generated, as a keyed hash. Per peer at most one is in each state but REVOKED."""
+    """A token that we generated, as a keyed hash. Per peer at most one is in each state but RESENT and REVOKED."""
 
     __tablename__ = "issued_token"
     __table_args__ = (
         CheckConstraint("purpose IN ('INVITATION', 'MAIN')", name="purpose"),
-        CheckConstraint("state IN ('PROVISIONAL', 'ACTIVE', 'RETIRING', 'REVOKED')", name="state"),
+        CheckConstraint("state IN ('PROVISIONAL', 'ACTIVE', 'RETIRING', 'RESENT', 'REVOKED')", name="state"),
         Index(
             "ux_issued_token_live",
             "peer_uid",
             "state",
             unique=True,
-            sqlite_where=text("state <> 'REVOKED'"),
-            postgresql_where=text("state <> 'REVOKED'"),
+            sqlite_where=text(_ONE_PER_STATE),
+            postgresql_where=text(_ONE_PER_STATE),
         ),
     )
 
@@ -152,14 +155,21 @@ class IssuedTokenRow(SQLModel, table=True):
 
 
 class HeldTokenRow(SQLModel, table=True):
-    """The token that the peer generated for us, sealed under the tenant's data key."""
+    """A token that the peer generated for us, sealed under the tenant's data key: one that has worked, and one that the
+    peer has announced since and that has not; that one is tried again at next_try_at.
+    """
 
     __tablename__ = "held_token"
 
     peer_uid: str = Field(primary_key=True, foreign_key="peer.uid", ondelete="CASCADE")
+    proven: bool = Field(default=True, primary_key=True)
     key_id: str
     box: bytes = Field(sa_type=LargeBinary)
     created_at: int = Field(sa_type=BigInteger)
+    form: str | None = None
+    finding: str | None = Field(default=None, sa_type=Text)
+    tries: int = 0
+    next_try_at: int = Field(default=0, sa_type=BigInteger)
 
 
 class ExchangeRow(SQLModel, table=True):

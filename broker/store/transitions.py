@@ -5,34 +5,40 @@ The caller learns from the answer whether it won. None of these functions commit
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import and_, delete, insert, or_, update
+from sqlalchemy import delete, insert, or_, update
 from sqlmodel import col, select
 
-from broker.core.model import Endpoint, Fingerprint, HeaderForm, Party, PartyKey, Registration, Role, Sealed, Terms
-from broker.core.peer import Peer, PeerState, Purpose, Succession, TokenState
-from broker.store import jobs, json_columns
+from broker.core.model import Endpoint, Fingerprint, HeaderForm, Party, PartyKey, Registration, Role, Terms
+from broker.core.peer import Notice, Peer, PeerState, Purpose, Succession, TokenState
+from broker.store import held_tokens, jobs, json_columns
 from broker.store.peers import BATCH
 from broker.store.tables import HeldTokenRow, IssuedTokenRow, PeerEndpointRow, PeerPartyRow, PeerRow
 from broker.store.transactions import Transaction
 
 _KEPT_REVOKED = 20
-# Whether it is used again is counted anew.
-_REVOKED = {"state": TokenState.REVOKED.value, "reused_at": None}
+REVOKED: Final = {"state": TokenState.REVOKED.value, "reused_at": None}
+"""Whether it is used again is counted anew."""
 
 # What was learned in an exchange and does not outlive the connection.
-_FORGOTTEN = {"draft": False, "form_in": None, "form_out": None, "requested": json_columns.write_keys(())}
+_FORGOTTEN = {
+    "draft": False,
+    "form_in": None,
+    "requested": json_columns.write_requested(()),
+    "notices": json_columns.write_notices(()),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """What one successful exchange of the peer says of it (RR-16, PR-07)."""
+    """What one successful exchange of the peer says of it (RR-16, PR-07). left_out are parties that others hold."""
 
     registration: Registration
     form_in: HeaderForm
-    form_out: HeaderForm
-    held: Sealed
+    held: held_tokens.Held
+    left_out: tuple[Party, ...] = ()
+    notices: tuple[Notice, ...] = ()
 
 
 def create(tx: Transaction, uid: str, tenant: str, peer_id: str, terms: Terms, state: PeerState) -> bool:
@@ -99,7 +105,7 @@ def issue(
 
 
 def revoke(tx: Transaction, lookup_ids: Sequence[str]) -> None:
-    tx.session.exec(update(IssuedTokenRow).where(col(IssuedTokenRow.lookup_id).in_(lookup_ids)).values(**_REVOKED))
+    tx.session.exec(update(IssuedTokenRow).where(col(IssuedTokenRow.lookup_id).in_(lookup_ids)).values(**REVOKED))
 
 
 def acquire_lease(tx: Transaction, uid: str, exchange: str, until: int) -> bool:
@@ -143,8 +149,8 @@ def take_over(tx: Transaction, peer: Peer, exchange: str, result: Registered) ->
             versions_url=registration.theirs.url,
             draft=registration.draft,
             form_in=result.form_in.value,
-            form_out=result.form_out.value,
-            requested=json_columns.write_keys(()),
+            requested=json_columns.write_requested((), result.left_out),
+            notices=json_columns.write_notices(result.notices),
             answered_at=tx.now,
             registered_at=since or tx.now,
             lease=None,
@@ -158,17 +164,19 @@ def take_over(tx: Transaction, peer: Peer, exchange: str, result: Registered) ->
 def establish(tx: Transaction, peer: Peer, result: Registered, given: Fingerprint, succession: Succession) -> None:
     """Second part: tokens and endpoints. Parties are claimed apart, by claim_parties()."""
     _succeed(tx, succession)
-    if succession.promote is None:
+    if succession.beside:
+        issue(tx, peer.uid, peer.tenant, Purpose.MAIN, given, succession.not_after, state=TokenState.RESENT)
+    elif succession.promote is None:
         issue(tx, peer.uid, peer.tenant, Purpose.MAIN, given)
     else:
         promote(tx, succession.promote)
-    hold(tx, peer.uid, result.held)
+    held_tokens.hold(tx, peer.uid, result.held)
     replace_endpoints(tx, peer.uid, result.registration.endpoints)
     tx.changed("peer", peer.uid)
 
 
-def claim_parties(tx: Transaction, peer: Peer, parties: Sequence[Party]) -> PartyKey | None:
-    """Replace the peer's parties; the first that another peer holds, if there is one (then roll back).
+def claim_parties(tx: Transaction, peer: Peer, parties: Sequence[Party]) -> list[PartyKey]:
+    """Replace the peer's parties by those of these that are free; the others, which other peers hold (PR-02).
 
     Claimed in one order by everybody, so that two claimants cannot wait for each other.
     """
@@ -188,14 +196,12 @@ def claim_parties(tx: Transaction, peer: Peer, parties: Sequence[Party]) -> Part
         ),
         key=_claim,
     )
+    lost: list[tuple[str, ...]] = []
     for start in range(0, len(rows), BATCH):
         chunk = rows[start : start + BATCH]
         claimed = tx.insert_free(PeerPartyRow, chunk)
-        lost = [_claim(row) for row in chunk if _claim(row) not in claimed]
-        if lost:
-            _, country_code, party_id, role = lost[0]
-            return PartyKey(country_code, party_id, Role(role))
-    return None
+        lost += [_claim(row) for row in chunk if _claim(row) not in claimed]
+    return [PartyKey(country_code, party_id, Role(role)) for _, country_code, party_id, role in lost]
 
 
 def dissolve(tx: Transaction, peer: Peer, *, shown: str | None = None) -> bool:
@@ -259,7 +265,7 @@ def adjust(tx: Transaction, peer: Peer, changed: Peer) -> None:
             quirks=json_columns.write_quirks(changed.quirks),
             versions=json_columns.write_versions(changed.versions),
             may_downgrade=changed.may_downgrade,
-            requested=json_columns.write_keys(changed.requested),
+            requested=json_columns.write_requested(changed.requested, changed.announced),
             lease=None,
             revision=col(PeerRow.revision) + 1,
             updated_at=tx.now,
@@ -270,7 +276,7 @@ def adjust(tx: Transaction, peer: Peer, changed: Peer) -> None:
 
 def request_parties(tx: Transaction, peer: Peer, asked: Iterable[PartyKey]) -> bool:
     """Remember parties that wait for approval. Whether that is news. The etag stays: it guards what operators set."""
-    requested = json_columns.write_keys(asked)
+    requested = json_columns.write_requested(asked)
     row = tx.session.exec(
         update(PeerRow)
         .where(col(PeerRow.uid) == peer.uid, col(PeerRow.requested) != requested)
@@ -281,33 +287,16 @@ def request_parties(tx: Transaction, peer: Peer, asked: Iterable[PartyKey]) -> b
     return bool(row.rowcount == 1)
 
 
-def confirm(tx: Transaction, peer: Peer, lookup_id: str) -> bool:
-    """First use of the token given last: what it replaced dies now (F3, F4). Whether this was the first use.
-
-    Only now the version counts as used (A34): before, the peer may never have learned that it was reached.
-    """
-    row = tx.session.exec(
-        update(IssuedTokenRow)
-        .where(
-            col(IssuedTokenRow.lookup_id) == lookup_id,
-            col(IssuedTokenRow.state) == TokenState.ACTIVE.value,
-            col(IssuedTokenRow.first_used_at).is_(None),
-        )
-        .values(first_used_at=tx.now)
-    )
-    if row.rowcount != 1:
-        return False
-    tx.session.exec(
-        update(IssuedTokenRow)
-        .where(col(IssuedTokenRow.peer_uid) == peer.uid, col(IssuedTokenRow.state) == TokenState.RETIRING.value)
-        .values(**_REVOKED)
-    )
-    used = [version for version in (peer.version, peer.newest_version) if version is not None]
-    if used:
-        newest = update(PeerRow).where(col(PeerRow.uid) == peer.uid).values(newest_version=str(max(used)))
-        tx.session.exec(newest)
+def wait_for(
+    tx: Transaction, peer: Peer, asked: Iterable[PartyKey], announced: Iterable[Party], notices: Iterable[Notice]
+) -> None:
+    """Remember parties that the peer has asked for, and those announced that it cannot have yet."""
+    values = {
+        "requested": json_columns.write_requested(asked, announced),
+        "notices": json_columns.write_notices(notices),
+    }
+    tx.session.exec(update(PeerRow).where(col(PeerRow.uid) == peer.uid).values(**values))
     tx.changed("peer", peer.uid)
-    return True
 
 
 def promote(tx: Transaction, lookup_id: str) -> None:
@@ -317,52 +306,6 @@ def promote(tx: Transaction, lookup_id: str) -> None:
         .where(col(IssuedTokenRow.lookup_id) == lookup_id, col(IssuedTokenRow.state) == TokenState.PROVISIONAL.value)
         .values(state=TokenState.ACTIVE.value, not_after=None)
     )
-
-
-def note_receipt(tx: Transaction, peer: Peer, lookup_id: str) -> bool:
-    """The peer has a token that we offered to it. Whether that is news."""
-    row = tx.session.exec(
-        update(IssuedTokenRow)
-        .where(
-            col(IssuedTokenRow.lookup_id) == lookup_id,
-            col(IssuedTokenRow.state) == TokenState.PROVISIONAL.value,
-            col(IssuedTokenRow.received_at).is_(None),
-        )
-        .values(received_at=tx.now)
-    )
-    if row.rowcount == 1:
-        tx.changed("peer", peer.uid)
-    return bool(row.rowcount == 1)
-
-
-def note_reuse(tx: Transaction, peer: Peer, lookup_id: str) -> bool:
-    """A replaced token is in use: the peer may never have got the new one (F4), or has gone back to it (F18)."""
-    table = IssuedTokenRow
-    over = and_(col(table.not_after) <= tx.now, col(table.reused_at) < col(table.not_after))
-    went_on = and_(col(table.state) == TokenState.RETIRING.value, over)
-    row = tx.session.exec(
-        update(IssuedTokenRow)
-        .where(
-            col(IssuedTokenRow.lookup_id) == lookup_id,
-            col(IssuedTokenRow.state).in_((TokenState.RETIRING.value, TokenState.REVOKED.value)),
-            or_(col(IssuedTokenRow.reused_at).is_(None), went_on),
-        )
-        .values(reused_at=tx.now)
-    )
-    if row.rowcount == 1:
-        tx.changed("peer", peer.uid)
-    return bool(row.rowcount == 1)
-
-
-def count_failure(tx: Transaction, lookup_id: str) -> int:
-    """Count a failed attempt with an invitation (RR-21); how many there were."""
-    row = tx.session.exec(
-        update(IssuedTokenRow)
-        .where(col(IssuedTokenRow.lookup_id) == lookup_id)
-        .values(failures=col(IssuedTokenRow.failures) + 1)
-        .returning(col(IssuedTokenRow.failures))
-    )
-    return int(row.scalar_one())
 
 
 def _drop_old_tokens(tx: Transaction, peer_uid: str) -> None:
@@ -385,9 +328,14 @@ def _succeed(tx: Transaction, succession: Succession) -> None:
         )
 
 
-def hold(tx: Transaction, peer_uid: str, held: Sealed) -> None:
-    tx.session.exec(delete(HeldTokenRow).where(col(HeldTokenRow.peer_uid) == peer_uid))
-    tx.session.exec(insert(HeldTokenRow).values(peer_uid=peer_uid, key_id=held.key_id, box=held.box, created_at=tx.now))
+def add_notice(tx: Transaction, peer: Peer, notice: Notice) -> bool:
+    """Keep something for an operator to look at, unless it is there already. Whether it was not."""
+    if any(one.id == notice.id for one in peer.notices):
+        return False
+    notices = json_columns.write_notices((*peer.notices, notice))
+    tx.session.exec(update(PeerRow).where(col(PeerRow.uid) == peer.uid).values(notices=notices))
+    tx.changed("peer", peer.uid)
+    return True
 
 
 def replace_endpoints(tx: Transaction, peer_uid: str, endpoints: Sequence[Endpoint]) -> None:
@@ -409,7 +357,7 @@ def replace_endpoints(tx: Transaction, peer_uid: str, endpoints: Sequence[Endpoi
 def _forget_secrets(tx: Transaction, peer_uid: str) -> None:
     """Tokens of both directions; the peer's row and its records stay (UN-08)."""
     live = (col(IssuedTokenRow.peer_uid) == peer_uid, col(IssuedTokenRow.state) != TokenState.REVOKED.value)
-    tx.session.exec(update(IssuedTokenRow).where(*live).values(**_REVOKED))
+    tx.session.exec(update(IssuedTokenRow).where(*live).values(**REVOKED))
     jobs.drop(tx, peer_uid)
     tx.session.exec(delete(HeldTokenRow).where(col(HeldTokenRow.peer_uid) == peer_uid))
     tx.changed("peer", peer_uid)

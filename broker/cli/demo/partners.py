@@ -23,7 +23,8 @@ class Kabelwerk(DemoPlatform):
             f"   In the body of the next: token {masked(self.token)}, url {self.versions_url}, role {self.party.key}"
         )
         theirs = DIALECT.read_credentials(await self.call("POST", url, invitation, self.credentials(self.token)))
-        parties = ", ".join(f"{party.country_code}/{party.party_id} ({party.details.name})" for party in theirs.parties)
+        names = [(party, party.details.name if party.details else "?") for party in theirs.parties]
+        parties = ", ".join(f"{party.country_code}/{party.party_id} ({name})" for party, name in names)
         self.tell(f"       answer: token {masked(theirs.token)}, url {theirs.url}, role {parties}")
         return theirs.token
 

@@ -233,7 +233,7 @@ class TenantPolicy(_message.Message):
     def __init__(self, invitation_expiry: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., post_retry_window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., put_retry_window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., required_modules: _Optional[_Iterable[_Union[RequiredModule, _Mapping]]] = ..., role_policy: _Optional[_Union[RolePolicy, str]] = ..., may_downgrade: bool = ..., strict: bool = ..., rotation_period: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class Peer(_message.Message):
-    __slots__ = ("name", "state", "blocked", "unconfirmed", "version", "versions_url", "parties", "endpoints", "terms", "invitation_expire_time", "register_time", "token_time", "etag", "create_time", "update_time", "warnings", "quirks", "versions", "may_downgrade", "requested_parties", "auth_form_in", "auth_form_out", "job", "next_rotation_time", "quarantined")
+    __slots__ = ("name", "state", "blocked", "unconfirmed", "version", "versions_url", "parties", "endpoints", "terms", "invitation_expire_time", "register_time", "token_time", "etag", "create_time", "update_time", "warnings", "quirks", "versions", "may_downgrade", "requested_parties", "auth_form_in", "auth_form_out", "job", "next_rotation_time", "quarantined", "findings")
     class QuirksEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -266,6 +266,7 @@ class Peer(_message.Message):
     JOB_FIELD_NUMBER: _ClassVar[int]
     NEXT_ROTATION_TIME_FIELD_NUMBER: _ClassVar[int]
     QUARANTINED_FIELD_NUMBER: _ClassVar[int]
+    FINDINGS_FIELD_NUMBER: _ClassVar[int]
     name: str
     state: PeerState
     blocked: bool
@@ -291,7 +292,16 @@ class Peer(_message.Message):
     job: Job
     next_rotation_time: _timestamp_pb2.Timestamp
     quarantined: bool
-    def __init__(self, name: _Optional[str] = ..., state: _Optional[_Union[PeerState, str]] = ..., blocked: bool = ..., unconfirmed: bool = ..., version: _Optional[str] = ..., versions_url: _Optional[str] = ..., parties: _Optional[_Iterable[_Union[Party, _Mapping]]] = ..., endpoints: _Optional[_Iterable[_Union[Endpoint, _Mapping]]] = ..., terms: _Optional[_Union[InvitationTerms, _Mapping]] = ..., invitation_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., register_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., token_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., warnings: _Optional[_Iterable[str]] = ..., quirks: _Optional[_Mapping[str, str]] = ..., versions: _Optional[_Iterable[str]] = ..., may_downgrade: bool = ..., requested_parties: _Optional[_Iterable[_Union[Party, _Mapping]]] = ..., auth_form_in: _Optional[_Union[HeaderForm, str]] = ..., auth_form_out: _Optional[_Union[HeaderForm, str]] = ..., job: _Optional[_Union[Job, _Mapping]] = ..., next_rotation_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., quarantined: bool = ...) -> None: ...
+    findings: _containers.RepeatedCompositeFieldContainer[Finding]
+    def __init__(self, name: _Optional[str] = ..., state: _Optional[_Union[PeerState, str]] = ..., blocked: bool = ..., unconfirmed: bool = ..., version: _Optional[str] = ..., versions_url: _Optional[str] = ..., parties: _Optional[_Iterable[_Union[Party, _Mapping]]] = ..., endpoints: _Optional[_Iterable[_Union[Endpoint, _Mapping]]] = ..., terms: _Optional[_Union[InvitationTerms, _Mapping]] = ..., invitation_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., register_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., token_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., warnings: _Optional[_Iterable[str]] = ..., quirks: _Optional[_Mapping[str, str]] = ..., versions: _Optional[_Iterable[str]] = ..., may_downgrade: bool = ..., requested_parties: _Optional[_Iterable[_Union[Party, _Mapping]]] = ..., auth_form_in: _Optional[_Union[HeaderForm, str]] = ..., auth_form_out: _Optional[_Union[HeaderForm, str]] = ..., job: _Optional[_Union[Job, _Mapping]] = ..., next_rotation_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., quarantined: bool = ..., findings: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ...) -> None: ...
+
+class Finding(_message.Message):
+    __slots__ = ("id", "message")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    message: str
+    def __init__(self, id: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
 
 class Job(_message.Message):
     __slots__ = ("kind", "state", "version", "attempts", "next_attempt_time", "outcome_unknown", "last_error", "advice", "start_time", "scheduled")

@@ -1,0 +1,17 @@
+"""When a token that a peer has announced, and that has not worked yet, is tried again.
+
+Times are microseconds.
+"""
+
+from typing import Final
+
+_SECOND: Final = 1_000_000
+FIRST_PAUSE: Final = _SECOND
+"""A peer may take its new token only once it has our answer."""
+_PAUSES: Final = tuple(seconds * _SECOND for seconds in (2, 5, 15, 60, 300, 900))
+_LONGEST: Final = 3600 * _SECOND
+
+
+def pause(tries: int) -> int:
+    """Until the next try, after so many that have failed before this one."""
+    return _PAUSES[tries] if tries < len(_PAUSES) else _LONGEST

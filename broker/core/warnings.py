@@ -1,0 +1,87 @@
+"""What an operator should look at: one warning for each thing that is not as it should be, with an id for scripts.
+
+Times are microseconds since 1970.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from broker.core.job import JobState
+from broker.core.notices import date
+from broker.core.peer import Peer, PeerState, Rejection, TokenState, reject
+
+_Found: TypeAlias = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class PeerWarning:
+    """id stays the same over releases; message says what was observed, and what to do."""
+
+    id: str
+    message: str
+
+
+def warnings(peer: Peer, now: int) -> list[PeerWarning]:
+    """In the order in which they should be looked at."""
+    found = [*_token_warnings(peer, now), *_held_warnings(peer), *_party_warnings(peer), *_job_warnings(peer)]
+    return [PeerWarning(*one) for one in found] + [PeerWarning(one.id, one.message) for one in peer.notices]
+
+
+def _token_warnings(peer: Peer, now: int) -> Iterator[_Found]:
+    old = peer.token(TokenState.RETIRING)
+    if old is not None and old.reused_at is not None:
+        yield "OLD_TOKEN_IN_USE", "the peer still uses its old token: the answer with the new one may have been lost"
+    shown = [token.reused_at for token in peer.issued if token.state is TokenState.REVOKED and token.reused_at]
+    if shown and peer.state is PeerState.REGISTERED and max(shown) > _last_used(peer):
+        since = f"the peer shows a token that was replaced: since {date(max(shown))}"
+        yield "REPLACED_TOKEN_SHOWN", f"{since}; was it restored from a backup?"
+    if _is_locked_out(peer, now):
+        yield "LOCKED_OUT", "no token of the peer works: rotate the peer, or reset it and let it register again"
+    invitation = peer.invitation
+    usable = invitation is not None and reject(peer, invitation, now) in (None, Rejection.BLOCKED)
+    if peer.state is PeerState.INVITED and not usable:
+        yield "INVITATION_EXPIRED", "the invitation can no longer be used: reset the peer to issue a new one"
+
+
+def _held_warnings(peer: Peer) -> Iterator[_Found]:
+    """A token that has not been tried yet is nothing to look at."""
+    token = peer.unproven
+    if token is None or token.finding is None:
+        return
+    services = "services get it all the same" if token is peer.held else "services get the one before"
+    since = f"the token that the peer announced on {date(token.created_at)} has not worked yet"
+    yield "TOKEN_UNPROVEN", f"{since}, and {services}: {token.finding}; it is tried again"
+
+
+def _party_warnings(peer: Peer) -> Iterator[_Found]:
+    if peer.quarantined and peer.announced:
+        yield "QUARANTINED", "the peer is quarantined: approve its requested_parties to open it"
+    elif peer.quarantined:
+        why = "none of the parties that it announced may be had; see its last exchange"
+        yield "QUARANTINED", f"the peer is quarantined: {why}"
+    elif len(peer.requested) > len(peer.announced):
+        yield "PARTIES_REQUESTED", "the peer waits for approval of parties beyond its invitation: see requested_parties"
+
+
+def _job_warnings(peer: Peer) -> Iterator[_Found]:
+    job = peer.job
+    if job is not None and job.state is JobState.FAILED:
+        yield "JOB_FAILED", f"{job.what} failed: {job.message}"
+    elif job is not None and job.outcome_unknown and job.attempts:
+        yield "ANSWER_UNKNOWN", f"{job.what}: the answer of the peer was lost; it is being found out what became of it"
+
+
+def _is_locked_out(peer: Peer, now: int) -> bool:
+    """Not while a job that has not failed yet is about to offer a token."""
+    if peer.state is not PeerState.REGISTERED or peer.blocked:
+        return False
+    if peer.job is not None and peer.job.state is JobState.WAITING and peer.job.reason is None:
+        return False
+    return all(reject(peer, token, now) is not None for token in peer.issued)
+
+
+def _last_used(peer: Peer) -> int:
+    """When the peer was on its newest token; what it showed before it was given that is no news."""
+    active = peer.token(TokenState.ACTIVE)
+    return (active.first_used_at or active.created_at) if active else 0

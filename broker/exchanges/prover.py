@@ -1,0 +1,153 @@
+"""Tries tokens that peers have announced and that have not worked yet, until they work or the peer has given another.
+
+Services get a token only once it is known to work, where there is one that does (F-C in the decisions). Every broker
+does this; which of them makes a try is decided by a conditional statement.
+"""
+
+import asyncio
+from contextlib import suppress
+from functools import partial
+
+import structlog
+
+from broker.clock import Clock
+from broker.core import proving
+from broker.core.model import HeaderForm, Token
+from broker.core.peer import HeldToken, Peer, PeerState
+from broker.core.required_modules import CREDENTIALS
+from broker.errors import BrokerError, StoreUnavailableError
+from broker.memory.readmodel import HELD_TOKEN, ReadModel
+from broker.ocpi import DIALECTS
+from broker.outbound.discovery import HttpPeers, Tolerances
+from broker.outbound.token_trials import Subject, TokenTrials, Trial, Verdict
+from broker.store import held_tokens, transitions
+from broker.store.transactions import Store, Transaction
+
+_log = structlog.get_logger(__name__)
+
+MOST_TRIES = 16
+"""Tries that one broker makes at a time."""
+_POLL_SECONDS = 0.25
+_CLAIMED = 60_000_000
+"""Microseconds after which another broker may make a try whose broker has died."""
+_RARELY = 2_000_000
+"""Microseconds between two tries that services cause."""
+
+
+class Prover:
+    """Tries what is due until finish() is called."""
+
+    def __init__(self, store: Store, model: ReadModel, http: HttpPeers, clock: Clock) -> None:
+        self._store = store
+        self._model = model
+        self._trials = TokenTrials(http)
+        self._clock = clock
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._wanted: dict[str, int] = {}
+        self._finished = asyncio.Event()
+
+    def asked_for(self, peer: Peer) -> None:
+        """A service has asked for the token of a peer that has announced another: a good moment to try that."""
+        if len(self._wanted) < MOST_TRIES:
+            self._wanted.setdefault(peer.uid, self._clock())
+
+    def finish(self) -> None:
+        """Begin nothing more."""
+        self._finished.set()
+
+    async def follow(self) -> None:
+        while not self._finished.is_set():
+            self._begin_what_is_due()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._finished.wait(), _POLL_SECONDS)
+        for task in self._running.values():
+            task.cancel()
+        await asyncio.gather(*self._running.values(), return_exceptions=True)
+
+    def _begin_what_is_due(self) -> None:
+        now, wanted = self._clock(), self._wanted
+        self._wanted = {}
+        for peer in self._model.unproven():
+            if len(self._running) >= MOST_TRIES:
+                return
+            token = peer.unproven
+            if token is None or peer.uid in self._running or peer.blocked or peer.state is not PeerState.REGISTERED:
+                continue
+            hurried = peer.uid in wanted and token.tries > 0
+            if token.next_try_at <= now or (hurried and token.next_try_at - now > _RARELY):
+                self._running[peer.uid] = task = asyncio.create_task(self._safely(peer, token))
+                task.add_done_callback(partial(self._ended, peer.uid))
+
+    def _ended(self, peer_uid: str, _task: "asyncio.Task[None]") -> None:
+        self._running.pop(peer_uid, None)
+
+    async def _safely(self, peer: Peer, token: HeldToken) -> None:
+        try:
+            await self._try(peer, token)
+        except StoreUnavailableError:
+            _log.warning("token_try_interrupted", tenant=peer.tenant, peer=peer.name)
+        except Exception:  # noqa: BLE001  a defect must not end the loop unseen
+            _log.exception("token_try_stuck", tenant=peer.tenant, peer=peer.name)
+
+    async def _try(self, peer: Peer, token: HeldToken) -> None:
+        until = self._clock() + _CLAIMED
+        if not await self._store.jot(lambda tx: held_tokens.claim_try(tx, peer.uid, token, until)):
+            await self._model.catch_up()
+            return
+        trial = await self._made(peer, token)
+        if trial.verdict is Verdict.OPEN and await self._is_dead(peer):
+            trial = Trial(Verdict.WORKED, trial.form)
+        if trial.verdict is Verdict.WORKED:
+            await self._proved(peer, token, trial)
+        else:
+            await self._failed(peer, token, trial)
+
+    async def _made(self, peer: Peer, token: HeldToken) -> Trial:
+        """What is beside another token must be known to be the peer's; the only one is only to be tried."""
+        alone = token is peer.held
+        credentials = next((one.url for one in peer.endpoints if one.module == CREDENTIALS), None)
+        try:
+            text = self._model.unsealed(peer, token.sealed, HELD_TOKEN)
+        except BrokerError as error:
+            return Trial(Verdict.FAILED, _form(peer, token), str(error))
+        return await self._trials.of(self._subject(peer, token, None if alone else credentials), text)
+
+    async def _is_dead(self, peer: Peer) -> bool:
+        """Whether the peer does not take the token any more that services get."""
+        if peer.held is None or peer.held is peer.unproven:
+            return True
+        text: Token = self._model.held_token(peer)
+        found = await self._trials.of(self._subject(peer, peer.held, None), text)
+        return found.verdict is Verdict.REFUSED
+
+    def _subject(self, peer: Peer, token: HeldToken, credentials_url: str | None) -> Subject:
+        strict = self._model.policy(peer.tenant).strict
+        tolerances = Tolerances(peer.quirks, strict=strict, doubts_form=True)
+        return Subject(peer.versions_url or "", _form(peer, token), tolerances, credentials_url)
+
+    async def _proved(self, peer: Peer, token: HeldToken, trial: Trial) -> None:
+        def commit(tx: Transaction) -> bool:
+            transitions.lock_by_uid(tx, peer.uid)
+            proved = held_tokens.prove(tx, peer.uid, token, trial.form)
+            if proved:
+                tx.audit("token.proven", peer.tenant, peer.name)
+            return proved
+
+        if await self._store.change("broker", commit):
+            _log.info("token_proven", tenant=peer.tenant, peer=peer.name)
+
+    async def _failed(self, peer: Peer, token: HeldToken, trial: Trial) -> None:
+        at = self._clock() + proving.pause(token.tries)
+
+        def commit(tx: Transaction) -> None:
+            noted = held_tokens.put_off_try(tx, peer.uid, token, trial.finding, at)
+            if noted and token.tries == 0:
+                tx.audit("token.unproven", peer.tenant, peer.name, finding=trial.finding)
+
+        await self._store.change("broker", commit)
+        if token.tries == 0:
+            _log.warning("token_unproven", tenant=peer.tenant, peer=peer.name, finding=trial.finding)
+
+
+def _form(peer: Peer, token: HeldToken) -> HeaderForm:
+    return peer.quirks.auth_form_out or token.form or DIALECTS[str(peer.version)].header

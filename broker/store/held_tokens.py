@@ -1,0 +1,101 @@
+"""Tokens that peers generate for us: one that has worked, and one announced since that has not.
+
+None of these functions commits.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, delete, insert, update
+from sqlalchemy.orm import aliased
+from sqlmodel import col, select
+
+from broker.core.model import HeaderForm, Sealed
+from broker.core.peer import HeldToken
+from broker.store.tables import HeldTokenRow
+from broker.store.transactions import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A token that the peer has announced, and what is known of it. finding says why it is not proven to work."""
+
+    sealed: Sealed
+    form: HeaderForm
+    proven: bool
+    finding: str | None = None
+    pause: int = 0
+    """Microseconds until an unproven one is tried."""
+
+
+def hold(tx: Transaction, peer_uid: str, held: Held) -> None:
+    """A token that is proven replaces all others; one that is not stands beside the one that is (F-C of decisions)."""
+    table = HeldTokenRow
+    replaced = [col(table.peer_uid) == peer_uid]
+    if not held.proven:
+        replaced.append(col(table.proven).is_(False))
+    tx.session.exec(delete(table).where(*replaced))
+    tx.session.exec(
+        insert(table).values(
+            peer_uid=peer_uid,
+            proven=held.proven,
+            key_id=held.sealed.key_id,
+            box=held.sealed.box,
+            created_at=tx.now,
+            form=held.form.value,
+            finding=held.finding,
+            next_try_at=tx.now + held.pause,
+            tries=0,
+        )
+    )
+
+
+def claim_try(tx: Transaction, peer_uid: str, token: HeldToken, until: int) -> bool:
+    """Whether the try of an unproven token is ours to make; nobody else makes one before that time."""
+    row = tx.session.exec(
+        update(HeldTokenRow)
+        .where(*_unproven(peer_uid, token), col(HeldTokenRow.next_try_at) == token.next_try_at)
+        .values(next_try_at=until)
+    )
+    return bool(row.rowcount == 1)
+
+
+def put_off_try(tx: Transaction, peer_uid: str, token: HeldToken, finding: str, at: int) -> bool:
+    """An unproven token has not worked; it is tried again at that time. Whether it still was what is held."""
+    row = tx.session.exec(
+        update(HeldTokenRow)
+        .where(*_unproven(peer_uid, token))
+        .values(finding=finding, tries=col(HeldTokenRow.tries) + 1, next_try_at=at)
+    )
+    if row.rowcount == 1:
+        tx.changed("peer", peer_uid)
+    return bool(row.rowcount == 1)
+
+
+def prove(tx: Transaction, peer_uid: str, token: HeldToken, form: HeaderForm) -> bool:
+    """An unproven token has worked in this form: services get it from now on. Whether it still was what is held."""
+    table = HeldTokenRow
+    if tx.session.exec(select(table.peer_uid).where(*_unproven(peer_uid, token))).first() is None:
+        return False
+    tx.session.exec(delete(table).where(col(table.peer_uid) == peer_uid, col(table.proven)))
+    tx.session.exec(
+        update(table)
+        .where(*_unproven(peer_uid, token))
+        .values(proven=True, form=form.value, finding=None, next_try_at=0)
+    )
+    tx.changed("peer", peer_uid)
+    return True
+
+
+def forget_unproven(tx: Transaction, peer_uid: str) -> None:
+    """The proven token is the one that counts."""
+    table = HeldTokenRow
+    other = aliased(table)
+    proven = select(other.peer_uid).where(col(other.peer_uid) == peer_uid, col(other.proven)).exists()
+    tx.session.exec(delete(table).where(col(table.peer_uid) == peer_uid, col(table.proven).is_(False), proven))
+    tx.changed("peer", peer_uid)
+
+
+def _unproven(peer_uid: str, token: HeldToken) -> tuple[ColumnElement[bool], ...]:
+    table = HeldTokenRow
+    same = (col(table.key_id) == token.sealed.key_id, col(table.box) == token.sealed.box)
+    return (col(table.peer_uid) == peer_uid, col(table.proven).is_(False), *same)

@@ -1,0 +1,120 @@
+"""What the use of an issued token means: an exchange is confirmed, or its answer may have been lost (F3, F4, F18).
+
+None of these functions commits. Each learns from the database whether the use is news.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import and_, or_, update
+from sqlmodel import col, select
+
+from broker.core import notices
+from broker.core.peer import Peer, TokenState
+from broker.store import held_tokens
+from broker.store.tables import IssuedTokenRow, PeerRow
+from broker.store.transactions import Transaction
+from broker.store.transitions import REVOKED, add_notice
+
+
+def confirm(tx: Transaction, peer: Peer, lookup_id: str) -> bool:
+    """First use of the token given last: what it replaced dies now (F3, F4). Whether this was the first use.
+
+    Only now the version counts as used (A34): before, the peer may never have learned that it was reached.
+    """
+    row = tx.session.exec(
+        update(IssuedTokenRow)
+        .where(
+            col(IssuedTokenRow.lookup_id) == lookup_id,
+            col(IssuedTokenRow.state) == TokenState.ACTIVE.value,
+            col(IssuedTokenRow.first_used_at).is_(None),
+        )
+        .values(first_used_at=tx.now)
+    )
+    if row.rowcount != 1:
+        return False
+    if _end_all_but(tx, peer, (TokenState.RETIRING, TokenState.RESENT)):
+        add_notice(tx, peer, notices.two_users(tx.now))
+        held_tokens.forget_unproven(tx, peer.uid)
+    used = [version for version in (peer.version, peer.newest_version) if version is not None]
+    if used:
+        newest = update(PeerRow).where(col(PeerRow.uid) == peer.uid).values(newest_version=str(max(used)))
+        tx.session.exec(newest)
+    tx.changed("peer", peer.uid)
+    return True
+
+
+def _end_all_but(tx: Transaction, peer: Peer, states: Sequence[TokenState]) -> bool:
+    """Revoke the peer's tokens in these states. Whether one of them that a repeat was given has been used."""
+    table = IssuedTokenRow
+    found = (col(table.peer_uid) == peer.uid, col(table.state).in_([state.value for state in states]))
+    resent = (col(table.state) == TokenState.RESENT.value, col(table.received_at).is_not(None))
+    used = tx.session.exec(select(table.lookup_id).where(*found, *resent)).first() is not None
+    tx.session.exec(update(table).where(*found).values(**REVOKED))
+    return used
+
+
+def take_resent(tx: Transaction, peer: Peer, lookup_id: str) -> bool:
+    """A token that a repeat was given is in use. Whether that changes anything.
+
+    Once the window is over and the token that was given first has not been used, this one takes over; not before, since
+    a repeat may come from somebody who has stolen a replaced token.
+    """
+    table = IssuedTokenRow
+    resent = (col(table.lookup_id) == lookup_id, col(table.state) == TokenState.RESENT.value)
+    first = tx.session.exec(update(table).where(*resent, col(table.received_at).is_(None)).values(received_at=tx.now))
+    over = tx.session.exec(update(table).where(*resent, col(table.not_after) <= tx.now).values(received_at=tx.now))
+    if over.rowcount == 1:
+        others = (col(table.peer_uid) == peer.uid, col(table.lookup_id) != lookup_id)
+        live = col(table.state).in_([TokenState.ACTIVE.value, TokenState.RETIRING.value, TokenState.RESENT.value])
+        tx.session.exec(update(table).where(*others, live).values(**REVOKED))
+        now_active = {"state": TokenState.ACTIVE.value, "not_after": None, "first_used_at": tx.now}
+        tx.session.exec(update(table).where(*resent).values(**now_active))
+    if first.rowcount == 1 or over.rowcount == 1:
+        tx.changed("peer", peer.uid)
+    return bool(first.rowcount == 1 or over.rowcount == 1)
+
+
+def note_receipt(tx: Transaction, peer: Peer, lookup_id: str) -> bool:
+    """The peer has a token that we offered to it. Whether that is news."""
+    row = tx.session.exec(
+        update(IssuedTokenRow)
+        .where(
+            col(IssuedTokenRow.lookup_id) == lookup_id,
+            col(IssuedTokenRow.state) == TokenState.PROVISIONAL.value,
+            col(IssuedTokenRow.received_at).is_(None),
+        )
+        .values(received_at=tx.now)
+    )
+    if row.rowcount == 1:
+        tx.changed("peer", peer.uid)
+    return bool(row.rowcount == 1)
+
+
+def note_reuse(tx: Transaction, peer: Peer, lookup_id: str) -> bool:
+    """A replaced token is in use: the peer may never have got the new one (F4), or has gone back to it (F18)."""
+    table = IssuedTokenRow
+    over = and_(col(table.not_after) <= tx.now, col(table.reused_at) < col(table.not_after))
+    went_on = and_(col(table.state) == TokenState.RETIRING.value, over)
+    row = tx.session.exec(
+        update(IssuedTokenRow)
+        .where(
+            col(IssuedTokenRow.lookup_id) == lookup_id,
+            col(IssuedTokenRow.state).in_((TokenState.RETIRING.value, TokenState.REVOKED.value)),
+            or_(col(IssuedTokenRow.reused_at).is_(None), went_on),
+        )
+        .values(reused_at=tx.now)
+    )
+    if row.rowcount == 1:
+        tx.changed("peer", peer.uid)
+    return bool(row.rowcount == 1)
+
+
+def count_failure(tx: Transaction, lookup_id: str) -> int:
+    """Count a failed attempt with an invitation (RR-21); how many there were."""
+    row = tx.session.exec(
+        update(IssuedTokenRow)
+        .where(col(IssuedTokenRow.lookup_id) == lookup_id)
+        .values(failures=col(IssuedTokenRow.failures) + 1)
+        .returning(col(IssuedTokenRow.failures))
+    )
+    return int(row.scalar_one())
