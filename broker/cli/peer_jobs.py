@@ -12,7 +12,10 @@ from broker.cli import notation, prompts
 from broker.cli.job_progress import Watch, carry_out
 from broker.cli.names import peer_name, tenant_name
 from broker.cli.options import DataDir, Json, NoWait, OfTenant, Patience, PeerId, reader, request_id
+from broker.cli.output import note
+from broker.core.model import Token
 from broker.core.paths import DEFAULT_TENANT
+from broker.ocpi.authorization import ENCODED, is_encoded
 from ocpi_broker.v1.peer_service_pb2 import (
     ConnectPeerRequest,
     RevokePeerRequest,
@@ -64,6 +67,8 @@ def connect(
     The exit code is 0 only when the peer is registered.
     """
     token = prompts.token(token_stdin)
+    if is_encoded(Token(token)):
+        note(f"warning: {ENCODED}")
     terms = notation.terms(party or [], any_party=any_party, versions_url=None) if party or any_party else None
     request = ConnectPeerRequest(
         parent=tenant_name(tenant),

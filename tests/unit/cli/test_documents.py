@@ -106,6 +106,7 @@ def test_a_peer():
         register_time=MOMENT,
         etag='"3"',
         warnings=["look here"],
+        findings=[pb.Finding(id="LOOK", message="look here")],
     )
 
     assert documents.peer(message) == {
@@ -128,7 +129,7 @@ def test_a_peer():
         "may_downgrade": False,
         "quarantined": False,
         "job": None,
-        "warnings": ["look here"],
+        "warnings": [{"id": "LOOK", "message": "look here"}],
         "invitation_expire_time": None,
         "register_time": TIME,
         "token_time": None,

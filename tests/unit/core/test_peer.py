@@ -4,9 +4,10 @@ import pytest
 
 from broker.core.exchange import ExchangeKind
 from broker.core.job import JobState
-from broker.core.model import Version
-from broker.core.peer import PeerState, Purpose, Rejection, TokenState, has_expired, opens_modules, reject, warnings
+from broker.core.model import BusinessDetails, Party, Version
+from broker.core.peer import PeerState, Purpose, Rejection, TokenState, has_expired, opens_modules, reject
 from broker.core.receiver import Presented
+from broker.core.warnings import warnings
 from tests.unit.core.peers import (
     ACTIVE,
     INVITATION,
@@ -16,6 +17,7 @@ from tests.unit.core.peers import (
     MAIN,
     NOW,
     PROVISIONAL,
+    RESENT,
     RETIRING,
     REVOKED,
     A,
@@ -100,6 +102,10 @@ def test_no_token_of_a_blocked_peer_works(purpose, state):
         (token(state=PROVISIONAL, received_at=NOW), False),
         (token(state=REVOKED), True),
         (token(state=REVOKED, reused_at=NOW), False),
+        # Given to a repeat: when it is seen first, and when it may take over.
+        (token(state=RESENT, not_after=NOW + 1), True),
+        (token(state=RESENT, not_after=NOW + 1, received_at=NOW), False),
+        (token(state=RESENT, not_after=NOW, received_at=NOW), True),
         # Once more, when its time is over: the peer goes on with it (F4).
         (token(state=RETIRING, reused_at=NOW - 2, not_after=NOW + 1), False),
         (token(state=RETIRING, reused_at=NOW - 2, not_after=NOW), True),
@@ -122,6 +128,8 @@ def test_a_use_is_notable_once(one, notable):
         ([token(), token("BBBBBBBBBBBB", state=RETIRING, reused_at=NOW)], True),
         ([token(first_used_at=NOW), token("BBBBBBBBBBBB", state=PROVISIONAL)], False),
         ([token(purpose=INVITATION)], False),
+        ([token(), token("BBBBBBBBBBBB", state=RESENT)], True),
+        ([token(), token("BBBBBBBBBBBB", state=RESENT, received_at=NOW)], False),
     ],
 )
 def test_a_peer_is_unconfirmed_until_it_uses_its_new_token(issued, unconfirmed):
@@ -172,8 +180,8 @@ def test_the_invitation_is_the_active_one():
         # RS-09
         (peer(token(), parties=()), [QUARANTINED]),
         (
-            peer(token(), parties=(), requested=(KWL,)),
-            ["the peer is quarantined: approve its requested_parties, then rotate it"],
+            peer(token(), parties=(), requested=(KWL,), announced=(Party(KWL, BusinessDetails("K")),)),
+            ["the peer is quarantined: approve its requested_parties to open it"],
         ),
         (
             peer(token(), requested=(KWL,)),
@@ -196,7 +204,7 @@ def test_the_invitation_is_the_active_one():
     ],
 )
 def test_an_operator_is_told_what_needs_one(one, expected):
-    assert warnings(one, NOW) == expected
+    assert [found.message for found in warnings(one, NOW)] == expected
 
 
 def test_a_block_alone_is_no_reason_to_reset():

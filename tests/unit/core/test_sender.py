@@ -60,7 +60,7 @@ def test_a_request_runs_from_the_list_to_the_trial_of_the_new_token(plan, kind):
         Send(kind, credentials(V230).url, V230),
         Keep(V230, URL, GIVEN, serves(V230), parties(CPO)),
         ReadVersions(URL, GIVEN),
-        Finish(),
+        Finish(proven=True),
     ]
     assert state == Ended()
 
