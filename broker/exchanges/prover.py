@@ -98,7 +98,7 @@ class Prover:
             await self._model.catch_up()
             return
         trial = await self._made(peer, token)
-        if trial.verdict is Verdict.OPEN and await self._is_dead(peer):
+        if trial.verdict is Verdict.OPEN and (proving.is_of_the_last_word(peer, token) or await self._is_dead(peer)):
             trial = Trial(Verdict.WORKED, trial.form)
         if trial.verdict is Verdict.WORKED:
             await self._proved(peer, token, trial)
