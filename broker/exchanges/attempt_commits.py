@@ -149,10 +149,10 @@ class AttemptCommits:
             peer, job = self._standing(tx, attempt)
             newest = peer.unproven or peer.held
             crossed = newest.sealed if newest is not None and _differs(peer, attempt.peer) else None
-            settled = self._settled(tx, attempt, keep, job)
+            settled = self._settled(tx, attempt, keep, peer, job)
             if not offers.settle(tx, peer, attempt.lease, confirming(job, crossed, tx.now), settled):
                 raise LeaseLostError
-            lost = offers.claim(tx, peer, keep.parties)
+            lost = offers.claim(tx, peer, keep.parties, settled.notices)
             quirk = keep.quirk or attempt.quirk
             exchange_records.end(tx, replace(attempt.record, outcome=Outcome.SUCCEEDED, quirk=quirk))
             tx.audit(
@@ -204,9 +204,15 @@ class AttemptCommits:
             await asyncio.sleep(pause)
         return await self._store.change(attempt.peer.name, work)
 
-    def _settled(self, tx: Transaction, attempt: Attempt, keep: Keep, job: Job) -> offers.Settled:
+    def _settled(self, tx: Transaction, attempt: Attempt, keep: Keep, peer: Peer, job: Job) -> offers.Settled:
         window = attempt.tenant.policy.put_retry_window
         used = self._model.unsealed(attempt.peer, job.access, ACCESS_TOKEN) if job.access else None
+        used_access = minting.digest(self._pepper, used.reveal()) if used else None
+        is_invitation = minting.digest(self._pepper, keep.token.reveal()) == (used_access or peer.used_access)
+        new = [
+            *(notices.contradictions(keep.warnings, tx.now) if keep.parties is None else ()),
+            *([notices.token_is_invitation(tx.now)] if is_invitation else ()),
+        ]
         return offers.Settled(
             version=keep.version,
             versions_url=keep.url,
@@ -222,8 +228,8 @@ class AttemptCommits:
             asked=keep.asked,
             offered=job.offered_lookup_id or "",
             not_after=tx.now + window * 1_000_000 if window else None,
-            notices=notices.contradictions(keep.warnings, tx.now) if keep.parties is None else (),
-            used_access=minting.digest(self._pepper, used.reveal()) if used else None,
+            notices=notices.kept_notices(peer, new),
+            used_access=used_access,
         )
 
     async def leave(self, attempt: Attempt, error: BrokerError | None = None) -> None:
