@@ -41,7 +41,7 @@ def _found(database: Database, peer_id: str) -> Peer:
 
 
 def test_a_peer_of_the_first_schema(empty_database: Database) -> None:
-    """0002: the header form becomes the outgoing one; a hub is known by its party. 0004: the form is the held token's."""
+    """0002: the header form becomes the outgoing one, 0004: that of the held token; a hub is known by its party."""
     command.upgrade(schema._config(empty_database.url), "0001")
     for statement in (TENANT, PEER, PARTY, EXCHANGE, HELD.format(box=BOX[empty_database.url[:6]])):
         empty_database.execute(statement)

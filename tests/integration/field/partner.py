@@ -63,6 +63,10 @@ class Partner(Platform):
     reads: Sequence[Form] = BOTH
     reads_token: dict[str, Sequence[Form]] = field(default_factory=dict)
     open_documents: bool = False
+    routes_first: bool = False
+    """Whether a GET of credentials is 404 to everybody."""
+    anonymous: bool = False
+    """Whether documents are open to those who show nothing, and to them alone."""
     open_to_all: bool = False
     """Whether every request is answered as if it showed a token that works."""
     says: dict[str, Answer] = field(default_factory=dict)
@@ -129,7 +133,10 @@ class Partner(Platform):
 
     def _answer(self, heard: Heard) -> bytes:
         named = {self.versions_url: "versions", self.details_url: "details"}.get(f"{self.base}{heard.path}", "")
-        known = heard.token is not None or (self.open_documents and bool(named))
+        if self.routes_first and heard.method == "GET" and not named:
+            return http(404, said(code=2000))
+        opened = self.open_documents or (self.anonymous and not heard.shown)
+        known = heard.token is not None or (opened and bool(named))
         if not known:
             return http(401, said(code=2000))
         special = self.says.get(named or heard.method)

@@ -44,6 +44,18 @@ async def test_an_invitation_pasted_in_base64_says_nothing_of_the_next_token(sta
 
 
 @on_sqlite
+@pytest.mark.parametrize("version", [VERSIONS[1], VERSIONS[3]])
+async def test_so_it_is_where_documents_are_open_to_all(stack: Stack, version: str) -> None:
+    """Nothing that we may ask shows the form of the new token: a partner that decodes does so with every token."""
+    async with linked(stack, version, reads=[encoded], open_documents=True) as link:
+        token = link.partner.fresh()
+
+        await link.connect(in_base64(token))
+
+        assert await link.shown() == encoded(link.partner.minted[-1])
+
+
+@on_sqlite
 @every_version
 async def test_a_usual_invitation_is_not_warned_of(stack: Stack, version: str) -> None:
     async with linked(stack, version) as link:

@@ -50,11 +50,18 @@ def as_usual(_partner: Partner) -> None:
     pass
 
 
-KINDS: dict[str, tuple[bool, Callable[[Partner], None]]] = {
-    "closed": (False, as_usual),
-    "closed, no GET": (False, no_get),
-    "open": (True, as_usual),
-    "open, no GET": (True, no_get),
+def no_route(partner: Partner) -> None:
+    """Nobody is asked for a token where there is nothing to GET."""
+    partner.routes_first = True
+
+
+KINDS: dict[str, tuple[dict[str, bool], Callable[[Partner], None]]] = {
+    "closed": ({}, as_usual),
+    "closed, no GET": ({}, no_get),
+    "closed, no route": ({}, no_route),
+    "open": ({"open_documents": True}, as_usual),
+    "open, no GET": ({"open_documents": True}, no_get),
+    "anonymous, no route": ({"anonymous": True}, no_route),
 }
 
 
@@ -62,8 +69,8 @@ KINDS: dict[str, tuple[bool, Callable[[Partner], None]]] = {
 @pytest.mark.parametrize("method", ["POST", "PUT"])
 async def test_the_peer_itself_repeats(stack: Stack, method: str, kind: str) -> None:
     """It takes the token of its repeat and no other: so services get that, without anybody's doing."""
-    open_documents, habit = KINDS[kind]
-    async with linked(stack, open_documents=open_documents) as link:
+    settings, habit = KINDS[kind]
+    async with linked(stack, **settings) as link:
         sender = await before(link, method)
         habit(link.partner)
         first = await lost_answer(link, sender, method)
