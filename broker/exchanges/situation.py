@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from broker.core.model import Credentials, Registration, RolePolicy, Tenant, Token
 from broker.core.peer import IssuedToken, Peer, PeerState, usable
-from broker.core.receiver import Deleted, Posted, Presented, Put, Rules, Standing
+from broker.core.receiver import Deleted, Posted, Put, Rules, Standing
 from broker.core.screening import Screening
 
 
@@ -19,7 +19,7 @@ class Situation:
     @property
     def is_repeat(self) -> bool:
         """Whether the token shown was replaced: the answer to an exchange may have been lost (F3, F4)."""
-        return self.token.presented in (Presented.REPLACED, Presented.SPENT_INVITATION)
+        return self.token.is_of_a_repeat
 
 
 def overtaken(event: Posted | Put | Deleted, seen: Peer, found: Peer) -> Posted | Put | Deleted:

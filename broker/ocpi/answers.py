@@ -37,6 +37,8 @@ def read_answer(dialect: Dialect, body: bytes, offered: Token, *, success: bool)
     try:
         envelope = read_envelope(body)
         read = dialect.read_credentials(envelope.data)
+    except EnvelopeError:
+        raise
     except ValueError as error:
         found = _salvaged(body, offered) if success or _reports_success(body) else None
         if found is None:
@@ -47,9 +49,7 @@ def read_answer(dialect: Dialect, body: bytes, offered: Token, *, success: bool)
 
 def _said(error: ValueError) -> Iterator[str]:
     """What kept the answer from being read as it should be; a rule that was broken has a warning of its own."""
-    if isinstance(error, EnvelopeError):
-        yield f"status_code: {error.code} beside a token, which was kept"
-    elif not isinstance(error, Malformed):
+    if not isinstance(error, Malformed):
         yield f"the answer {error}; the token in it was kept"
 
 
