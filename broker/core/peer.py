@@ -323,7 +323,7 @@ def _job_warnings(peer: Peer) -> Iterator[str]:
     if job is not None and job.state is JobState.FAILED:
         yield f"{job.what} failed: {job.message}"
     elif job is not None and job.outcome_unknown and job.attempts:
-        yield f"{job.what}: the answer of the peer was lost; it is being found out what became of it"
+        yield f"{job.what}: it is not known whether the peer has done it, which is being found out: {job.message}"
 
 
 def _is_locked_out(peer: Peer, now: int) -> bool:

@@ -44,7 +44,7 @@ from broker.exchanges.attempt_commits import READING_SECONDS, SENDING_SECONDS, S
 from broker.exchanges.ourselves import Ourselves
 from broker.memory.readmodel import ACCESS_TOKEN, HELD_TOKEN, OFFERED_TOKEN, ReadModel
 from broker.ocpi import DIALECTS
-from broker.outbound.callbacks import Callbacks
+from broker.outbound.callbacks import LONGEST_SUMMARY, Callbacks
 from broker.outbound.deliveries import Deliveries, Delivery
 from broker.outbound.discovery import HttpPeers, Tolerances
 from broker.outbound.http_call import CallbackError
@@ -154,7 +154,7 @@ class SenderLoop:
         event = await callbacks.ask(question)
         attempt.form = callbacks.form
         if isinstance(event, PeerFailed) and _rejects_token(event.error):
-            return PeerFailed(PeerRejectedTokenError(str(event.error)))
+            return PeerFailed(PeerRejectedTokenError(str(event.error)).after(event.error))
         return event
 
     async def _send(self, attempt: Attempt, effect: Send) -> sender.Event:
@@ -165,10 +165,12 @@ class SenderLoop:
             event: sender.Event = await self._deliver(attempt, effect)
             result = "answered"
         except BrokerError as error:
-            event, result = Failed(error), str(error).removeprefix(f"{effect.kind.value} credentials: ")
+            if error.quirk == "explicit_nulls" and attempt.peer.quirks.explicit_nulls:
+                error.quirk = None  # it is set, and has not helped
+            event, result = Failed(error), error.explained.removeprefix(f"{effect.kind.value} credentials: ")
             attempt.doubtful = not isinstance(error, SETTLING)
         now = self._clock()
-        attempt.steps.append(Step(f"{effect.kind.value} {effect.url}: {result}"[:500], now, now - started))
+        attempt.steps.append(Step(f"{effect.kind.value} {effect.url}: {result}"[:LONGEST_SUMMARY], now, now - started))
         crossed = effect.version is None and isinstance(event, Failed) and await self._commits.has_changed(attempt)
         if crossed:
             return Failed(ExchangeInProgressError("an exchange of the peer crossed ours; the token is another now"))
@@ -204,7 +206,7 @@ class SenderLoop:
         if job.force:
             await self._commits.leave(attempt, stop.error)
         elif job.confirming and (not stop.again or next_attempt(job, 0, 0) is None):
-            await self._commits.finish(attempt, Finish(f"the new token could not be tried: {stop.error}"))
+            await self._commits.finish(attempt, Finish(f"the new token could not be tried: {stop.error.explained}"))
         else:
             await self._commits.put_off(attempt, stop)
 

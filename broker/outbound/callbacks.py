@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from broker.clock import Clock
 from broker.core.exchange import Step
 from broker.core.model import HeaderForm, Token
-from broker.core.receiver import EndpointsRead, PeerFailed, ReadEndpoints, ReadVersions, VersionsRead
+from broker.core.receiver import EndpointsRead, PeerFailed, ReadEndpoints, ReadVersions, VersionsRead, lists
 from broker.errors import PeerUnusableError, PeerVersionUnsupportedError
 from broker.ocpi import DIALECTS
 from broker.outbound.discovery import Answer, HttpPeers, Tolerances
@@ -19,8 +19,8 @@ BUDGET_SECONDS = 25.0
 """For all callbacks of one exchange, so that our answer leaves before a peer's own limit of 30 s (A33)."""
 
 
-_LONGEST_SUMMARY = 500
-"""Characters; what a peer lists is up to a megabyte long."""
+LONGEST_SUMMARY = 1000
+"""Characters of a step; what a peer lists is up to a megabyte long."""
 
 
 Told: TypeAlias = VersionsRead | EndpointsRead | PeerFailed
@@ -88,7 +88,7 @@ class Callbacks:
                     url, token, self.form, self.tolerances, correlation_id=self.correlation_id
                 )
                 self._learn(versions)
-                return VersionsRead(dict(versions.value))
+                return VersionsRead(dict(versions.value), versions.unknown)
             case ReadEndpoints(url, version):
                 details = await self.peers.details(
                     url,
@@ -112,15 +112,15 @@ class Callbacks:
         summary = f"GET {question.url}: {_result(event)}"
         if question.token.appears_in(summary) or (self.fallback and self.fallback.appears_in(summary)):
             summary = f"GET {type(question).__name__}: the answer repeats the token and is not recorded"
-        self.steps.append(Step(summary[:_LONGEST_SUMMARY], now, now - started))
+        self.steps.append(Step(summary[:LONGEST_SUMMARY], now, now - started))
 
 
 def _result(event: Told) -> str:
     match event:
-        case VersionsRead(urls):
-            return "offers " + ", ".join(str(version) for version in sorted(urls))
+        case VersionsRead():
+            return lists(event).replace("it lists", "offers", 1)
         case EndpointsRead(endpoints):
             return "serves " + ", ".join(endpoint.key for endpoint in endpoints)
         case PeerFailed(error):
-            return str(error)
+            return error.explained
     raise AssertionError(event)

@@ -8,8 +8,9 @@ import asyncio
 import re
 import ssl
 from collections.abc import Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http import HTTPStatus
 from urllib.parse import urljoin
 from uuid import UUID, uuid4
@@ -20,10 +21,13 @@ import structlog
 from broker.core.model import HeaderForm, Token, origin
 from broker.errors import PeerUnusableError
 from broker.ocpi.authorization import write_authorization
+from broker.outbound import causes, words
 from broker.outbound.addresses import PinnedTransport, Resolve, is_tls_failure, lookup
 from broker.outbound.url_policy import UrlPolicy
 
 _HARMLESS = re.compile(r"[A-Za-z0-9._:/-]{1,100}")
+_WORDS_SECONDS, _WORDS_BYTES = 2.0, 64 << 10
+"""What is spent on the words of an answer that is a failure already."""
 
 _log = structlog.get_logger("broker.peers")
 
@@ -100,7 +104,12 @@ class Call:
 
     def reveals(self, text: str) -> bool:
         """Whether a text gives away a token that we have sent."""
-        return self.token.appears_in(text) or (self.secret is not None and self.secret.appears_in(text))
+        return any(token.appears_in(text) for token in self.tokens)
+
+    @property
+    def tokens(self) -> tuple[Token, ...]:
+        """Those that we send."""
+        return (self.token,) if self.secret is None else (self.token, self.secret)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +120,8 @@ class Reply:
     body: bytes
     following: str | None = None
     """The URL of the page that follows (PG-03)."""
+    retry_after: float | None = None
+    """Seconds for which the peer wants to be left alone."""
 
 
 class Wire:
@@ -156,20 +167,25 @@ class Wire:
             async with asyncio.timeout(call.seconds):
                 return await self._exchange(call, form, vet)
         except (OSError, httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError) as error:
-            raise _explained(call, error) from None
+            raise _explained(call, error).because(causes.of_failure(error, self._connect)) from None
         except (UnicodeError, httpx.InvalidURL):
             # What the policy admits and the client cannot read is the peer's fault as well, never a defect.
             raise call.failed("the URL cannot be called", unsent=True) from None
 
     async def _exchange(self, call: Call, form: HeaderForm, vet: Callable[[Call, httpx.Response], None]) -> Reply:
+        until = asyncio.get_running_loop().time() + call.seconds
         async with aclosing(await self._transport.handle_async_request(self._request(call, form))) as response:
-            vet(call, response)
+            try:
+                vet(call, response)
+            except CallbackError as error:
+                raise await _with_words(call, response, until, error) from None
             body = bytearray()
             async for chunk in response.aiter_raw():
                 body += chunk
                 if len(body) > call.limit:
                     raise call.failed(f"the answer has more than {call.limit} bytes", status=response.status_code)
-            return Reply(response.status_code, bytes(body), _following(call, response))
+            wait = _retry_after(response)
+            return Reply(response.status_code, bytes(body), _following(call, response), wait)
 
     def _request(self, call: Call, form: HeaderForm) -> httpx.Request:
         """Without routing headers (RH-01), and with the path byte for byte as the peer wrote it (TR-14)."""
@@ -206,6 +222,25 @@ def refuse_compression(call: Call, response: httpx.Response) -> None:
     if response.headers.get("content-encoding", "identity").lower() != "identity":
         status = response.status_code
         raise call.failed("the answer is compressed, which was not asked for", status=status)
+
+
+async def _with_words(call: Call, response: httpx.Response, until: float, error: CallbackError) -> CallbackError:
+    """The same failure with what the peer says about it, as far as that comes soon: what its head says stands."""
+    error.retry_after = _retry_after(response)
+    if error.cause is None and error.status is not None:
+        error.cause = causes.waiting(error.status, call.method, error.retry_after)
+    body, now = bytearray(), asyncio.get_running_loop().time()
+    with suppress(OSError, httpx.TransportError):
+        async with asyncio.timeout_at(min(now + _WORDS_SECONDS, until - _WORDS_SECONDS / 10)):
+            async for chunk in response.aiter_raw():
+                body += chunk
+                if len(body) > _WORDS_BYTES:
+                    break
+    return error.quoting(words.of_body(bytes(body), call.tokens))
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    return causes.retry_after(response.status_code, response.headers.get("retry-after"), datetime.now(UTC))
 
 
 def _explained(call: Call, error: Exception) -> CallbackError:

@@ -95,8 +95,8 @@ def test_a_version_is_chosen(plan, offers, expected):
 @pytest.mark.parametrize(
     ("plan", "offers", "said"),
     [
-        (CONNECT, (V22,), "no version in common: it lists 2.2, we 2.1.1, 2.2.1, 2.3.0"),
-        (CONNECT, (), "no version in common: it lists nothing, we 2.1.1, 2.2.1, 2.3.0"),
+        (CONNECT, (V22,), "no version in common: it lists 2.2; we offer 2.1.1, 2.2.1, 2.3.0"),
+        (CONNECT, (), "no version in common: it lists nothing; we offer 2.1.1, 2.2.1, 2.3.0"),
         (replace(CONNECT, version=V230), (V211, V221), "the peer does not offer 2.3.0: it lists 2.1.1, 2.2.1"),
         (replace(RENEW, version=V230), (V221,), "the peer does not offer 2.3.0: it lists 2.2.1"),
         (replace(CONNECT, sent=V230), (V221,), "the peer does not offer 2.3.0: it lists 2.2.1"),
