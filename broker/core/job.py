@@ -24,8 +24,8 @@ _NAMES: Final = {
     ExchangeKind.DELETE: "unregistering",
 }
 _ADVICE: Final = {
-    "ANSWER_LOST": "if the peer has carried out our request, its token is lost: ask it to reset this connection and for "
-    "a new registration token, and connect again under the same name",
+    "ANSWER_LOST": "if the peer has carried out our request, its token is lost: ask it to reset this connection and "
+    "for a new registration token, and connect again under the same name",
     "PEER_REJECTED_TOKEN": "ask the peer whether it knows this connection and this token, and for a new registration "
     "token",
     "OUTCOME_UNKNOWN": "try again; if the peer says that it has carried out our request, ask it to reset this "

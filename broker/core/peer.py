@@ -323,7 +323,7 @@ def _job_warnings(peer: Peer) -> Iterator[str]:
     if job is not None and job.state is JobState.FAILED:
         yield f"{job.what} failed: {job.message}"
     elif job is not None and job.outcome_unknown and job.attempts:
-        yield f"{job.what}: it is not known whether the peer has done it, which is being found out: {job.message}"
+        yield f"{job.what}: it is not known whether the peer has done it: {job.message or 'no answer came'}"
 
 
 def _is_locked_out(peer: Peer, now: int) -> bool:

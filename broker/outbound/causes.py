@@ -169,7 +169,7 @@ def _of_answer(error: BaseException) -> str | None:
         return "it reset the connection before its answer was complete"
     text = str(error)
     if "without sending a response" in text:
-        return "it closed the connection without an answer"
+        return "it closed the connection without an answer in HTTP"
     if "complete message body" in text:
         return "it closed the connection in the middle of its answer"
     if isinstance(error, httpx.RemoteProtocolError):

@@ -199,7 +199,10 @@ def _field(name: str, read: Callable[[V], T], value: V) -> T:
 
 
 def _endpoint(peer: Peer, module: str, role: InterfaceRole | None) -> Endpoint | None:
-    """The endpoint asked for, an exact match first. Raises EndpointNotFoundError, or InvalidArgumentError if a role is needed to choose."""
+    """The endpoint asked for, an exact match first.
+
+    Raises EndpointNotFoundError, or InvalidArgumentError if a role is needed to choose.
+    """
     if not module:
         return None
     of_module = [item for item in peer.endpoints if item.module == module]

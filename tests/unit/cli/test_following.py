@@ -15,6 +15,7 @@ NOW = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
 NAME = "tenants/acme/peers/kw"
 SEE = "see `ocpi-broker peer show kw --tenant acme`"
 REFUSED = "the peer answered HTTP 200, OCPI 2001: no such party"
+IN_DOUBT = "it is not known whether the peer has done it"
 
 
 def after(seconds):
@@ -105,7 +106,7 @@ def test_an_exchange_that_runs_already_is_news_and_one_that_has_ended_is_not():
 @pytest.mark.parametrize(
     ("job", "said"),
     [
-        (waiting(30, outcome_unknown=True, last_error=error()), "the answer was lost; next attempt in 30 s"),
+        (waiting(30, outcome_unknown=True, last_error=error()), f"{REFUSED}; {IN_DOUBT}; next attempt in 30 s"),
         (waiting(300, last_error=error()), f"{REFUSED}; next attempt in 5 min"),
         (waiting(-3), "it has not worked yet; next attempt in 0 s"),
     ],
