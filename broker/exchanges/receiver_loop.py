@@ -279,6 +279,7 @@ class ReceiverLoop:
             deadline=deadline,
             steps=steps,
             warnings=warnings,
+            given=(request.identity.text,),
         )
 
     async def _commit(

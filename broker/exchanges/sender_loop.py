@@ -150,12 +150,17 @@ class SenderLoop:
             steps=attempt.steps,
             warnings=attempt.warnings,
             versions_url=attempt.versions_url,
+            given=self._given(attempt),
         )
         event = await callbacks.ask(question)
         attempt.form = callbacks.form
         if isinstance(event, PeerFailed) and _rejects_token(event.error):
             return PeerFailed(PeerRejectedTokenError(str(event.error)).after(event.error))
         return event
+
+    def _given(self, attempt: Attempt) -> tuple[Token, ...]:
+        job = attempt.job
+        return () if job.offered is None else (self._model.unsealed(attempt.peer, job.offered, OFFERED_TOKEN),)
 
     async def _send(self, attempt: Attempt, effect: Send) -> sender.Event:
         await self._commits.progress(attempt, SENDING_SECONDS)

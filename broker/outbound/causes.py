@@ -88,7 +88,7 @@ def of_failure(error: BaseException, connecting: float) -> str | None:
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout) or is_tls_failure(error):
         return _of_connecting(error, connecting)
     if isinstance(error, TimeoutError | httpx.TimeoutException):
-        return "it took the connection, and no complete answer came"
+        return "it has taken the connection"
     return _of_answer(error)
 
 

@@ -150,7 +150,9 @@ def _declined(call: Call, status: int, error: EnvelopeError) -> BrokerError:
 def _told(call: Call, reply: Reply, error: BrokerError) -> BrokerError:
     """The same refusal with what the peer says, how long it wants to be left alone, and the quirk that may help."""
     said = words.of_body(reply.body, call.tokens)
-    if not httpx.codes.is_success(reply.status):
+    if httpx.codes.is_success(reply.status):
+        error.because(None if reply.body else "it has no body")
+    else:
         error.because(causes.waiting(reply.status, call.method, reply.retry_after))
     error.quoting(said).retry_after = reply.retry_after
     blamed = isinstance(error, PeerRefusedError) and (error.status in _DISLIKED or error.code == _INVALID_PARAMETERS)

@@ -199,7 +199,7 @@ class HttpPeers:
 
     async def _get(self, call: Call, form: HeaderForm) -> "_Page":
         reply = await self.wire.exchange(call, form, _vet)
-        with _said_by_peer(call, reply.body):
+        with _said_by_peer(call, reply.body or None):
             envelope = await threads.run(len(reply.body), read_envelope, reply.body)
         return _Page(envelope.data, reply.following, tuple(f"{call.what}: {flaw}" for flaw in envelope.flaws))
 
@@ -253,12 +253,16 @@ def _one_credentials(endpoints: Sequence[Endpoint]) -> tuple[Endpoint, ...]:
 
 
 @contextmanager
-def _said_by_peer(call: Call, body: bytes = b"") -> Iterator[None]:
-    """What cannot be read is a failure of the call; the readers' messages start with the JSON path."""
+def _said_by_peer(call: Call, body: bytes | None = b"") -> Iterator[None]:
+    """What cannot be read is a failure of the call; the readers' messages start with the JSON path.
+
+    body is where the peer's words are, None if there is none.
+    """
     try:
         yield
     except EnvelopeError as error:
-        raise call.failed(str(error), code=error.code).quoting(words.of_body(body, call.tokens)) from None
+        raise call.failed(str(error), code=error.code).quoting(words.of_body(body or b"", call.tokens)) from None
     except ValueError as error:
         what = "the answer is malformed" if call.reveals(str(error)) else str(error)
-        raise call.failed(what).quoting(words.of_body(body, call.tokens)) from None
+        cause = "it has no body" if body is None else None
+        raise call.failed(what).because(cause).quoting(words.of_body(body or b"", call.tokens)) from None
