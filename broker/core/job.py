@@ -39,10 +39,11 @@ _ADVICE: Final = {
     "INTERNAL": "look for this id in the log of the broker; the peer has no part in it",
 }
 _REFUSED: Final = "look at the exchange, tell the peer, and try again"
-_PUT_REFUSED: Final = (
-    "look at the exchange, tell the peer, and try again; the tokens of both sides work as before. If the peer does not "
-    "offer PUT: peer update --renew reregister, or connect anew"
-)
+_REFUSED_BY_KIND: Final = {
+    ExchangeKind.POST: f"{_REFUSED}; if it has us registered already, ask it to reset this connection and for a new "
+    "registration token",
+    ExchangeKind.PUT: f"{_REFUSED}; if it does not offer PUT: peer update --renew reregister, or connect anew",
+}
 
 
 class JobState(Enum):
@@ -105,9 +106,7 @@ class Job:
             return "tell the peer that the registration has ended"
         if self.kind is ExchangeKind.DELETE:
             return "try again, or use force to end it on our side; the peer may then think that it is still connected"
-        if self.kind is ExchangeKind.PUT and self.reason == "PEER_REFUSED":
-            return _PUT_REFUSED
-        return _ADVICE.get(self.reason, _REFUSED)
+        return _ADVICE.get(self.reason, _REFUSED_BY_KIND[self.kind])
 
     def is_running(self, now: int) -> bool:
         return now < self.running_until

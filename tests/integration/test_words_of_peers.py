@@ -10,7 +10,7 @@ from broker.core.model import HeaderForm
 from broker.errors import BrokerError
 from broker.outbound.discovery import Tolerances
 from ocpi_broker.v1 import peer_service_pb2, resources_pb2
-from tests.integration.every_version import WITH_ROLES, newest, speaks
+from tests.integration.every_version import WITH_ROLES, change, newest, speaks
 from tests.integration.raw_peer import (
     BASE64,
     QUICK,
@@ -198,6 +198,23 @@ async def test_f9_a_strict_tenant_tells_the_rule_and_not_the_value(stack: Stack)
         assert SECRET in (await newest(stack, guest.name)).message
 
 
+async def test_f20_no_token_of_the_connection_is_recorded_whichever_call_repeats_it(stack: Stack, home: Home) -> None:
+    """The new token of a PUT is refused, then the one before is shown: the answer has all that the peer knows."""
+    async with stack.guest(home) as guest:
+        await guest.sender.discover()
+        await guest.sender.register()
+        known = [*guest.platform.accepted, guest.sender.token, guest.invitation.token]
+        guest.platform.script["versions"] = answering(Served(500, " ".join(known).encode()))
+
+        reply = await guest.sender.put()
+
+        recorded = await newest(stack, guest.name)
+        assert reply.outcome == (200, 3001)
+        assert 'the peer says: "' in recorded.message
+        told = recorded.message + "".join(step.summary for step in recorded.steps)
+        assert [token for token in known[:-1] if token in told] == []
+
+
 @pytest.mark.parametrize("version", WITH_ROLES)
 async def test_an_endpoint_without_a_role_serves_both(stack: Stack, version: str) -> None:
     """Services get the URL for either role; one of the very role comes first."""
@@ -230,6 +247,23 @@ async def test_an_endpoint_without_a_role_serves_both(stack: Stack, version: str
 
 
 # --- we are the Sender ------------------------------------------------------------------------------------------------
+
+
+async def test_a_quirk_that_is_set_already_is_not_named_again(stack: Stack, home: Home) -> None:
+    async with platform_running(accepted={"token-a"}) as platform:
+        platform.script["unknown"] = answering(Served(422, b"website: field required"))  # its credentials
+        request = peer_service_pb2.ConnectPeerRequest(
+            parent=home.name, peer_id="quirky", versions_url=platform.versions_url, token="token-a", wait=True
+        )
+
+        before = (await stack.peers.ConnectPeer(request)).peer.job.last_error.message
+        named = (await newest(stack, f"{home.name}/peers/quirky")).quirk
+        await change(stack, f"{home.name}/peers/quirky", quirks={"explicit_nulls": "true"})
+        after = (await stack.peers.ConnectPeer(request)).peer.job.last_error.message
+
+        assert named == "explicit_nulls"
+        assert before == f"{after}; the quirk explicit_nulls may help (peer update --quirk explicit_nulls)"
+        assert after.endswith('the peer says: "website: field required"')
 
 
 @pytest.mark.parametrize("status", [429, 503])
