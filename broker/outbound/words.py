@@ -20,7 +20,9 @@ LONGEST = 500
 MASK = "…"
 
 _LOOKED_AT = 16 << 10
-"""Octets of a body. What is cut off is far behind what is shown, so that no half of a token escapes the mask."""
+"""Octets of a body, and characters of a text: more costs time, and only the beginning is shown."""
+_LONGEST_FORM = 2000
+"""Characters of a token in the longest of its forms, and more."""
 _SURE = 8
 """Characters from which on a token is masked wherever it stands; a shorter one only as a word of its own."""
 _MOST_UNREADABLE = 0.1
@@ -49,10 +51,12 @@ def of_body(body: bytes, tokens: Iterable[Token]) -> str | None:
 
     None if it says nothing: it is empty, no text, or a success, in which tokens of theirs are.
     """
+    if len(body) > _LOOKED_AT and body.lstrip()[:1] in {b"{", b"["}:
+        return None  # nobody writes that much about a failure; it may be a success with a token anywhere in it
     try:
-        document = loads(body)
+        document = loads(body[: _LOOKED_AT + 1])
     except NotJsonError:
-        return _cleaned(_text(body[:_LOOKED_AT]), tokens)
+        return _cleaned(_text(body[: _LOOKED_AT + 1]), tokens)
     if not isinstance(document, dict) or "status_code" not in document:
         return _cleaned(json.dumps(document, ensure_ascii=False), tokens)
     if _is_success(document["status_code"]):
@@ -83,8 +87,10 @@ def speaks_of_missing_fields(said: str | None) -> bool:
 
 
 def _cleaned(text: str, tokens: Iterable[Token]) -> str | None:
-    line = " ".join("".join(char if char.isspace() or category(char)[0] != "C" else "" for char in text).split())
-    line = masked(line[:_LOOKED_AT], tokens)
+    seen = "".join(char if char.isspace() or category(char)[0] != "C" else "" for char in text[:_LOOKED_AT]).split()
+    if len(text) > _LOOKED_AT and seen and not text[_LOOKED_AT - 1].isspace():
+        seen[-1] = seen[-1][:-_LONGEST_FORM]  # it may end in half of a token, which nobody would recognise
+    line = masked(" ".join(seen), tokens)
     return line if len(line) <= LONGEST else line[:LONGEST] + "…"
 
 

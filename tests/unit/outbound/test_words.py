@@ -47,6 +47,7 @@ def envelope(**fields):
             "caf? is closed today, and tomorrow as well",
         ),
         ("x" * 600, "x" * 500 + "…"),
+        ("x" * 20_000, "x" * 500 + "…"),
     ],
 )
 def test_an_envelope_has_a_message_and_what_is_none_is_shown(body, said):
@@ -77,6 +78,18 @@ def test_no_half_of_a_token_is_left_where_the_text_is_cut(form, before):
     said = of("x" * before + form)
 
     assert set(said) <= {"x", "…", "="}, said
+
+
+def test_no_half_of_a_token_is_left_where_the_reading_ends():
+    for before in range((16 << 10) - 20, (16 << 10) + 2):
+        assert of("no" + " " * before + OURS.reveal()) in {"no", "no …"}
+
+
+def test_what_is_long_and_may_be_a_success_is_not_shown():
+    data = json.dumps({"data": {"token": "theirs", "x": "y" * (16 << 10)}, "status_code": 1000})
+
+    assert of(data) is None
+    assert of(data[:-5]) is None
 
 
 def test_a_token_that_control_characters_tear_apart_is_masked():
