@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from broker.cli.failures import reason_of
 from broker.cli.names import id_of, tenant_of, word
+from broker.cli.notation import party_text
 from ocpi_broker.v1.resources_pb2 import (
     EXCHANGE_DIRECTION_OUTBOUND,
     EXCHANGE_OUTCOME_RUNNING,
@@ -23,8 +24,9 @@ from ocpi_broker.v1.resources_pb2 import (
 
 POLL = 0.5
 
-_LOST = "the answer was lost"
+_IN_DOUBT = "it is not known whether the peer has done it"
 _MINUTES_FROM = 120
+_TOLD = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,13 @@ def failure(peer: Peer, wanted: PeerState, now: datetime) -> str | None:
     return f"{id_of(peer.name)} is {word(PeerState, peer.state, 'PEER_STATE_')}: the job was ended by something else"
 
 
+def quarantine(peer: Peer) -> str:
+    """What is the matter with a peer that has exchanged tokens with us and is quarantined."""
+    what = f"{id_of(peer.name)} has exchanged tokens with us and is in quarantine: services get no token for it"
+    asked = ", ".join(party_text(party) for party in peer.requested_parties[:_TOLD])
+    return "; ".join([what, *([f"it announced {asked}"] if asked else []), *peer.warnings])
+
+
 def next_attempt(job: Job) -> datetime:
     return job.next_attempt_time.ToDatetime(tzinfo=UTC)
 
@@ -124,7 +133,8 @@ def _over(peer: Peer, now: datetime, until: datetime) -> bool:
 
 def _why(job: Job) -> str:
     """What the last attempt came to."""
-    return _LOST if job.outcome_unknown else job.last_error.message or "it has not worked yet"
+    message = job.last_error.message or "it has not worked yet"
+    return f"{message}; {_IN_DOUBT}" if job.outcome_unknown else message
 
 
 def _refusal(job: Job) -> str:

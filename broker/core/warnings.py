@@ -69,7 +69,10 @@ def _job_warnings(peer: Peer) -> Iterator[_Found]:
     if job is not None and job.state is JobState.FAILED:
         yield "JOB_FAILED", f"{job.what} failed: {job.message}"
     elif job is not None and job.outcome_unknown and job.attempts:
-        yield "ANSWER_UNKNOWN", f"{job.what}: the answer of the peer was lost; it is being found out what became of it"
+        yield (
+            "ANSWER_UNKNOWN",
+            f"{job.what}: it is not known whether the peer has done it: {job.message or 'no answer came'}",
+        )
 
 
 def _is_locked_out(peer: Peer, now: int) -> bool:

@@ -234,7 +234,7 @@ class AttemptCommits:
             transitions.dissolve(tx, peer)
             record = replace(attempt.record, outcome=Outcome.SUCCEEDED)
             if error is not None:
-                what = f"{error}; the peer may think that it is still connected"
+                what = f"{error.explained}; the peer may think that it is still connected"
                 jobs.put(tx, peer.uid, replace(job, state=JobState.FAILED, reason=error.reason, message=what))
                 record = replace(record, outcome=Outcome.UNKNOWN, reason=error.reason, message=what)
             exchange_records.end(tx, record)
@@ -285,7 +285,7 @@ class AttemptCommits:
                     attempt.record,
                     outcome=outcome,
                     reason=stop.error.reason,
-                    message=str(stop.error),
+                    message=stop.error.explained,
                     quirk=stop.error.quirk,
                 ),
             )
@@ -296,14 +296,15 @@ class AttemptCommits:
                 return
             if crossed:
                 job = without_invitation(job)
-            due = next_attempt(job, tx.now, self._chance()) if stop.again or crossed else None
+            wait = tx.now + round((stop.error.retry_after or 0) * 1_000_000)
+            due = next_attempt(job, tx.now, self._chance(), not_before=wait) if stop.again or crossed else None
             after = replace(
                 job,
                 state=JobState.WAITING if due is not None else JobState.FAILED,
                 attempts=job.attempts + 1,
                 next_attempt_at=due if due is not None else tx.now,
                 reason=stop.error.reason,
-                message=str(stop.error),
+                message=stop.error.advised,
             )
             if not _stays_in_doubt(attempt):
                 after = replace(after, offered=None, offered_lookup_id=None, sent_version=None)

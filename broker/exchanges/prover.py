@@ -109,7 +109,7 @@ class Prover:
         try:
             text = self._model.unsealed(peer, token.sealed, HELD_TOKEN)
         except BrokerError as error:
-            return Trial(Verdict.FAILED, _form(peer, token), str(error))
+            return Trial(Verdict.FAILED, _form(peer, token), error.explained)
         return await self._trials.of(self._subject(peer, token, None if alone else credentials), text)
 
     async def _is_dead(self, peer: Peer) -> bool:

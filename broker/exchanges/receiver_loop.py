@@ -295,6 +295,7 @@ class ReceiverLoop:
             deadline=deadline,
             steps=steps,
             warnings=warnings,
+            given=(request.identity.text,),
         )
 
     async def _commit(

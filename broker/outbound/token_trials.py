@@ -80,7 +80,7 @@ class TokenTrials:
         try:
             return await self._compared(asking, subject.credentials_url, subject.form)
         except CallbackError as error:
-            return Trial(Verdict.FAILED, subject.form, str(error))
+            return Trial(Verdict.FAILED, subject.form, error.explained)
 
     async def of(self, subject: Subject, token: Token) -> Trial:
         """One try; takes as long as a few GETs at most, and never raises."""
@@ -94,7 +94,7 @@ class TokenTrials:
             return await self._compared(asking, subject.credentials_url, listed.form)
         except CallbackError as error:
             verdict = Verdict.REFUSED if error.unauthorized else Verdict.FAILED
-            return Trial(verdict, subject.form, str(error))
+            return Trial(verdict, subject.form, error.explained)
 
     async def _compared(self, asking: _Asking, url: str, form: HeaderForm) -> Trial:
         for shown_in in self._forms(asking, form):

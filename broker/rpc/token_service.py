@@ -209,13 +209,19 @@ def _field(name: str, read: Callable[[V], T], value: V) -> T:
 
 
 def _endpoint(peer: Peer, module: str, role: InterfaceRole | None) -> Endpoint | None:
-    """The endpoint asked for. Raises EndpointNotFoundError, or InvalidArgumentError if a role is needed to choose."""
+    """The endpoint asked for, an exact match first.
+
+    Raises EndpointNotFoundError, or InvalidArgumentError if a role is needed to choose.
+    """
     if not module:
         return None
-    found = [item for item in peer.endpoints if item.module == module and (role is None or item.role in (role, None))]
+    of_module = [item for item in peer.endpoints if item.module == module]
+    exact = [item for item in of_module if item.role is role]
+    # One without a role stands for either (VD-02, or a peer that wrote none that there is).
+    found = exact or [item for item in of_module if role is None or item.role is None]
     if not found:
         wanted = f"{module}/{role.value}" if role else module
         raise EndpointNotFoundError(f"the peer has no endpoint {wanted}")
     if len(found) > 1:
-        raise invalid("interface_role", f"is needed: the peer serves {module} in both roles")
+        raise invalid("interface_role", f"is needed: the peer serves {module} in more than one role")
     return found[0]

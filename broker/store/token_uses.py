@@ -56,8 +56,8 @@ def _end_all_but(tx: Transaction, peer: Peer, states: Sequence[TokenState]) -> b
 def take_resent(tx: Transaction, peer: Peer, lookup_id: str) -> bool:
     """A token that a repeat was given is in use. Whether that changes anything.
 
-    The one that the repeat has shown ends. Once the window is over and the token that was given first has not been used, this one takes over; not before, since
-    a repeat may come from somebody who has stolen a replaced token.
+    The one that the repeat has shown ends. Once the window is over and the token that was given first has not been
+    used, this one takes over; not before, since a repeat may come from somebody who has stolen a replaced token.
     """
     table = IssuedTokenRow
     resent = (col(table.lookup_id) == lookup_id, col(table.state) == TokenState.RESENT.value)

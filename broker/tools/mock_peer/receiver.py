@@ -215,7 +215,7 @@ class Receiver:
         if form is not self._state.form_for(version):
             self._state.form = form
         found = shapes.of_details(data)[0]
-        told, endpoints = _understood("details", lambda: DIALECTS[version.text].read_details(found))
+        told, endpoints = _understood("details", lambda: DIALECTS[version.text].read_details(found, Notes()))
         if told != version:
             raise RefusedError(StatusCode.PEER_UNUSABLE, f"your details of {version} are of version {told}")
         if all(endpoint.module != CREDENTIALS for endpoint in endpoints):
