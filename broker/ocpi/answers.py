@@ -36,30 +36,26 @@ def read_answer(dialect: Dialect, body: bytes, offered: Token, *, success: bool)
     """
     try:
         envelope = read_envelope(body)
-        read = dialect.read_credentials(envelope.data)
     except EnvelopeError:
         raise
     except ValueError as error:
-        found = _salvaged(body, offered) if success or _reports_success(body) else None
+        found = _salvaged(body, offered) if success else None
         if found is None:
             raise
-        return replace(found, warnings=(*_said(error), *found.warnings))
+        return replace(found, warnings=(_said(error), *found.warnings))
+    try:
+        read = dialect.read_credentials(envelope.data)
+    except ValueError as error:
+        found = _salvaged(body, offered)  # the envelope reports a success, whatever HTTP says (A8)
+        if found is None:
+            raise
+        return replace(found, warnings=(*envelope.flaws, *(found.warnings or (str(error),))))
     return replace(read, warnings=(*envelope.flaws, *read.warnings))
 
 
-def _said(error: ValueError) -> Iterator[str]:
-    """What kept the answer from being read as it should be; a rule that was broken has a warning of its own."""
-    if not isinstance(error, Malformed):
-        yield f"the answer {error}; the token in it was kept"
-
-
-def _reports_success(body: bytes) -> bool:
-    """Whether the envelope does, whatever HTTP says (A8)."""
-    try:
-        read_envelope(body)
-    except ValueError:
-        return False
-    return True
+def _said(error: ValueError) -> str:
+    """What kept the envelope from being read as it should be."""
+    return str(error) if isinstance(error, Malformed) else f"the answer {error}; the token in it was kept"
 
 
 def _salvaged(body: bytes, offered: Token) -> Announcement | None:
