@@ -369,7 +369,7 @@ def _warnings(event: Posted | Put) -> tuple[str, ...]:
 
 def _defect(error: BaseException, request: Request) -> InternalError:
     """It has the same id in the log, in the record of the exchange and in the answer."""
-    return defects.report(error, request_id=request.request_id, peer=request.peer.name)
+    return defects.report(error, request_id=request.request_id, **request.peer.where)
 
 
 def _unheard(request: Request, task: asyncio.Task[Credentials]) -> None:

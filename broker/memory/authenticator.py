@@ -20,6 +20,7 @@ from broker.memory.readmodel import ReadModel
 from broker.ocpi.authorization import candidates
 from broker.store import transitions
 from broker.store.transactions import Store, Transaction
+from broker.tally import Tally
 
 _log = structlog.get_logger(__name__)
 
@@ -30,6 +31,10 @@ _USES = {
     TokenState.REVOKED: (transitions.note_reuse, "token.shown_after_revocation"),
 }
 """What the first use of a token means, by its state."""
+
+VERIFICATION = "VerifyToken"
+OCPI = "OcpiService"
+"""Who asks whether a token is good: an internal service, or the gateway for a peer."""
 
 _PATIENCE_SECONDS = 1.0
 """A request waits no longer for its note: a database that hangs would use up the time for the answer."""
@@ -55,6 +60,8 @@ class Authenticator:
         self._clock = clock
         self._strangers = Reminders(clock)
         self._notes: dict[str, asyncio.Task[None]] = {}
+        self.refused = Tally((VERIFICATION, OCPI), [each.value for each in Rejection], from_zero=True)
+        """Tokens that were refused, by who asked and why."""
 
     async def identify(
         self,
@@ -121,7 +128,7 @@ class Authenticator:
         try:
             await asyncio.wait_for(asyncio.shield(self._note(identity)), _PATIENCE_SECONDS)
         except TimeoutError:
-            _log.warning("first_use_recorded_late", peer=identity.peer.name, lookup_id=identity.token.lookup_id)
+            _log.warning("first_use_recorded_late", **identity.peer.where, lookup_id=identity.token.lookup_id)
 
     def _note(self, identity: Identity) -> "asyncio.Task[None]":
         """One at a time per token: more of them would only occupy the threads for which every change waits.
@@ -145,7 +152,7 @@ class Authenticator:
         try:
             await self._store.change(peer.name, note)
         except StoreUnavailableError:
-            _log.warning("first_use_not_recorded", peer=peer.name, lookup_id=token.lookup_id)
+            _log.warning("first_use_not_recorded", **peer.where, lookup_id=token.lookup_id)
 
 
 def registration_only(identity: Identity) -> bool:
