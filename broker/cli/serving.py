@@ -34,6 +34,7 @@ WARNING = """\
 *  {networks} are called, and tokens travel in the clear.
 *  This is for trials, never for production.
 *******************************************************************************"""
+SENTENCE = "WARNING: insecure peers are allowed: tokens travel in the clear. For trials, never for production."
 
 _log = structlog.get_logger("broker")
 
@@ -60,7 +61,7 @@ def warn(insecure: frozenset[str], log_level: str) -> None:
             note(line)
     else:
         logs.take_over(log_level)
-        _log.warning("insecure_peers_allowed", networks=sorted(insecure))
+        _log.warning("insecure_peers_allowed", networks=sorted(insecure), message=SENTENCE)
 
 
 def serve(servers: AbstractAsyncContextManager[Serving], ready: Callable[[Serving], Awaitable[None]]) -> None:
