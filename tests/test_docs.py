@@ -13,6 +13,7 @@ from broker.cli import notation
 from broker.core.caller import CallerRole
 from broker.core.model import Policy
 from broker.core.quirks import Quirks
+from broker.process.metrics import CATALOGUE as METRICS
 from broker.rpc import refusals
 from broker.rpc.permissions import RULES, Rule
 from broker.tools.conformance.requirements import REQUIREMENTS
@@ -126,6 +127,35 @@ def test_every_log_event_is_described() -> None:
     }
 
     assert written == events
+
+
+def test_the_table_of_metrics_is_the_catalogue() -> None:
+    written = [tuple(cells) for cells in rows("operations.md", "Metrics")]
+
+    assert written == [
+        (
+            f"`{name}`{' *' * meaning.by_tenant}",
+            meaning.kind,
+            ", ".join(f"`{label}`" for label in meaning.labels) or "-",
+            meaning.text,
+        )
+        for name, meaning in METRICS.items()
+    ]
+
+
+def test_an_event_about_a_peer_names_its_tenant_too_and_both_as_commands_take_them() -> None:
+    """Peer.where gives both; a peer's resource name is none of them."""
+    strays = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for part in ("broker", "gateway")
+        for path in (ROOT / part).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and (ast.unparse(node.func).startswith(("_log.", "log.", "defects.report")))
+        for names in [{keyword.arg for keyword in node.keywords}]
+        if "peer" in names
+    ]
+
+    assert strays == []
 
 
 def listed_ids() -> set[str]:

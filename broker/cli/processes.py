@@ -12,8 +12,8 @@ import typer
 
 from broker.cli.failures import CommandError
 from broker.cli.options import DatabaseUrl, reader
-from broker.cli.output import note
 from broker.process.address import Address
+from broker.process.door import Door
 
 if TYPE_CHECKING:
     from broker.process import stack
@@ -23,13 +23,8 @@ INSECURE = {"loopback": frozenset({"loopback"}), "private": frozenset({"loopback
 
 GRPC = Address("127.0.0.1", 50051)
 HTTP = Address("127.0.0.1", 8080)
-
-WARNING = """\
-*******************************************************************************
-*  WARNING: insecure peers are allowed. Plain http and addresses of
-*  {networks} are called, and tokens travel in the clear.
-*  This is for trials, never for production.
-*******************************************************************************"""
+BROKER_HEALTH = Door(Address("127.0.0.1", 9464), usual=True)
+GATEWAY_HEALTH = Door(Address("127.0.0.1", 9465), usual=True)
 
 
 def _insecure_kind(text: str) -> str:
@@ -64,6 +59,23 @@ LogLevel: TypeAlias = Annotated[
         help="DEBUG, INFO, WARNING or ERROR. Logs go to standard error.",
     ),
 ]
+Health: TypeAlias = Annotated[
+    Door,
+    typer.Option(
+        "--health",
+        metavar="HOST:PORT|off",
+        envvar="OCPI_BROKER_HEALTH",
+        parser=reader(Door.parse),
+        help="Where /livez, /readyz and /metrics are shown, in plain HTTP and to everybody: never where peers call. "
+        "Unless given, a port that is taken is done without.",
+    ),
+]
+MetricsTenants: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--metrics-tenants", envvar="OCPI_BROKER_METRICS_TENANTS", help="Give metrics the ids of tenants as a label."
+    ),
+]
 
 
 def up(
@@ -91,6 +103,8 @@ def up(
         ),
     ] = "private",
     log_level: LogLevel = "INFO",
+    health: Health = BROKER_HEALTH,
+    metrics_tenants: MetricsTenants = False,
 ) -> None:
     """Start broker and gateway on this machine, over one directory that is made on first start.
 
@@ -98,12 +112,15 @@ def up(
     """
     insecure = INSECURE[insecure_peers_in] if allow_insecure_peers else frozenset()
     check_addresses(grpc, http, insecure)
-    if insecure:
-        warn(insecure)
     from broker.cli import serving
     from broker.process import stack
 
-    servers = stack.up(data_dir, grpc, http, public_url, database_url, insecure=insecure, log_level=log_level)
+    if insecure:
+        serving.warn(insecure, log_level)
+    servers = stack.up(
+        data_dir, grpc, http, public_url, database_url,
+        insecure=insecure, log_level=log_level, health=health, metrics_tenants=metrics_tenants,
+    )  # fmt: skip
     serving.serve(servers, _print_stack)
 
 
@@ -118,6 +135,8 @@ def serve(
     ] = None,
     tls_key: Annotated[Path | None, typer.Option("--tls-key", metavar="FILE", help="Its private key (PEM).")] = None,
     log_level: LogLevel = "INFO",
+    health: Health = BROKER_HEALTH,
+    metrics_tenants: MetricsTenants = False,
 ) -> None:
     """Start one broker, for production. The schema must be current: run `ocpi-broker db upgrade` first."""
     if (tls_cert is None) != (tls_key is None):
@@ -129,8 +148,10 @@ def serve(
     from broker.process import stack
 
     tls = TlsFiles(tls_cert, tls_key) if tls_cert and tls_key else None
-    settings = stack.broker_settings(data_dir, grpc, public_url, database_url, tls=tls, log_level=log_level)
-    serving.serve(stack.broker_alone(settings), _print_broker)
+    settings = stack.broker_settings(
+        data_dir, grpc, public_url, database_url, tls=tls, log_level=log_level, metrics_tenants=metrics_tenants
+    )
+    serving.serve(stack.broker_alone(settings, health), _print_broker)
 
 
 def gateway(
@@ -159,13 +180,15 @@ def gateway(
         ),
     ] = "",
     log_level: LogLevel = "INFO",
+    health: Health = GATEWAY_HEALTH,
 ) -> None:
     """Start one gateway, for production. It keeps nothing: run as many as you like."""
     from broker.cli import serving
     from broker.process import stack
+    from broker.process.listening import listen
 
     settings = serving.gateway_settings(http, broker, key_file, ca_file, trusted_proxies)
-    serving.serve(stack.gateway_alone(settings, stack.listen(http), log_level), _print_gateway)
+    serving.serve(stack.gateway_alone(settings, listen(http), log_level, health), _print_gateway)
 
 
 def check_addresses(grpc: Address, http: Address, insecure: frozenset[str]) -> None:
@@ -176,25 +199,20 @@ def check_addresses(grpc: Address, http: Address, insecure: frozenset[str]) -> N
         raise CommandError(f"--allow-insecure-peers is for loopback only, and --http {http} is not", 2)
 
 
-def warn(insecure: frozenset[str]) -> None:
-    """Loud enough not to be overlooked among the log lines."""
-    networks = "this machine and of private networks" if "private" in insecure else "this machine"
-    for line in WARNING.format(networks=networks).splitlines():
-        note(line)
-
-
 async def _print_stack(running: "stack.Stack") -> None:
-    _print_ready(grpc=running.grpc, http=running.http, versions_url=running.versions_url)
+    _print_ready(running.health, grpc=running.grpc, http=running.http, versions_url=running.versions_url)
 
 
-async def _print_broker(grpc: str) -> None:
-    _print_ready(grpc=grpc)
+async def _print_broker(running: "stack.Alone") -> None:
+    _print_ready(running.health, grpc=running.address)
 
 
-async def _print_gateway(http: str) -> None:
-    _print_ready(http=http)
+async def _print_gateway(running: "stack.Alone") -> None:
+    _print_ready(running.health, http=running.address)
 
 
-def _print_ready(**where: str) -> None:
+def _print_ready(health: str, **where: str) -> None:
     """One line, at once: whoever started us waits for it."""
+    if health:
+        where["health"] = health
     print(json.dumps({"event": "ready", **where}), flush=True)  # noqa: T201  this line is the command's answer

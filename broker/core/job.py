@@ -53,6 +53,16 @@ class JobState(Enum):
     """No further attempt is made by itself."""
 
 
+class JobOutcome(Enum):
+    """How a job ended."""
+
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    """It waits for an operator, who may have it go on."""
+    DROPPED = "DROPPED"
+    """An exchange of the peer does as well, or an operator wants something else."""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """kind says by which request. A job of an unknown outcome has sent one whose answer is lost."""
@@ -110,6 +120,15 @@ class Job:
 
     def is_running(self, now: int) -> bool:
         return now < self.running_until
+
+
+@dataclass(frozen=True, slots=True)
+class EndedJob:
+    """A job as it was when it ended."""
+
+    peer_uid: str
+    job: Job
+    outcome: JobOutcome
 
 
 def confirming(job: Job, spare: Sealed | None, now: int) -> Job:

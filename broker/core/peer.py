@@ -183,6 +183,11 @@ class Peer:
         return f"tenants/{self.tenant}/peers/{self.id}"
 
     @property
+    def where(self) -> dict[str, str]:
+        """Which partner it is, as every log event says it."""
+        return {"tenant": self.tenant, "peer": self.id}
+
+    @property
     def style(self) -> Style:
         return Style(self.draft, bool(self.quirks.explicit_nulls))
 

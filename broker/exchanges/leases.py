@@ -126,7 +126,7 @@ class Leases:
             if await self._store.jot(give_up) >= _MAX_FAILURES:
                 await self._withdraw(identity)
         except StoreUnavailableError:
-            _log.warning("exchange_not_closed", exchange=exchange.uid)
+            _log.warning("exchange_not_closed", **identity.peer.where, exchange=exchange.uid)
 
     async def _withdraw(self, identity: Identity) -> None:
         """An invitation with which nothing but failures came is taken back."""

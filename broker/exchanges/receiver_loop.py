@@ -353,7 +353,7 @@ class ReceiverLoop:
 
         token = await self._store.change(peer.name, commit)
         if not held.proven:
-            _log.warning("token_unproven", tenant=peer.tenant, peer=peer.name, finding=held.finding)
+            _log.warning("token_unproven", **peer.where, finding=held.finding)
         return self._ourselves.credentials(request.tenant, peer, token)
 
     async def _held(
@@ -442,7 +442,7 @@ def _warnings(event: Posted | Put) -> tuple[str, ...]:
 
 def _defect(error: BaseException, request: Request) -> InternalError:
     """It has the same id in the log, in the record of the exchange and in the answer."""
-    return defects.report(error, request_id=request.request_id, peer=request.peer.name)
+    return defects.report(error, request_id=request.request_id, **request.peer.where)
 
 
 def _unheard(request: Request, task: asyncio.Task[Credentials]) -> None:

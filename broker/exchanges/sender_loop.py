@@ -88,7 +88,7 @@ class SenderLoop:
         except LeaseLostError:
             await self._commits.overtaken(attempt)
         except StoreUnavailableError:
-            _log.warning("attempt_interrupted", peer=attempt.peer.name, kind=attempt.job.kind.value)
+            _log.warning("attempt_interrupted", **attempt.peer.where, kind=attempt.job.kind.value)
 
     async def _guarded(self, attempt: Attempt) -> None:
         """A defect of ours ends the attempt like a failure of the peer, and never the loop that makes attempts."""
@@ -101,7 +101,7 @@ class SenderLoop:
         except BrokerError as err:
             await self._stop(attempt, Stop(err))
         except Exception as err:  # noqa: BLE001  whatever it was, it goes on record and the lease is given back
-            error = defects.report(err, request_id=attempt.exchange.request_id, peer=attempt.peer.name)
+            error = defects.report(err, request_id=attempt.exchange.request_id, **attempt.peer.where)
             await self._stop(attempt, Stop(error, again=True))
 
     async def _run(self, attempt: Attempt) -> None:

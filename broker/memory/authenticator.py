@@ -23,6 +23,7 @@ from broker.memory.readmodel import ReadModel
 from broker.ocpi.authorization import candidates
 from broker.store import token_uses, transitions
 from broker.store.transactions import Store, Transaction
+from broker.tally import Tally
 
 _log = structlog.get_logger(__name__)
 
@@ -34,6 +35,10 @@ _USES = {
     TokenState.REVOKED: (token_uses.note_reuse, "token.shown_after_revocation"),
 }
 """What the first use of a token means, by its state."""
+
+VERIFICATION = "VerifyToken"
+OCPI = "OcpiService"
+"""Who asks whether a token is good: an internal service, or the gateway for a peer."""
 
 _PATIENCE_SECONDS = 1.0
 """A request waits no longer for its note: a database that hangs would use up the time for the answer."""
@@ -59,6 +64,8 @@ class Authenticator:
         self._clock = clock
         self._strangers = Reminders(clock)
         self._notes: dict[str, asyncio.Task[None]] = {}
+        self.refused = Tally((VERIFICATION, OCPI), [each.value for each in Rejection], from_zero=True)
+        """Tokens that were refused, by who asked and why."""
 
     async def identify(
         self,
@@ -128,7 +135,7 @@ class Authenticator:
         try:
             await asyncio.wait_for(asyncio.shield(self._note(identity)), _PATIENCE_SECONDS)
         except TimeoutError:
-            _log.warning("first_use_recorded_late", peer=identity.peer.name, lookup_id=identity.token.lookup_id)
+            _log.warning("first_use_recorded_late", **identity.peer.where, lookup_id=identity.token.lookup_id)
 
     def _note(self, identity: Identity) -> "asyncio.Task[None]":
         """One at a time per token: more of them would only occupy the threads for which every change waits.
@@ -144,7 +151,7 @@ class Authenticator:
     async def _note_theft(self, identity: Identity, kind: str, source: str | None) -> None:
         """Once per peer, until an operator has settled it. With the database away the log alone has it."""
         peer, lookup_id = identity.peer, identity.token.lookup_id
-        _log.warning("possible_token_theft", tenant=peer.tenant, peer=peer.name, lookup_id=lookup_id, source=source)
+        _log.warning("possible_token_theft", **peer.where, lookup_id=lookup_id, source=source)
 
         def note(tx: Transaction) -> None:
             if transitions.add_notice(tx, peer, notices.replaced_token_shown(kind, tx.now)):
@@ -164,7 +171,7 @@ class Authenticator:
         try:
             await self._store.change(peer.name, note)
         except StoreUnavailableError:
-            _log.warning("first_use_not_recorded", peer=peer.name, lookup_id=token.lookup_id)
+            _log.warning("first_use_not_recorded", **peer.where, lookup_id=token.lookup_id)
 
 
 def registration_only(identity: Identity) -> bool:

@@ -48,7 +48,12 @@ class ReadModel:
 
     @property
     def is_fresh(self) -> bool:
-        return time.monotonic() - self._fresh_at <= self._max_staleness
+        return self.lag <= self._max_staleness
+
+    @property
+    def lag(self) -> float:
+        """Seconds since memory was known to be what the database has."""
+        return time.monotonic() - self._fresh_at
 
     def require_fresh(self) -> None:
         """Raises StoreUnavailableError when the database has been away for too long."""
@@ -68,6 +73,10 @@ class ReadModel:
     def unproven(self) -> list[Peer]:
         """Those that have announced a token that has not worked yet."""
         return list(self._memory.unproven.values())
+
+    def peer_of(self, uid: str) -> Peer | None:
+        """By the uid of its row."""
+        return self._memory.peer_of(uid)
 
     def policy(self, tenant: str) -> Policy:
         found = self._memory.tenants.get(tenant)
@@ -158,7 +167,7 @@ class ReadModel:
                     self._clock.offset = await self._store.clock_offset()
                     measured = time.monotonic()
             except StoreUnavailableError:
-                _log.warning("database_away", stale_seconds=round(time.monotonic() - self._fresh_at, 1))
+                continue  # the store says so, once
             except Exception:  # noqa: BLE001  a defect must not end the loop unseen
                 _log.exception("read_model_stuck")
 
@@ -191,7 +200,9 @@ class ReadModel:
         try:
             return self._read(session, kind, key)
         except _UNREADABLE as err:
-            _log.error("row_unreadable", kind=kind, key=key, cause=type(err).__name__)
+            known = self.peer_of(key) if kind == "peer" else None
+            where = known.where if known else {"tenant": key} if kind == "tenant" else {}
+            _log.error("row_unreadable", **where, kind=kind, key=key, cause=type(err).__name__)
             return lambda: None
 
     def _read(self, session: Reading, kind: str, key: str) -> Update:

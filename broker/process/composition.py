@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
+from prometheus_client.registry import Collector
 
 from broker.clock import Clock
 from broker.config import Settings
@@ -13,18 +15,21 @@ from broker.crypto import keys, sealing
 from broker.crypto.keys import Keyring
 from broker.exchanges.attempt_commits import AttemptCommits
 from broker.exchanges.dispatcher import Dispatcher
+from broker.exchanges.journal import Journal
 from broker.exchanges.ourselves import Ourselves
 from broker.exchanges.prover import Prover
 from broker.exchanges.receiver_loop import ReceiverLoop
 from broker.exchanges.sender_loop import SenderLoop
-from broker.limits import FailureLimit
+from broker.limits import ExchangeSlots, FailureLimit
 from broker.memory.authenticator import Authenticator
 from broker.memory.disclosures import Disclosures
 from broker.memory.highwater import HighWater
 from broker.memory.readmodel import ReadModel
 from broker.outbound.discovery import HttpPeers
 from broker.outbound.http_call import BUDGETS, Budgets
+from broker.process.broker_metrics import BrokerMetrics, Counted
 from broker.process.grpc_server import GrpcServer, require_safe_address
+from broker.process.outside import Check
 from broker.process.parts import Part, loop
 from broker.process.parts import running as all_running
 from broker.rpc.admin_service import AdminServicer
@@ -67,9 +72,13 @@ SERVICES = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """A broker that answers. grpc is the HOST:PORT it is bound to."""
+    """A broker that answers. grpc is the HOST:PORT it is bound to. not_ready says why it does not serve; empty if it
+    does. metrics is what is counted of it.
+    """
 
     grpc: str
+    not_ready: Check
+    metrics: Collector
 
 
 @asynccontextmanager
@@ -82,7 +91,7 @@ async def running(settings: Settings, *, budgets: Budgets = BUDGETS) -> AsyncIte
     made = _made(settings, budgets)
     async with all_running(parts(made)):
         _log.info("broker_started", grpc=made.server.bound, database=made.store.dialect)
-        yield Broker(made.server.bound)
+        yield Broker(made.server.bound, partial(_not_ready, made), BrokerMetrics(made.counted))
     _log.info("broker_stopped")
 
 
@@ -103,6 +112,8 @@ class Made:
     dispatcher: Dispatcher
     prover: Prover
     server: GrpcServer
+    journal: Journal
+    counted: Counted
 
 
 def parts(made: Made) -> tuple[Part, ...]:
@@ -129,6 +140,10 @@ def parts(made: Made) -> tuple[Part, ...]:
     )
 
 
+async def _not_ready(made: Made) -> str:
+    return made.server.not_serving(made.model)
+
+
 async def _filled(store: Store, model: ReadModel) -> None:
     await model.start()
     store.on_change(model.refresh)
@@ -145,6 +160,11 @@ def _made(settings: Settings, budgets: Budgets) -> Made:
     store = Store(engine.connect(settings.database_url), clock)
     http = HttpPeers(settings.urls, budgets=budgets)
     model = ReadModel(store, keyring, clock)
+    journal = Journal(model, by_tenant=settings.metrics_tenants)
+    store.on_told(journal.ended)
+    guard, slots = Guard(model, keyring.peppers), ExchangeSlots()
+    failures = FailureLimit(asyncio.get_running_loop().time)
+    authenticator = Authenticator(model, store, keyring.peppers, clock)
     commits = AttemptCommits(store, model, keyring.pepper, clock)
     sender_loop = SenderLoop(commits, model, http, settings.urls, clock, ourselves)
     made = Made(
@@ -157,10 +177,12 @@ def _made(settings: Settings, budgets: Budgets) -> Made:
         model=model,
         high_water=HighWater(settings.high_water_file, model),
         disclosures=Disclosures(store),
-        receiver_loop=ReceiverLoop(store, model, http, settings.urls, keyring.pepper, clock, ourselves),
+        receiver_loop=ReceiverLoop(store, model, http, settings.urls, keyring.pepper, clock, ourselves, slots=slots),
         dispatcher=Dispatcher(store, model, sender_loop, clock),
         prover=Prover(store, model, http, clock),
-        server=GrpcServer(settings, Guard(model, keyring.peppers), SERVICES),
+        server=GrpcServer(settings, guard, SERVICES),
+        journal=journal,
+        counted=Counted(settings, store, model, clock, guard, authenticator, failures, slots, journal),
     )
     _add_services(made)
     return made
@@ -169,9 +191,8 @@ def _made(settings: Settings, budgets: Budgets) -> Made:
 def _add_services(made: Made) -> None:
     server, store, model, clock, ourselves = made.server.server, made.store, made.model, made.clock, made.ourselves
     settings, pepper, master = made.settings, made.keyring.pepper, made.keyring.encryption_key
-    authenticator = Authenticator(model, store, made.keyring.peppers, clock)
+    authenticator, failures = made.counted.authenticator, made.counted.failures
     mutations, pages = Mutations(store, sealing.own_key(master)), Pages(sealing.own_key(master))
-    failures = FailureLimit(asyncio.get_running_loop().time)
     inspector = Inspector(settings, store, model)
     token_service_pb2_grpc.add_TokenServiceServicer_to_server(
         TokenServicer(model, authenticator, made.disclosures, made.prover.asked_for), server

@@ -34,6 +34,7 @@ class GrpcServer:
         self._settings = settings
         self._guard = guard
         self._readiness = health.aio.HealthServicer()
+        self._serving = self._leaving = False
         health_pb2_grpc.add_HealthServicer_to_server(self._readiness, self.server)
         names = [service.full_name for service in services]
         reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], self.server)
@@ -49,11 +50,23 @@ class GrpcServer:
         await self.server.stop(EXCHANGE_SECONDS if self._guard.exchanging else _GRACE_SECONDS)
 
     async def serving(self) -> None:
+        self._serving = True
         await self._readiness.set("", health_pb2.HealthCheckResponse.SERVING)
 
     async def leaving(self) -> None:
         """From here on health says NOT_SERVING, whatever the loop says."""
+        self._leaving = True
         await self._readiness.enter_graceful_shutdown()
+
+    def not_serving(self, model: ReadModel) -> str:
+        """Why health says NOT_SERVING, in words; empty while it says SERVING."""
+        if self._leaving:
+            return "stopping"
+        if not self._serving:
+            return "starting"
+        if not model.is_fresh:
+            return f"the database has been away for {model.lag:.0f} seconds, too long to answer from memory"
+        return ""
 
     async def report(self, model: ReadModel) -> None:
         """Say that we do not serve while the database has been away for too long, until cancelled."""

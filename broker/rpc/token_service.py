@@ -25,7 +25,7 @@ from broker.errors import (
     PeerBlockedError,
     WrongStateError,
 )
-from broker.memory.authenticator import Authenticator, Identity, registration_only
+from broker.memory.authenticator import VERIFICATION, Authenticator, Identity, registration_only
 from broker.memory.disclosures import Disclosures
 from broker.memory.readmodel import ReadModel
 from broker.ocpi import DIALECTS
@@ -101,6 +101,7 @@ class TokenServicer(rpc.TokenServiceServicer):
         return pb.VerifyTokenResponse.FromString(self._verdicts.of(found.peer))
 
     def _rejected(self, rejection: Rejection) -> pb.VerifyTokenResponse:
+        self._authenticator.refused.add(VERIFICATION, rejection.value)
         return pb.VerifyTokenResponse(rejection=rejection_to_pb(rejection), revision=self._model.revision)
 
     def _result(

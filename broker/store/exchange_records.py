@@ -36,12 +36,14 @@ def begin(tx: Transaction, exchange: Exchange) -> None:
             ended_at=exchange.ended_at,
         )
     )
+    if exchange.outcome is not Outcome.RUNNING:
+        tx.told.append(exchange)
     _drop_old(tx, exchange.peer_uid)
 
 
 def end(tx: Transaction, exchange: Exchange) -> None:
     """Close a running exchange. One that is closed stays as it is: its commit may have landed unseen."""
-    tx.session.exec(
+    closed = tx.session.exec(
         update(ExchangeRow)
         .where(col(ExchangeRow.uid) == exchange.uid, col(ExchangeRow.outcome) == Outcome.RUNNING.value)
         .values(
@@ -55,6 +57,8 @@ def end(tx: Transaction, exchange: Exchange) -> None:
             ended_at=tx.now,
         )
     )
+    if closed.rowcount == 1:
+        tx.told.append(exchange)
 
 
 def note(tx: Transaction, exchange: Exchange) -> None:
