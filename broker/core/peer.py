@@ -300,7 +300,7 @@ def _token_warnings(peer: Peer, now: int) -> Iterator[str]:
         yield "the peer still uses its old token: the answer with the new one may have been lost"
     shown = [token.reused_at for token in peer.issued if token.state is TokenState.REVOKED and token.reused_at]
     if shown and peer.state is PeerState.REGISTERED and max(shown) > _last_used(peer):
-        yield f"the peer shows a token that was replaced: since {_date(max(shown))}; was it restored from a backup?"
+        yield f"the peer shows a token that was replaced: since {date_text(max(shown))}; was it restored from a backup?"
     if _is_locked_out(peer, now):
         yield "no token of the peer works: rotate the peer, or reset it and let it register again"
     invitation = peer.invitation
@@ -341,5 +341,6 @@ def _last_used(peer: Peer) -> int:
     return (active.first_used_at or active.created_at) if active else 0
 
 
-def _date(microseconds: int) -> str:
+def date_text(microseconds: int) -> str:
+    """A moment as warnings say it."""
     return datetime.fromtimestamp(microseconds / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M UTC")

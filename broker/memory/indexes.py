@@ -47,6 +47,9 @@ class Memory:
     def peers(self) -> list[Peer]:
         return list(self._uids.values())
 
+    def peer(self, uid: str) -> Peer | None:
+        return self._uids.get(uid)
+
     def put_peer(self, uid: str, found: Peer | None) -> None:
         """Replace a peer; None removes it."""
         before = self._uids.pop(uid, None)

@@ -72,6 +72,9 @@ class ReadModel:
     def peer(self, tenant: str, peer_id: str) -> Peer | None:
         return self._memory.names.get((tenant, peer_id))
 
+    def peer_by_uid(self, uid: str) -> Peer | None:
+        return self._memory.peer(uid)
+
     def holders(self, tenant: str, country_code: str, party_id: str) -> dict[str, Peer]:
         """The peers that hold this party, by role."""
         return self._memory.holders.get((tenant, country_code, party_id), {})

@@ -10,6 +10,7 @@ import ssl
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from enum import Enum
 from http import HTTPStatus
 from urllib.parse import urljoin
 from uuid import UUID, uuid4
@@ -45,20 +46,37 @@ class Budgets:
 BUDGETS = Budgets()
 
 
+class Cause(Enum):
+    """What went wrong below HTTP."""
+
+    TLS = "TLS"
+    CONNECT = "CONNECT"
+    TIME = "TIME"
+    BROKEN = "BROKEN"
+
+
 class CallbackError(PeerUnusableError):
     """A call to a peer failed (RR-08). status is the HTTP status, if there was one.
 
     unsent says that no part of the request has left: it cannot have had an effect (F2). code is the OCPI status
-    code, if an envelope reports the failure: with it some platforms say that they do not know the token (A7).
+    code, if an envelope reports the failure: with it some platforms say that they do not know the token (A7). cause is
+    there if the failure was below HTTP.
     """
 
     def __init__(
-        self, message: str, *, status: int | None = None, unsent: bool = False, code: int | None = None
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        unsent: bool = False,
+        code: int | None = None,
+        cause: Cause | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.unsent = unsent
         self.code = code
+        self.cause = cause
 
     @property
     def unauthorized(self) -> bool:
@@ -90,9 +108,15 @@ class Call:
         return self.repeated(origin(self.url)[1])
 
     def failed(
-        self, how: str, *, status: int | None = None, unsent: bool = False, code: int | None = None
+        self,
+        how: str,
+        *,
+        status: int | None = None,
+        unsent: bool = False,
+        code: int | None = None,
+        cause: Cause | None = None,
     ) -> CallbackError:
-        return CallbackError(f"{self.what}: {how}", status=status, unsent=unsent, code=code)
+        return CallbackError(f"{self.what}: {how}", status=status, unsent=unsent, code=code, cause=cause)
 
     def repeated(self, text: str) -> str:
         """What the peer wrote, if it is short and plain and not our token on its way into a log (F20)."""
@@ -213,12 +237,12 @@ def _explained(call: Call, error: Exception) -> CallbackError:
     _log.info("peer_call_failed", what=call.what, host=call.host, cause=type(error).__name__)
     unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
     if is_tls_failure(error):
-        return call.failed(f"no trusted TLS connection to {call.host}", unsent=unsent)
+        return call.failed(f"no trusted TLS connection to {call.host}", unsent=unsent, cause=Cause.TLS)
     if unsent:
-        return call.failed(f"could not connect to {call.host}", unsent=True)
+        return call.failed(f"could not connect to {call.host}", unsent=True, cause=Cause.CONNECT)
     if isinstance(error, TimeoutError | httpx.TimeoutException):
-        return call.failed(f"no complete answer within {call.seconds:g} seconds")
-    return call.failed("the answer was cut off or is not HTTP")
+        return call.failed(f"no complete answer within {call.seconds:g} seconds", cause=Cause.TIME)
+    return call.failed("the answer was cut off or is not HTTP", cause=Cause.BROKEN)
 
 
 def _redirected_to(url: str, location: str) -> str:

@@ -14,10 +14,12 @@ from broker.crypto.keys import Keyring
 from broker.exchanges.attempt_commits import AttemptCommits
 from broker.exchanges.dispatcher import Dispatcher
 from broker.exchanges.ourselves import Ourselves
+from broker.exchanges.prober import Prober
 from broker.exchanges.receiver_loop import ReceiverLoop
 from broker.exchanges.sender_loop import SenderLoop
 from broker.limits import FailureLimit
 from broker.memory.authenticator import Authenticator
+from broker.memory.contacts import Contacts
 from broker.memory.disclosures import Disclosures
 from broker.memory.highwater import HighWater
 from broker.memory.readmodel import ReadModel
@@ -98,8 +100,10 @@ class Made:
     model: ReadModel
     high_water: HighWater
     disclosures: Disclosures
+    contacts: Contacts
     receiver_loop: ReceiverLoop
     dispatcher: Dispatcher
+    prober: Prober
     server: GrpcServer
 
 
@@ -117,10 +121,12 @@ def parts(made: Made) -> tuple[Part, ...]:
         Part("restored database", start=lambda: asyncio.to_thread(made.high_water.compare)),
         loop("high water", made.high_water.follow, made.high_water.finish),
         loop("disclosures", made.disclosures.follow, made.disclosures.finish),
+        loop("contacts", made.contacts.follow, made.contacts.finish),
         loop("change log", model.follow),
         Part("exchanges of peers", start=lambda: _recovered(made), stop=made.receiver_loop.drain),
         Part("gRPC", start=server.start, stop=server.stop),
         loop("jobs", made.dispatcher.follow, made.dispatcher.finish),
+        loop("probes", made.prober.follow, made.prober.finish),
         loop("freshness", lambda: server.report(model)),
         Part("readiness", start=server.serving, stop=server.leaving),
     )
@@ -154,8 +160,10 @@ def _made(settings: Settings, budgets: Budgets) -> Made:
         model=model,
         high_water=HighWater(settings.high_water_file, model),
         disclosures=Disclosures(store),
+        contacts=Contacts(store, clock),
         receiver_loop=ReceiverLoop(store, model, http, settings.urls, keyring.pepper, clock, ourselves),
         dispatcher=Dispatcher(store, model, sender_loop, clock),
+        prober=Prober(store, model, http, clock),
         server=GrpcServer(settings, Guard(model, keyring.peppers), SERVICES),
     )
     _add_services(made)
@@ -165,7 +173,7 @@ def _made(settings: Settings, budgets: Budgets) -> Made:
 def _add_services(made: Made) -> None:
     server, store, model, clock, ourselves = made.server.server, made.store, made.model, made.clock, made.ourselves
     settings, pepper, master = made.settings, made.keyring.pepper, made.keyring.encryption_key
-    authenticator = Authenticator(model, store, made.keyring.peppers, clock)
+    authenticator = Authenticator(model, store, made.keyring.peppers, clock, met=made.contacts.note)
     mutations, pages = Mutations(store, sealing.own_key(master)), Pages(sealing.own_key(master))
     failures = FailureLimit(asyncio.get_running_loop().time)
     inspector = Inspector(settings, store, model)

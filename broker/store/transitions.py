@@ -12,7 +12,7 @@ from sqlmodel import col, select
 
 from broker.core.model import Endpoint, Fingerprint, HeaderForm, Party, PartyKey, Registration, Role, Sealed, Terms
 from broker.core.peer import Peer, PeerState, Purpose, Succession, TokenState
-from broker.store import jobs, json_columns
+from broker.store import jobs, json_columns, peer_health
 from broker.store.peers import BATCH
 from broker.store.tables import HeldTokenRow, IssuedTokenRow, PeerEndpointRow, PeerPartyRow, PeerRow
 from broker.store.transactions import Transaction
@@ -246,6 +246,7 @@ def block(tx: Transaction, peer: Peer, *, blocked: bool) -> None:
         .where(col(PeerRow.uid) == peer.uid)
         .values(blocked=blocked, lease=None, revision=col(PeerRow.revision) + 1, updated_at=tx.now)
     )
+    peer_health.look_again(tx, peer.uid)
     tx.changed("peer", peer.uid)
 
 
@@ -265,6 +266,7 @@ def adjust(tx: Transaction, peer: Peer, changed: Peer) -> None:
             updated_at=tx.now,
         )
     )
+    peer_health.look_again(tx, peer.uid)
     tx.changed("peer", peer.uid)
 
 
@@ -386,8 +388,10 @@ def _succeed(tx: Transaction, succession: Succession) -> None:
 
 
 def hold(tx: Transaction, peer_uid: str, held: Sealed) -> None:
+    """Replace the token that we show to the peer."""
     tx.session.exec(delete(HeldTokenRow).where(col(HeldTokenRow.peer_uid) == peer_uid))
     tx.session.exec(insert(HeldTokenRow).values(peer_uid=peer_uid, key_id=held.key_id, box=held.box, created_at=tx.now))
+    peer_health.expect(tx, peer_uid)
 
 
 def replace_endpoints(tx: Transaction, peer_uid: str, endpoints: Sequence[Endpoint]) -> None:
@@ -412,6 +416,7 @@ def _forget_secrets(tx: Transaction, peer_uid: str) -> None:
     tx.session.exec(update(IssuedTokenRow).where(*live).values(**_REVOKED))
     jobs.drop(tx, peer_uid)
     tx.session.exec(delete(HeldTokenRow).where(col(HeldTokenRow.peer_uid) == peer_uid))
+    peer_health.forget(tx, peer_uid)
     tx.changed("peer", peer_uid)
 
 
