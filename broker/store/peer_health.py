@@ -7,7 +7,7 @@ counts only if nothing has happened since that makes it old news. None of this i
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, bindparam, delete, func, or_, update
+from sqlalchemy import BigInteger, ColumnElement, bindparam, delete, func, or_, update
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -17,6 +17,22 @@ from broker.store.tables import PeerHealthRow, PeerRow
 from broker.store.transactions import Transaction
 
 _BATCH = 300
+
+# Put together once: for a thousand turns that costs more than to run them.
+_TABLE = PeerHealthRow.__table__  # type: ignore[attr-defined]  # SQLModel adds __table__ at run time
+_MINE = _TABLE.c.peer_uid == bindparam("_uid")
+_MOVED = ("next_probe_at", "state", "since", "trouble", "message", "failures", "failing_from", "last_probe")
+_MOVE = (
+    update(_TABLE)
+    .where(_MINE, _TABLE.c.next_probe_at == bindparam("_at"))
+    .values({name: bindparam(name) for name in _MOVED})
+    .values(last_out=func.coalesce(bindparam("_met", type_=BigInteger()), _TABLE.c.last_out))
+)
+_CALLED = (
+    update(_TABLE)
+    .where(_MINE, or_(_TABLE.c.last_in.is_(None), _TABLE.c.last_in < bindparam("last_in")))
+    .values(last_in=bindparam("last_in"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,22 +95,19 @@ def apply(tx: Transaction, moves: Iterable[Move]) -> list[Move]:
 
 def _moved(tx: Transaction, move: Move) -> bool:
     health = move.health
-    row = tx.session.exec(
-        update(PeerHealthRow)
-        .where(col(PeerHealthRow.peer_uid) == move.turn.peer_uid, col(PeerHealthRow.next_probe_at) == move.turn.at)
-        .values(
-            next_probe_at=move.to,
-            state=health.state.value,
-            since=health.since,
-            trouble=health.trouble.value if health.trouble else None,
-            message=health.message or None,
-            failures=health.failures,
-            failing_from=health.failing_from,
-            last_probe=health.last_probe,
-            last_out=health.last_out,
-        )
-    )
-    return bool(row.rowcount == 1)
+    after = {
+        "next_probe_at": move.to,
+        "state": health.state.value,
+        "since": health.since,
+        "trouble": health.trouble.value if health.trouble else None,
+        "message": health.message or None,
+        "failures": health.failures,
+        "failing_from": health.failing_from,
+        "last_probe": health.last_probe,
+        "_met": health.last_out if health.last_out != move.turn.health.last_out else None,
+    }
+    whose = {"_uid": move.turn.peer_uid, "_at": move.turn.at}
+    return bool(tx.session.connection().execute(_MOVE, {**after, **whose}).rowcount == 1)
 
 
 def expect(tx: Transaction, peer_uid: str) -> None:
@@ -132,10 +145,9 @@ def note_exchange(tx: Transaction, exchange: Exchange) -> None:
 
 def note_calls(tx: Transaction, calls: Mapping[str, int]) -> None:
     """When these peers have shown a token of ours."""
-    row = PeerHealthRow.__table__  # type: ignore[attr-defined]  # SQLModel adds __table__ at run time
-    older = or_(row.c.last_in.is_(None), row.c.last_in < bindparam("at"))
-    statement = update(row).where(row.c.peer_uid == bindparam("uid"), older).values(last_in=bindparam("at"))
-    tx.session.connection().execute(statement, [{"uid": uid, "at": at} for uid, at in sorted(calls.items())])
+    rows = [{"_uid": uid, "last_in": at} for uid, at in sorted(calls.items())]
+    if rows:
+        tx.session.connection().execute(_CALLED, rows)
 
 
 def _give_turns(tx: Transaction, whose: ColumnElement[bool]) -> bool:

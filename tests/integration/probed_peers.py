@@ -109,7 +109,7 @@ class Broker:
     async def look(self) -> int:
         """Probe what is due, to the end; how many were begun."""
         begun = await self.prober.look()
-        while self.prober._running:
+        while self.prober._running or self.prober._ended:
             await self.prober.drain()
             begun += await self.prober.look()
         return begun

@@ -278,6 +278,15 @@ async def test_a_probe_does_not_take_back_what_an_exchange_or_a_call_has_written
     )
 
 
+async def test_a_contact_that_came_meanwhile_stands(one: World) -> None:
+    turns = await one.broker.store.read(lambda session: peer_health.due(session, one.clock.now, 10))
+    one.database.execute("UPDATE peer_health SET last_out = 88")
+    moves = [peer_health.Move(turn, one.clock.now + 5, turn.health) for turn in turns]
+    await one.broker.store.jot(lambda tx: peer_health.apply(tx, moves))
+
+    assert (await one.health("kwl")).last_out == 88
+
+
 async def test_a_turn_is_taken_once(one: World) -> None:
     now = one.clock.now
     turns = await one.broker.store.read(lambda session: peer_health.due(session, now, 10))
