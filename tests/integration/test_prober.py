@@ -347,18 +347,29 @@ async def test_two_hundred_slow_peers_are_not_asked_at_once(database: Database, 
         assert many.host.asked == {f"acme{number:03}": 1 for number in range(200)}
 
 
-async def test_one_tenants_slow_peers_do_not_keep_others_waiting(database: Database, tmp_path: Path) -> None:
-    async with crowd(tmp_path, database, 1, acme=100, beta=100, gamma=100) as many:
-        many.database.execute("UPDATE peer_health SET next_probe_at = next_probe_at - 9 WHERE tenant = 'acme'")
+async def test_one_broker_asks_so_many_at_a_time(database: Database, tmp_path: Path) -> None:
+    async with crowd(tmp_path, database, 1, acme=40, beta=40, gamma=40) as many:
         many.host.gate = asyncio.Event()
         for _ in range(3):
             await many.broker.prober.look()
         await many.host.is_asked(prober.MOST_PROBES)
 
+        many.host.gate.set()
+        await many.broker.look()
+        assert many.host.most == prober.MOST_PROBES
+        assert many.host.asked.total() == 120
+
+
+async def test_one_tenants_slow_peers_do_not_keep_others_waiting(database: Database, tmp_path: Path) -> None:
+    """There are more of them than are looked at at a time, and all are due for longer."""
+    async with crowd(tmp_path, database, 1, acme=250, beta=5) as many:
+        many.database.execute("UPDATE peer_health SET next_probe_at = next_probe_at - 9 WHERE tenant = 'acme'")
+        many.host.gate = asyncio.Event()
         await many.broker.prober.look()
-        asked = [sum(name.startswith(tenant) for name in many.host.asked) for tenant in ("acme", "beta", "gamma")]
-        assert asked[0] == prober.MOST_PER_TENANT
-        assert sum(asked) == prober.MOST_PROBES
+        await many.host.is_asked(prober.MOST_PER_TENANT)
+
+        await many.broker.prober.look()
+        await many.host.is_asked(prober.MOST_PER_TENANT + 5)
         many.host.gate.set()
         await many.broker.prober.drain()
 
