@@ -11,6 +11,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from broker.cli import notation
 from broker.core.caller import CallerRole
+from broker.core.health import Trouble
 from broker.core.model import Policy
 from broker.core.quirks import Quirks
 from broker.process.metrics import CATALOGUE as METRICS
@@ -20,7 +21,7 @@ from broker.tools.conformance.requirements import REQUIREMENTS
 from broker.tools.mock_peer.console import FORMS
 from broker.tools.mock_peer.faults import CATALOGUE
 from gateway.refusals import REFUSALS
-from ocpi_broker.v1 import reasons_pb2
+from ocpi_broker.v1 import reasons_pb2, resources_pb2
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = sorted((ROOT / "docs").glob("*.md"))
@@ -74,11 +75,19 @@ def test_the_defaults_of_a_tenants_policy_are_those_of_the_model() -> None:
         "--post-retry-window": notation.period_text(Duration(seconds=policy.post_retry_window)),
         "--put-retry-window": notation.period_text(Duration(seconds=policy.put_retry_window)),
         "--rotation-period": notation.period_text(Duration(seconds=policy.rotation_period)),
+        "--probe-interval": notation.period_text(Duration(seconds=policy.probe_interval)),
         "--require": "none" if policy.required_modules == () else "",
         "--role-policy": policy.role_policy.value.lower(),
         "--downgrade": "allowed" if policy.may_downgrade else "locked",
         "--strict`, `--no-strict": "yes" if policy.strict else "no",
     }
+
+
+def test_the_table_of_failing_connections_is_that_of_the_model_and_of_the_contract() -> None:
+    written = [cells[0].strip("`") for cells in rows("operations.md", "Failing connections")]
+
+    names = [name.removeprefix("HEALTH_REASON_") for name, number in resources_pb2.HealthReason.items() if number]
+    assert written == [trouble.name for trouble in Trouble] == names
 
 
 def test_the_table_of_quirks_is_that_of_the_model() -> None:

@@ -82,11 +82,15 @@ def list_(
     by_age: Annotated[
         bool, typer.Option("--by-age", help="Those whose tokens we hold, the oldest tokens first, with their age.")
     ] = False,
+    failing: Annotated[
+        bool, typer.Option("--failing", help="Only those whose connection is failing, as far as probes tell.")
+    ] = False,
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
     """List the peers of a tenant."""
-    request = ListPeersRequest(parent=tenant_name(tenant), order_by="token_time" if by_age else "")
+    order = "token_time" if by_age else ""
+    request = ListPeersRequest(parent=tenant_name(tenant), order_by=order, failing=failing)
     with connected(data_dir) as broker:
         found = [peer for page in broker.pages(broker.peers.ListPeers, request) for peer in page.peers]
     rows = [documents.peer(peer) for peer in found]

@@ -10,6 +10,8 @@ from broker.contract.parties import endpoint_to_pb, key_from_pb, key_to_pb, part
 from broker.contract.values import Violations, duration, each, etag, timestamp
 from broker.core import rotation
 from broker.core.exchange import Exchange
+from broker.core.health import NO_HEALTH, Health
+from broker.core.health import warning as health_warning
 from broker.core.job import Job, JobState
 from broker.core.model import HeaderForm, PartyPattern, Terms
 from broker.core.peer import Peer, PeerState, Rejection
@@ -40,9 +42,10 @@ def quirks_from_pb(message: Mapping[str, str], found: Violations) -> Quirks:
     return Quirks()
 
 
-def peer_to_pb(peer: Peer, now: int, rotation_period: int = 0) -> resources_pb2.Peer:
+def peer_to_pb(peer: Peer, now: int, rotation_period: int = 0, health: Health = NO_HEALTH) -> resources_pb2.Peer:
     """Never a token of either direction. rotation_period is the tenant's, in seconds."""
-    invitation, found = peer.invitation, peer_warnings(peer, now)
+    invitation, failing = peer.invitation, health_warning(health)
+    found = [*peer_warnings(peer, now), *([failing] if failing else [])]
     message = resources_pb2.Peer(
         name=peer.name,
         state=f"PEER_STATE_{peer.state.value}",
@@ -70,6 +73,7 @@ def peer_to_pb(peer: Peer, now: int, rotation_period: int = 0) -> resources_pb2.
         auth_form_in=_form_to_pb(peer.form_in),
         auth_form_out=_form_to_pb(peer.quirks.auth_form_out or peer.form_out),
         quarantined=peer.quarantined,
+        health=_health_to_pb(health),
     )
     if peer.state is PeerState.INVITED and invitation is not None and invitation.not_after is not None:
         message.invitation_expire_time.CopyFrom(timestamp(invitation.not_after))
@@ -82,6 +86,24 @@ def peer_to_pb(peer: Peer, now: int, rotation_period: int = 0) -> resources_pb2.
             message.next_rotation_time.CopyFrom(timestamp(due))
     if peer.job is not None:
         message.job.CopyFrom(_job_to_pb(peer.job, now))
+    return message
+
+
+def _health_to_pb(health: Health) -> resources_pb2.Health:
+    message = resources_pb2.Health(
+        state=f"HEALTH_STATE_{health.state.value}",
+        reason=f"HEALTH_REASON_{health.trouble.value if health.trouble else 'UNSPECIFIED'}",
+        message=health.message,
+    )
+    times = {
+        "since_time": health.since,
+        "last_contact_in_time": health.last_in,
+        "last_contact_out_time": health.last_out,
+        "last_probe_time": health.last_probe,
+    }
+    for field, at in times.items():
+        if at is not None:
+            getattr(message, field).CopyFrom(timestamp(at))
     return message
 
 

@@ -57,8 +57,18 @@ class Identity:
 class Authenticator:
     """Recognises peers by the tokens we issued."""
 
-    def __init__(self, model: ReadModel, store: Store, peppers: Mapping[str, Pepper], clock: Clock) -> None:
+    def __init__(
+        self,
+        model: ReadModel,
+        store: Store,
+        peppers: Mapping[str, Pepper],
+        clock: Clock,
+        *,
+        met: Callable[[Peer], None] = lambda _peer: None,
+    ) -> None:
+        """Tell met of each peer that has shown a token that works."""
         self._model = model
+        self._met = met
         self._store = store
         self._peppers = peppers
         self._clock = clock
@@ -93,6 +103,8 @@ class Authenticator:
                 await self._note_use(found)
             if refusal is Rejection.REVOKED and kind is not None and may_be_stolen(found.peer, found.token):
                 await self._note_theft(found, kind, source)
+            if refusal is None:
+                self._met(found.peer)
             return refusal or found
         return found
 

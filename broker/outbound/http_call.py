@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import Enum
 from http import HTTPStatus
 from urllib.parse import urljoin
 from uuid import UUID, uuid4
@@ -51,20 +52,37 @@ class Budgets:
 BUDGETS = Budgets()
 
 
+class Breakdown(Enum):
+    """What went wrong below HTTP."""
+
+    TLS = "TLS"
+    CONNECT = "CONNECT"
+    TIME = "TIME"
+    BROKEN = "BROKEN"
+
+
 class CallbackError(PeerUnusableError):
     """A call to a peer failed (RR-08). status is the HTTP status, if there was one.
 
     unsent says that no part of the request has left: it cannot have had an effect (F2). code is the OCPI status
     code, if an envelope reports the failure: with it some platforms say that they do not know the token (A7).
+    breakdown is there if the failure was below HTTP.
     """
 
     def __init__(
-        self, message: str, *, status: int | None = None, unsent: bool = False, code: int | None = None
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        unsent: bool = False,
+        code: int | None = None,
+        breakdown: Breakdown | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.unsent = unsent
         self.code = code
+        self.breakdown = breakdown
         self.heard: Reply | None = None
         """As much of the answer as has come, if its end was not reached."""
 
@@ -98,9 +116,15 @@ class Call:
         return self.repeated(origin(self.url)[1])
 
     def failed(
-        self, how: str, *, status: int | None = None, unsent: bool = False, code: int | None = None
+        self,
+        how: str,
+        *,
+        status: int | None = None,
+        unsent: bool = False,
+        code: int | None = None,
+        breakdown: Breakdown | None = None,
     ) -> CallbackError:
-        return CallbackError(f"{self.what}: {how}", status=status, unsent=unsent, code=code)
+        return CallbackError(f"{self.what}: {how}", status=status, unsent=unsent, code=code, breakdown=breakdown)
 
     def repeated(self, text: str) -> str:
         """What the peer wrote, if it is short and plain and not our token on its way into a log (F20)."""
@@ -295,12 +319,12 @@ def _explained(call: Call, error: Exception) -> CallbackError:
     _log.info("peer_call_failed", what=call.what, host=call.host, cause=type(error).__name__)
     unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
     if is_tls_failure(error):
-        return call.failed(f"no trusted TLS connection to {call.host}", unsent=unsent)
+        return call.failed(f"no trusted TLS connection to {call.host}", unsent=unsent, breakdown=Breakdown.TLS)
     if unsent:
-        return call.failed(f"could not connect to {call.host}", unsent=True)
+        return call.failed(f"could not connect to {call.host}", unsent=True, breakdown=Breakdown.CONNECT)
     if isinstance(error, TimeoutError | httpx.TimeoutException):
-        return call.failed(f"no complete answer within {call.seconds:g} seconds")
-    return call.failed("the answer was cut off or is not HTTP")
+        return call.failed(f"no complete answer within {call.seconds:g} seconds", breakdown=Breakdown.TIME)
+    return call.failed("the answer was cut off or is not HTTP", breakdown=Breakdown.BROKEN)
 
 
 def _redirected_to(url: str, location: str) -> str:

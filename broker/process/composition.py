@@ -17,11 +17,13 @@ from broker.exchanges.attempt_commits import AttemptCommits
 from broker.exchanges.dispatcher import Dispatcher
 from broker.exchanges.journal import Journal
 from broker.exchanges.ourselves import Ourselves
+from broker.exchanges.prober import Prober
 from broker.exchanges.prover import Prover
 from broker.exchanges.receiver_loop import ReceiverLoop
 from broker.exchanges.sender_loop import SenderLoop
 from broker.limits import ExchangeSlots, FailureLimit
 from broker.memory.authenticator import Authenticator
+from broker.memory.contacts import Contacts
 from broker.memory.disclosures import Disclosures
 from broker.memory.highwater import HighWater
 from broker.memory.readmodel import ReadModel
@@ -108,8 +110,10 @@ class Made:
     model: ReadModel
     high_water: HighWater
     disclosures: Disclosures
+    contacts: Contacts
     receiver_loop: ReceiverLoop
     dispatcher: Dispatcher
+    prober: Prober
     prover: Prover
     server: GrpcServer
     journal: Journal
@@ -130,11 +134,13 @@ def parts(made: Made) -> tuple[Part, ...]:
         Part("restored database", start=lambda: asyncio.to_thread(made.high_water.compare)),
         loop("high water", made.high_water.follow, made.high_water.finish),
         loop("disclosures", made.disclosures.follow, made.disclosures.finish),
+        loop("contacts", made.contacts.follow, made.contacts.finish),
         loop("change log", model.follow),
         Part("exchanges of peers", start=lambda: _recovered(made), stop=made.receiver_loop.drain),
         Part("gRPC", start=server.start, stop=server.stop),
         loop("tokens not proven", made.prover.follow, made.prover.finish),
         loop("jobs", made.dispatcher.follow, made.dispatcher.finish),
+        loop("probes", made.prober.follow, made.prober.finish),
         loop("freshness", lambda: server.report(model)),
         Part("readiness", start=server.serving, stop=server.leaving),
     )
@@ -164,7 +170,8 @@ def _made(settings: Settings, budgets: Budgets) -> Made:
     store.on_told(journal.ended)
     guard, slots = Guard(model, keyring.peppers), ExchangeSlots()
     failures = FailureLimit(asyncio.get_running_loop().time)
-    authenticator = Authenticator(model, store, keyring.peppers, clock)
+    contacts = Contacts(store, clock)
+    authenticator = Authenticator(model, store, keyring.peppers, clock, met=contacts.note)
     commits = AttemptCommits(store, model, keyring.pepper, clock)
     sender_loop = SenderLoop(commits, model, http, settings.urls, clock, ourselves)
     made = Made(
@@ -177,8 +184,10 @@ def _made(settings: Settings, budgets: Budgets) -> Made:
         model=model,
         high_water=HighWater(settings.high_water_file, model),
         disclosures=Disclosures(store),
+        contacts=contacts,
         receiver_loop=ReceiverLoop(store, model, http, settings.urls, keyring.pepper, clock, ourselves, slots=slots),
         dispatcher=Dispatcher(store, model, sender_loop, clock),
+        prober=Prober(store, model, http, clock, journal),
         prover=Prover(store, model, http, clock),
         server=GrpcServer(settings, guard, SERVICES),
         journal=journal,

@@ -1,6 +1,7 @@
 """What runs here, and what an administrator should look at: the source of ocpi-broker doctor."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version as installed_version
 
@@ -13,7 +14,7 @@ from broker.memory import highwater
 from broker.memory.readmodel import ReadModel
 from broker.ocpi import DIALECTS
 from broker.ocpi.shortcomings import shortcomings
-from broker.store import audit, schema
+from broker.store import audit, peer_health, schema
 from broker.store.engine import sqlite_version
 from broker.store.transactions import Store
 
@@ -54,6 +55,7 @@ class Inspector:
     async def look(self) -> Inspection:
         found = await asyncio.to_thread(schema.current, self._settings.database_url)
         broken = await self._store.read(audit.first_break)
+        failing = await self._store.read(peer_health.count_failing)
         return Inspection(
             version=installed_version("ocpi-broker"),
             database=self._store.dialect,
@@ -67,6 +69,7 @@ class Inspector:
                 await asyncio.to_thread(self._high_water),
                 self._peers(),
                 self._default_tenant(),
+                _connections(failing),
                 *self._shortcomings(),
                 self._sqlite(),
             ),
@@ -126,3 +129,12 @@ def _audit(broken: int | None) -> Check:
     if broken is None:
         return Check("audit chain", ok=True, finding="whole")
     return Check("audit chain", ok=False, finding=f"broken at revision {broken}: the log was altered")
+
+
+def _connections(failing: Mapping[str, int]) -> Check:
+    """Partners come and go: that one fails is no fault of this deployment, and the command's exit code stays 0."""
+    if not failing:
+        return Check("connections", ok=True, finding="no probe says that one is failing")
+    where = ", ".join(f"{count} of tenant {tenant}" for tenant, count in failing.items())
+    finding = f"failing: {where}; see: ocpi-broker peer list --failing --tenant {next(iter(failing))}"
+    return Check("connections", ok=True, finding=finding)

@@ -31,7 +31,7 @@ from broker.rpc import intents
 from broker.rpc.guard import OUTCOME_SECONDS
 from broker.rpc.mutations import Mutations
 from broker.rpc.stored_peer import StoredPeers, read
-from broker.store import jobs, offers, peers, tenants, transitions
+from broker.store import jobs, offers, tenants, transitions
 from broker.store.transactions import Store, Transaction
 from ocpi_broker.v1 import peer_service_pb2 as pb
 from ocpi_broker.v1 import resources_pb2
@@ -180,10 +180,7 @@ class PeerJobs(StoredPeers):
             if peer is None or peer.job is None or peer.job.state is JobState.FAILED:
                 break
             await asyncio.sleep(_POLL_SECONDS)
-        found = await self._store.read(lambda session: peers.find(session, tenant, peer_id))
-        if found is None:
-            raise NotFoundError("there is no such peer")
-        return self._message(found)
+        return await self._shown(tenant, peer_id)
 
     def _invited(self, request: pb.ConnectPeerRequest, tenant: str) -> tuple[Token, Terms | None]:
         """The token and the terms, if there are any. Raises InvalidArgumentError with everything that is wrong."""

@@ -30,7 +30,7 @@ from broker.rpc.mutations import Mutations
 from broker.rpc.page_tokens import Pages
 from broker.rpc.peer_jobs import PeerJobs
 from broker.rpc.stored_peer import found, read
-from broker.store import exchange_records, peers, tenants, transitions
+from broker.store import exchange_records, peer_health, peers, tenants, transitions
 from broker.store.transactions import Store, Transaction
 from ocpi_broker.v1 import peer_service_pb2 as pb
 from ocpi_broker.v1 import peer_service_pb2_grpc as rpc
@@ -108,27 +108,33 @@ class PeerServicer(PeerJobs, rpc.PeerServiceServicer):
 
     async def GetPeer(self, request: pb.GetPeerRequest, _context: Context) -> pb.GetPeerResponse:
         tenant, peer_id = peer_of(request.name, "name")
-        peer = await self._store.read(lambda session: peers.find(session, tenant, peer_id))
-        return pb.GetPeerResponse(peer=self._message(found(peer)))
+        return pb.GetPeerResponse(peer=await self._shown(tenant, peer_id))
 
     async def ListPeers(self, request: pb.ListPeersRequest, _context: Context) -> pb.ListPeersResponse:
         tenant, size = tenant_of(request.parent, "parent"), page_size(request.page_size)
+        failing, kind = request.failing, "failing peers" if request.failing else "peers"
         match request.order_by:
             case "":
-                what = f"peers of {tenant}"
+                what = f"{kind} of {tenant}"
                 after = self._pages.read(what, request.page_token) or ""
-                listed = await self._store.read(lambda session: peers.page(session, tenant, after, size + 1))
+                listed = await self._store.read(
+                    lambda session: peers.page(session, tenant, after, size + 1, failing=failing)
+                )
                 place: Callable[[Peer], Any] = attrgetter("id")
             case "token_time":
-                what = f"peers of {tenant} by age"
+                what = f"{kind} of {tenant} by age"
                 older = self._pages.read(what, request.page_token)
                 since = (int(older[0]), str(older[1])) if older else None
-                listed = await self._store.read(lambda session: peers.page_by_age(session, tenant, since, size + 1))
+                listed = await self._store.read(
+                    lambda session: peers.page_by_age(session, tenant, since, size + 1, failing=failing)
+                )
                 place = _age
             case _:
                 raise invalid("order_by", 'must be empty or "token_time"')
         more = self._pages.write(what, place(listed[size - 1])) if len(listed) > size else ""
-        return pb.ListPeersResponse(peers=map(self._message, listed[:size]), next_page_token=more)
+        page = listed[:size]
+        health = await self._store.read(lambda session: peer_health.find(session, [peer.uid for peer in page]))
+        return pb.ListPeersResponse(peers=[self._message(peer, health) for peer in page], next_page_token=more)
 
     async def UpdatePeer(self, request: pb.UpdatePeerRequest, _context: Context) -> pb.UpdatePeerResponse:
         tenant, _ = peer_of(request.peer.name, "peer.name")
@@ -251,7 +257,7 @@ class PeerServicer(PeerJobs, rpc.PeerServiceServicer):
         if tenant is None:
             raise NotFoundError("there is no such tenant")
         return {
-            "peer": self._message(invitation.peer),
+            "peer": self._message(invitation.peer, {}),
             "token": invitation.token.reveal(),
             "authorization": write_authorization(invitation.token, _form(tenant, invitation.peer)),
             "versions_url": self._ourselves.urls(tenant, invitation.peer).versions,

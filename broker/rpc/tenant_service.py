@@ -31,7 +31,7 @@ from broker.ocpi.shortcomings import shortcomings
 from broker.rpc import call_context
 from broker.rpc.mutations import Mutations
 from broker.rpc.page_tokens import Pages
-from broker.store import callers, peers, tenants
+from broker.store import callers, peer_health, peers, tenants
 from broker.store.tenants import TenantRecord
 from broker.store.transactions import Store, Transaction
 from ocpi_broker.v1 import resources_pb2
@@ -101,6 +101,8 @@ class TenantServicer(rpc.TenantServiceServicer):
             _refuse_held(tx, tenant)
             if not tenants.replace(tx, tenant, record.revision):
                 raise ConflictError("the tenant was changed at the same time; try again")
+            if tenant.policy.probe_interval != record.tenant.policy.probe_interval:
+                peer_health.look_again_at_all(tx, name)
             return pb.UpdateTenantResponse(tenant=self._message(_read(tx, name)))
 
         return await self._mutations.perform(request, request.request_id, pb.UpdateTenantResponse, update)

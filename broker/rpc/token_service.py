@@ -14,7 +14,7 @@ from broker.contract.parties import (
 )
 from broker.contract.peers import rejection_to_pb
 from broker.contract.values import invalid
-from broker.core.model import Endpoint, HeaderForm, InterfaceRole, country_code, party_id
+from broker.core.model import Endpoint, InterfaceRole, country_code, party_id
 from broker.core.peer import Peer, PeerState, Rejection
 from broker.core.required_modules import CREDENTIALS
 from broker.errors import (
@@ -25,10 +25,10 @@ from broker.errors import (
     PeerBlockedError,
     WrongStateError,
 )
+from broker.exchanges.situation import form_shown
 from broker.memory.authenticator import VERIFICATION, Authenticator, Identity, registration_only
 from broker.memory.disclosures import Disclosures
 from broker.memory.readmodel import ReadModel
-from broker.ocpi import DIALECTS
 from broker.ocpi.authorization import write_authorization
 from broker.rpc import call_context
 from broker.rpc.prepared_answers import Constants
@@ -126,7 +126,7 @@ class TokenServicer(rpc.TokenServiceServicer):
         self._disclosures.note(call_context.current().caller, peer)
         answer = described(peer)
         answer.token = token.reveal()
-        answer.authorization = write_authorization(token, _form(peer))
+        answer.authorization = write_authorization(token, form_shown(peer))
         answer.endpoint_url = endpoint.url if endpoint else ""
         answer.revision = self._model.revision
         return answer
@@ -170,11 +170,6 @@ class TokenServicer(rpc.TokenServiceServicer):
         if peer.quarantined:
             raise WrongStateError("the peer is quarantined: an operator has to approve its parties first")
         return peer
-
-
-def _form(peer: Peer) -> HeaderForm:
-    """As an operator has set it, or as the peer took it in the last exchange."""
-    return peer.quirks.auth_form_out or peer.form_out or DIALECTS[str(peer.version)].header
 
 
 def _brief(peer: Peer) -> pb.GetPeerTokenResponse:

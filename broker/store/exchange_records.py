@@ -7,6 +7,7 @@ from sqlalchemy import delete, insert, or_, tuple_, update
 from sqlmodel import Session, col, select
 
 from broker.core.exchange import Direction, Exchange, ExchangeKind, Outcome, Step
+from broker.store import peer_health
 from broker.store.tables import ExchangeRow
 from broker.store.transactions import Transaction
 
@@ -59,6 +60,7 @@ def end(tx: Transaction, exchange: Exchange) -> None:
     )
     if closed.rowcount == 1:
         tx.told.append(exchange)
+    peer_health.note_exchange(tx, exchange)
 
 
 def note(tx: Transaction, exchange: Exchange) -> None:

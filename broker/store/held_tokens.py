@@ -11,6 +11,7 @@ from sqlmodel import col, select
 
 from broker.core.model import HeaderForm, Sealed
 from broker.core.peer import HeldToken
+from broker.store import peer_health
 from broker.store.tables import HeldTokenRow
 from broker.store.transactions import Transaction
 
@@ -47,6 +48,7 @@ def hold(tx: Transaction, peer_uid: str, held: Held) -> None:
             tries=0,
         )
     )
+    peer_health.expect(tx, peer_uid)
 
 
 def claim_try(tx: Transaction, peer_uid: str, token: HeldToken, until: int) -> bool:
@@ -82,6 +84,7 @@ def prove(tx: Transaction, peer_uid: str, token: HeldToken, form: HeaderForm) ->
         .where(*_unproven(peer_uid, token))
         .values(proven=True, form=form.value, finding=None, next_try_at=0)
     )
+    peer_health.expect(tx, peer_uid)
     tx.changed("peer", peer_uid)
     return True
 

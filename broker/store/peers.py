@@ -13,7 +13,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 from broker.core.job import Job
 from broker.core.model import Endpoint, HeaderForm, Party, PartyKey, Role, Sealed, Version
 from broker.core.peer import HeldToken, IssuedToken, Peer, PeerState, Purpose, TokenState
-from broker.store import jobs, json_columns
+from broker.store import jobs, json_columns, peer_health
 from broker.store.tables import HeldTokenRow, IssuedTokenRow, JobRow, PeerEndpointRow, PeerPartyRow, PeerRow
 
 _TOLD = 20
@@ -55,19 +55,28 @@ def uids(session: Session) -> list[str]:
     return list(session.exec(select(PeerRow.uid)))
 
 
-def page(session: Session, tenant: str, after: str, limit: int) -> list[Peer]:
-    """The peers of a tenant whose ids follow the given one, by id."""
+def page(session: Session, tenant: str, after: str, limit: int, *, failing: bool = False) -> list[Peer]:
+    """The peers of a tenant whose ids follow the given one, by id; failing leaves those whose connection fails."""
     query = select(PeerRow.uid).where(PeerRow.tenant == tenant, PeerRow.id > after).order_by(PeerRow.id).limit(limit)
+    if failing:
+        query = query.where(col(PeerRow.uid).in_(peer_health.failing(tenant)))
     return _in_order(session, list(session.exec(query)))
 
 
-def page_by_age(session: Session, tenant: str, after: tuple[int, str] | None, limit: int) -> list[Peer]:
-    """The peers of a tenant whose tokens we hold, the oldest tokens first, after the given (held since, id)."""
+def page_by_age(
+    session: Session, tenant: str, after: tuple[int, str] | None, limit: int, *, failing: bool = False
+) -> list[Peer]:
+    """The peers of a tenant whose tokens we hold, the oldest tokens first, after the given (held since, id).
+
+    failing leaves those whose connection fails.
+    """
     place = tuple_(col(HeldTokenRow.created_at), col(PeerRow.id))
     query = select(PeerRow.uid).join(HeldTokenRow, col(HeldTokenRow.peer_uid) == PeerRow.uid)
     query = query.where(PeerRow.tenant == tenant, _is_given_out())
     if after is not None:
         query = query.where(place > after)
+    if failing:
+        query = query.where(col(PeerRow.uid).in_(peer_health.failing(tenant)))
     return _in_order(session, list(session.exec(query.order_by(*place.clauses).limit(limit))))
 
 

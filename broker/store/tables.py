@@ -238,6 +238,40 @@ class JobRow(SQLModel, table=True):
     lease_until: int = Field(default=0, sa_type=BigInteger)
 
 
+class PeerHealthRow(SQLModel, table=True):
+    """What is known of a connection, and when it is probed next; there from the first token that we hold of the peer.
+
+    Apart from the peer, since most of it is nobody's news. Whoever moves next_probe_at from what it saw has the probe
+    to itself; below zero it says since when the peer waits to be given its turn anew.
+    """
+
+    __tablename__ = "peer_health"
+    __table_args__ = (
+        CheckConstraint("state IN ('UNKNOWN', 'OK', 'FAILING')", name="state"),
+        Index("ix_peer_health_next_probe_at_tenant", "next_probe_at", "tenant"),
+        Index(
+            "ix_peer_health_failing",
+            "tenant",
+            "peer_uid",
+            sqlite_where=text("state = 'FAILING'"),
+            postgresql_where=text("state = 'FAILING'"),
+        ),
+    )
+
+    peer_uid: str = Field(primary_key=True, foreign_key="peer.uid", ondelete="CASCADE")
+    tenant: str
+    state: str
+    since: int | None = Field(default=None, sa_type=BigInteger)
+    trouble: str | None = None
+    message: str | None = Field(default=None, sa_type=Text)
+    failures: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    failing_from: int | None = Field(default=None, sa_type=BigInteger)
+    last_probe: int | None = Field(default=None, sa_type=BigInteger)
+    last_in: int | None = Field(default=None, sa_type=BigInteger)
+    last_out: int | None = Field(default=None, sa_type=BigInteger)
+    next_probe_at: int = Field(sa_type=BigInteger)
+
+
 class CallerRow(SQLModel, table=True):
     """An internal service and the keyed hash of its service key."""
 

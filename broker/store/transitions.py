@@ -12,7 +12,7 @@ from sqlmodel import col, select
 
 from broker.core.model import Endpoint, Fingerprint, HeaderForm, Party, PartyKey, Registration, Role, Terms
 from broker.core.peer import Notice, Peer, PeerState, Purpose, Succession, TokenState
-from broker.store import held_tokens, jobs, json_columns
+from broker.store import held_tokens, jobs, json_columns, peer_health
 from broker.store.peers import BATCH
 from broker.store.tables import HeldTokenRow, IssuedTokenRow, PeerEndpointRow, PeerPartyRow, PeerRow
 from broker.store.transactions import Transaction
@@ -252,6 +252,7 @@ def block(tx: Transaction, peer: Peer, *, blocked: bool) -> None:
         .where(col(PeerRow.uid) == peer.uid)
         .values(blocked=blocked, lease=None, revision=col(PeerRow.revision) + 1, updated_at=tx.now)
     )
+    peer_health.look_again(tx, peer.uid)
     tx.changed("peer", peer.uid)
 
 
@@ -271,6 +272,7 @@ def adjust(tx: Transaction, peer: Peer, changed: Peer) -> None:
             updated_at=tx.now,
         )
     )
+    peer_health.look_again(tx, peer.uid)
     tx.changed("peer", peer.uid)
 
 
@@ -360,6 +362,7 @@ def _forget_secrets(tx: Transaction, peer_uid: str) -> None:
     tx.session.exec(update(IssuedTokenRow).where(*live).values(**REVOKED))
     jobs.drop(tx, peer_uid)
     tx.session.exec(delete(HeldTokenRow).where(col(HeldTokenRow.peer_uid) == peer_uid))
+    peer_health.forget(tx, peer_uid)
     tx.changed("peer", peer_uid)
 
 

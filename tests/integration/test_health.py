@@ -1,353 +1,321 @@
-"""What is seen from outside: /livez, /readyz and /metrics on a port of its own."""
+"""Health of a connection as operators see it, with probes of a broker that runs; and who has called us when."""
 
-import asyncio
 import json
-import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import grpc
-import httpx
 import pytest
-from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
-from grpc_health.v1.health_pb2_grpc import HealthStub
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.field_mask_pb2 import FieldMask
+from structlog.testing import capture_logs
 
-from broker.memory import readmodel
-from broker.process import outside
-from broker.process.metrics import CATALOGUE
-from broker.tally import OTHER
-from ocpi_broker.v1 import peer_service_pb2
-from tests import database as databases
-from tests import postgres, process
-from tests import stack as stacks
+from broker.core.health import Health, HealthState
+from broker.exchanges import prober
+from broker.memory import contacts
+from broker.memory.contacts import Contacts
+from broker.store import engine, peer_health, transitions
+from broker.store.transactions import Store
+from ocpi_broker.v1 import admin_service_pb2, peer_service_pb2, resources_pb2, tenant_service_pb2
 from tests.database import Database
-from tests.integration.inspection import outage, soon
-from tests.integration.test_connect import connect
-from tests.metrics import Metrics
-from tests.peer import encoded, new_party
-from tests.ports import free_port
-from tests.process import Program, cli, environment
-from tests.stack import Guest, Stack
+from tests.integration.inspection import soon
+from tests.integration.probed_peers import SECOND, Hand, World, world
+from tests.peer import raw
+from tests.process import Operator
+from tests.stack import Guest, Home, Stack
 
 pytestmark = pytest.mark.anyio
 
-
-@asynccontextmanager
-async def running(program: Program) -> AsyncIterator[dict[str, Any]]:
-    await program.start()
-    try:
-        yield program.ready
-    finally:
-        await program.kill()
+FAILING, OK = resources_pb2.HEALTH_STATE_FAILING, resources_pb2.HEALTH_STATE_OK
+UNKNOWN = resources_pb2.HEALTH_STATE_UNKNOWN
 
 
-@pytest.fixture(autouse=True)
-def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every scrape is a new one."""
-    monkeypatch.setattr(outside, "_FRESH_SECONDS", 0)
+@pytest.fixture
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prober, "_POLL_SECONDS", 0.05)
+    monkeypatch.setattr(contacts, "_INTERVAL_SECONDS", 0.05)
 
 
-async def test_both_processes_of_up_are_seen_at_one_port(tmp_path: Path) -> None:
-    address = f"127.0.0.1:{free_port()}"
-    async with running(process.up(tmp_path, None, "--health", address)) as ready, httpx.AsyncClient() as client:
-        assert ready["health"] == address
-        alive, is_ready = await client.get(f"http://{address}/livez"), await client.get(f"http://{address}/readyz")
-        metrics = await client.get(f"http://{address}/metrics")
-
-        assert (alive.status_code, alive.json()["alive"]) == (200, True)
-        assert (is_ready.status_code, is_ready.json()) == (200, {"ready": True, "broker": "ready", "gateway": "ready"})
-        assert metrics.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
-        seen = Metrics.read(metrics.text)
-        version = {"version": alive.json()["version"]}
-        assert seen.value("ocpi_broker_build_info", **version, database="sqlite") == 1
-        assert seen.value("ocpi_gateway_build_info", **version) == 1
+@pytest.fixture
+async def watched(often: None, own_stack: Stack) -> AsyncIterator[tuple[Stack, Home, Guest]]:
+    """A registered peer of a tenant that probes every second."""
+    policy = resources_pb2.TenantPolicy(probe_interval=Duration(seconds=1))
+    home = await own_stack.home(policy=policy)
+    async with own_stack.guest(home) as guest:
+        await guest.sender.register()
+        yield own_stack, home, guest
 
 
-async def test_names_kinds_and_labels_are_those_of_the_table(stack: Stack, registered: Guest) -> None:
-    """docs/operations.md is compared with the catalogue in test_docs; here it is compared with a real scrape."""
-    metrics = await stack.metrics()
+def becomes(home: Home, guest: Guest, state: int) -> Callable[[], Awaitable[bool]]:
+    async def holds() -> bool:
+        return (await home.peer(guest.name)).health.state == state
 
-    ours = {name: kind for name, kind in metrics.kinds.items() if name.startswith("ocpi_")}
-    assert ours == {name: meaning.kind for name, meaning in CATALOGUE.items()}
-    for name, labels in metrics.samples:
-        base = name.removesuffix("_bucket").removesuffix("_count").removesuffix("_sum")
-        if base in CATALOGUE:
-            assert {label for label, _ in labels} - {"le"} == set(CATALOGUE[base].labels), name
+    return holds
 
 
-async def test_what_happens_is_counted(own_stack: Stack) -> None:
-    """Calls, exchanges of both directions, jobs, refused tokens, peers and the age of their tokens, requests."""
-    before = await own_stack.metrics()
-    ours, theirs = await own_stack.home(parties=[new_party("EMSP")]), await own_stack.home(parties=[new_party("CPO")])
-    peer = await connect(own_stack, ours, theirs)
-    await ours.held(peer.name)
-    await ours.verify("no token at all")
-    with pytest.raises(grpc.RpcError):
-        await ours.held(f"{ours.name}/peers/nobody")
-
-    metrics = await own_stack.metrics()
-
-    def grown(name: str, **labels: str) -> float:
-        return metrics.value(name, **labels) - before.value(name, **labels)
-
-    calls = "ocpi_broker_calls_total"
-    assert grown(calls, method="TokenService/GetPeerToken", outcome="OK") == 1
-    assert grown(calls, method="TokenService/GetPeerToken", outcome="NOT_FOUND") == 1
-    assert grown("ocpi_broker_call_seconds_count", method="TokenService/GetPeerToken") == 2
-    exchange = {"kind": "POST", "version": "2.2.1", "outcome": "SUCCEEDED"}
-    for direction in ("INBOUND", "OUTBOUND"):
-        assert grown("ocpi_broker_exchanges_total", direction=direction, **exchange) == 1
-    assert grown("ocpi_broker_jobs_total", kind="POST", outcome="SUCCEEDED") == 1
-    assert grown("ocpi_broker_verifications_refused_total", asked_by="VerifyToken", reason="UNKNOWN") == 1
-    assert metrics.value("ocpi_broker_peers", state="REGISTERED") == 2
-    for kind in ("held", "issued"):
-        assert 0 <= metrics.value("ocpi_broker_token_age_seconds", kind=kind, quantile="1") < 60
-    assert grown("ocpi_broker_revision") > 0
-    assert metrics.value("ocpi_broker_revision_lag_seconds") < 5
-    post = {"route": "/{version}/credentials", "method": "POST", "status": "200"}
-    assert grown("ocpi_gateway_requests_total", **post) == 1
-    assert grown("ocpi_gateway_request_seconds_count", route="/{version}/credentials") == 1
+async def failing(home: Home, **more: Any) -> list[str]:
+    request = peer_service_pb2.ListPeersRequest(parent=home.name, failing=True, **more)
+    return [peer.name for peer in (await home.stack.peers.ListPeers(request)).peers]
 
 
-async def test_a_limit_that_refuses_is_counted(own_stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+async def set_interval(stack: Stack, home: Home, seconds: int) -> resources_pb2.Tenant:
+    policy = resources_pb2.TenantPolicy(probe_interval=Duration(seconds=seconds))
+    request = tenant_service_pb2.UpdateTenantRequest(
+        tenant=resources_pb2.Tenant(name=home.name, policy=policy), update_mask=FieldMask(paths=["policy"])
+    )
+    return (await stack.services.tenants.UpdateTenant(request)).tenant
+
+
+async def test_a_dead_token_is_found_told_and_forgotten(watched: tuple[Stack, Home, Guest]) -> None:
+    """Registered, probed, the token dies at the peer, it comes back; each seen over the API."""
+    stack, home, guest = watched
+    assert await soon(becomes(home, guest, OK), 20)
+    assert await failing(home) == []
+    accepted = set(guest.platform.accepted)
+    etag = (await home.peer(guest.name)).etag
+
+    guest.platform.accepted.clear()
+    assert await soon(becomes(home, guest, FAILING), 20)
+    peer = await home.peer(guest.name)
+    assert peer.health.reason == resources_pb2.HEALTH_REASON_PEER_REJECTED_TOKEN
+    assert peer.health.message.startswith("versions list: HTTP 401")
+    assert [warning for warning in peer.warnings if "has been failing since" in warning]
+    assert (await failing(home), await failing(home, order_by="token_time")) == ([guest.name], [guest.name])
+    info = await stack.services.admin.GetServerInfo(admin_service_pb2.GetServerInfoRequest())
+    checks = {check.subject: check for check in info.checks}
+    tenant = home.name.removeprefix("tenants/")
+    assert f"1 of tenant {tenant}; see: ocpi-broker peer list --failing" in checks["connections"].finding
+    assert checks["connections"].ok
+
+    guest.platform.accepted |= accepted
+    assert await soon(becomes(home, guest, OK), 20)
+    peer = await home.peer(guest.name)
+    assert (peer.health.reason, peer.health.message, list(peer.warnings)) == (0, "", [])
+    assert (peer.etag, await failing(home)) == (etag, [])
+
+
+async def test_a_form_that_the_peer_does_not_read_any_more(watched: tuple[Stack, Home, Guest]) -> None:
+    stack, home, guest = watched
+    guest.platform.form = raw
+    assert await soon(becomes(home, guest, FAILING), 20)
+    peer = await home.peer(guest.name)
+    assert peer.health.reason == resources_pb2.HEALTH_REASON_WRONG_AUTH_FORM
+    assert peer.auth_form_out == resources_pb2.HEADER_FORM_BASE64
+    assert "auth_form_out=raw" in peer.warnings[0]
+
+    changed = resources_pb2.Peer(name=guest.name, quirks={"auth_form_out": "raw"})
+    await stack.peers.UpdatePeer(
+        peer_service_pb2.UpdatePeerRequest(peer=changed, update_mask=FieldMask(paths=["quirks"]))
+    )
+    assert await soon(becomes(home, guest, OK), 20)
+
+
+async def test_probes_are_switched_off_and_on(watched: tuple[Stack, Home, Guest]) -> None:
+    stack, home, guest = watched
+    guest.platform.accepted.clear()
+    assert await soon(becomes(home, guest, FAILING), 20)
+
+    tenant = await set_interval(stack, home, 0)
+    assert tenant.policy.probe_interval == Duration(seconds=0)
+    assert await soon(becomes(home, guest, UNKNOWN), 20)
+    assert await failing(home) == []
+
+    await set_interval(stack, home, 1)
+    assert await soon(becomes(home, guest, FAILING), 20)
+
+
+async def test_commands_show_it(watched: tuple[Stack, Home, Guest]) -> None:
+    """The shapes that scripts rely on."""
+    stack, home, guest = watched
+    tenant, name = guest.name.split("/")[1::2]
+    guest.platform.accepted.clear()
+    assert await soon(becomes(home, guest, FAILING), 20)
+    listing = await _run(stack, "peer", "list", "--failing", "--tenant", tenant, "--json")
+    listed = json.loads(listing)["peers"]
+    assert [peer["peer"] for peer in listed] == [name]
+    health = listed[0]["health"]
+    assert list(health) == [
+        "state",
+        "since",
+        "reason",
+        "message",
+        "last_contact_in",
+        "last_contact_out",
+        "last_probe",
+    ]
+    assert (health["state"], health["reason"]) == ("FAILING", "PEER_REJECTED_TOKEN")
+    assert None not in health.values()
+    assert health["last_contact_out"] < health["last_probe"]
+    text = await _run(stack, "peer", "show", name, "--tenant", tenant)
+    assert "the connection has been failing since" in text
+    changed = json.loads(await _run(stack, "tenant", "update", tenant, "--probe-interval", "30m", "--json"))
+    assert changed["policy"]["probe_interval"] == "30m"
+
+
+async def _run(stack: Stack, *words: str) -> str:
+    key = str(stack.settings.data_dir / "admin.key")
+    operator = Operator(env={"OCPI_BROKER_TARGET": stack.target, "OCPI_BROKER_KEY_FILE": key})
+    ran = await operator.run(*words)
+    assert ran.code == 0, ran
+    return ran.stdout
+
+
+async def test_a_registration_is_contact_in_both_directions(stack: Stack, guest: Guest, home: Home) -> None:
+    await guest.sender.register()
+
+    health = (await home.peer(guest.name)).health
+    assert health.state == UNKNOWN
+    assert health.last_contact_in_time.seconds > 0
+    assert health.last_contact_out_time == health.last_contact_in_time
+    assert not health.HasField("last_probe_time")
+
+
+async def test_a_call_of_the_peer_is_contact(often: None, own_stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contacts, "_RESOLUTION", 0)  # the registration was a minute ago at most
     home = await own_stack.home()
-    wrong = {"Authorization": encoded("no-such-token")}
-    for _ in range(310):
-        answer = await own_stack.client.get(home.versions_url, headers=wrong)
-    assert answer.status_code == 429
+    async with own_stack.guest(home) as guest:
+        await guest.sender.register()
+        own_stack.database.execute("UPDATE peer_health SET last_in = 1, last_out = 1")
+        revision = own_stack.database.execute("SELECT revision FROM change_stream")
+        assert (await home.verify(guest.sender.token)).valid
 
-    metrics = await own_stack.metrics()
+        async def met() -> bool:
+            return (await home.peer(guest.name)).health.last_contact_in_time.seconds > 0
 
-    throttled = metrics.value("ocpi_broker_throttled_total", limit="rejected_tokens")
-    refused = metrics.value("ocpi_gateway_requests_total", route="/versions", method="GET", status="429")
-    assert throttled == refused > 0
-    assert metrics.value("ocpi_broker_verifications_refused_total", asked_by="OcpiService", reason="UNKNOWN") == 310
-
-
-async def test_a_stranger_cannot_add_a_label(own_stack: Stack) -> None:
-    """Paths, methods, tenants, versions, tokens, keys, ids and RPCs that are made up: a second round adds no series."""
-
-    async def attack(seed: int) -> None:
-        base, client = own_stack.http, own_stack.client
-        for number in range(seed, seed + 20):
-            made_up = f"x{number}"
-            for method, path in (
-                (("PROPFIND", "MKCOL", "REPORT")[number % 3], f"/ocpi/{made_up}/versions"),
-                ("GET", f"/{made_up}"),
-                ("GET", f"/ocpi/{made_up}/versions"),
-                ("GET", f"/ocpi/{number}.{number}/credentials"),
-                ("PUT", f"/ocpi/{made_up}/2.2.1/credentials"),
-                ("POST", f"/ocpi/2.2.1/credentials?{made_up}"),
-            ):
-                headers = {"Authorization": encoded(made_up), "X-Request-ID": made_up}
-                await client.request(method, base + path, headers=headers)
-            async with own_stack.speaking(made_up) as stranger:
-                with pytest.raises(grpc.RpcError):
-                    await stranger.peers.GetPeer(
-                        peer_service_pb2.GetPeerRequest(name=f"tenants/{made_up}/peers/{made_up}")
-                    )
-            with pytest.raises(grpc.RpcError):
-                await own_stack.services.channel.unary_unary(f"/ocpi_broker.v1.TokenService/{made_up}")(b"", timeout=5)
-
-    await attack(0)
-    before = await own_stack.metrics()
-    await attack(1000)
-    after = await own_stack.metrics()
-
-    assert after.series == before.series
-    assert not [text for text in ("x1000", "x1019", "MKCOL", "1000.1000") if text in after.text]
-    assert after.value("ocpi_gateway_requests_total", route=OTHER, method="GET", status="404") == 40
-    methods = {labels["method"] for labels in after.labels("ocpi_gateway_requests_total")}
-    assert methods == {"GET", "PUT", "POST", OTHER}
+        assert await soon(met, 10)
+        assert (await home.peer(guest.name)).health.last_contact_out_time.seconds == 0
+        # the first use of a token is a change; that the peer has called is none
+        later = own_stack.database.execute("SELECT revision FROM change_stream")
+        assert later[0][0] - revision[0][0] == 1
 
 
-@pytest.mark.parametrize("by_tenant", [False, True], ids=["without", "with"])
-async def test_tenants_are_a_label_only_where_they_are_asked_for(
-    event_loop_for_all: None, database: Database, tmp_path: Path, *, by_tenant: bool
-) -> None:
-    async with stacks.running(tmp_path, database, metrics_tenants=by_tenant) as stack:
-        home = await stack.home()
-        async with stack.guest(home) as guest:
-            await guest.sender.register()
+async def test_a_peer_that_is_invited_has_no_health(stack: Stack, home: Home) -> None:
+    invited = await home.invite()
 
-        metrics = await stack.metrics()
-
-    named = {name for name, labels in metrics.samples if ("tenant", home.tenant.name.rpartition("/")[2]) in labels}
-    expected = {"ocpi_broker_exchanges_total", "ocpi_broker_peers", "ocpi_broker_token_age_seconds"}
-    assert named == (expected if by_tenant else set())
+    assert invited.peer.health == resources_pb2.Health(state=UNKNOWN)
+    assert (await home.peer(invited.peer.name)).health == resources_pb2.Health(state=UNKNOWN)
 
 
-async def test_a_broker_is_ready_as_long_as_its_grpc_health_says_so(
-    event_loop_for_all: None, postgres_server: postgres.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The database is away: first reads go on from memory, then they do not; then it is back."""
-    monkeypatch.setitem(readmodel.ReadModel.__init__.__kwdefaults__, "max_staleness", 1.5)
-    with databases.fresh("postgresql", tmp_path, postgres_server) as database:
-        async with stacks.running(tmp_path, database) as stack:
-            await _away_and_back(stack, database)
+async def test_a_reset_forgets_it(stack: Stack, home: Home, guest: Guest) -> None:
+    await guest.sender.register()
+    answer = await stack.peers.ResetPeer(peer_service_pb2.ResetPeerRequest(name=guest.name))
+
+    assert answer.peer.health == resources_pb2.Health(state=UNKNOWN)
 
 
-async def _away_and_back(stack: Stack, database: Database) -> None:
-    health = HealthStub(stack.services.channel)
-
-    async def serves() -> bool:
-        answer = await health.Check(HealthCheckRequest())
-        return bool(answer.status == HealthCheckResponse.SERVING)
-
-    async def away() -> bool:
-        return (await stack.ready())[0] == 503 and not await serves()
-
-    async def back() -> bool:
-        return (await stack.ready())[0] == 200 and await serves()
-
-    assert await back()
-    with outage(database):
-        assert await back()
-        assert await soon(away, 10)
-        _, said = await stack.ready()
-        assert "the database has been away for" in said["broker"]
-        assert said["gateway"] == "the broker answers that it does not serve"
-        assert (await stack.client.get(f"{stack.health}/livez")).status_code == 200
-        lagging = await stack.metrics()
-        assert lagging.value("ocpi_broker_revision_lag_seconds") > 1.5
-        assert lagging.value("ocpi_broker_database_errors_total", kind="away") > 0
-    assert await soon(back, 15)
+# Who has called
 
 
-async def test_a_gateway_without_its_broker_lives_and_is_not_ready(tmp_path: Path) -> None:
-    key = tmp_path / "gateway.key"
-    key.write_text("obk-some-key")
-    key.chmod(0o600)
-    nowhere, address = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
-    arguments = ["gateway", "--broker", nowhere, "--key-file", str(key), "--http", "127.0.0.1:0", "--health", address]
-    async with running(Program(arguments, tmp_path / "gateway.log")) as ready, httpx.AsyncClient() as client:
-        versions = await client.get(f"http://{ready['http']}/ocpi/versions")
-        is_ready = await client.get(f"http://{address}/readyz")
-        assert (versions.status_code, is_ready.status_code) == (503, 503)
-        assert set(is_ready.json()) == {"ready", "gateway"}
-        assert is_ready.json()["gateway"].startswith("the broker does not answer: UNAVAILABLE")
-        assert (await client.get(f"http://{address}/livez")).status_code == 200
-        metrics = Metrics.read((await client.get(f"http://{address}/metrics")).text)
-        assert metrics.value("ocpi_gateway_upstream_errors_total", code="UNAVAILABLE") == 1
+@pytest.fixture
+async def one(database: Database, tmp_path: Path) -> AsyncIterator[World]:
+    async with world(tmp_path, database) as found:
+        await found.tenant("acme")
+        await found.add("acme", "kwl", "rjs")
+        yield found
 
 
-@pytest.mark.parametrize("command", ["up", "serve", "gateway"])
-@pytest.mark.parametrize("value", ["9464", "localhost", "127.0.0.1:99999", "on", "http://127.0.0.1:1/", ""])
-async def test_a_bad_address_is_refused_in_words(tmp_path: Path, command: str, value: str) -> None:
-    needed = {
-        "up": ("--data-dir", str(tmp_path)),
-        "serve": ("--data-dir", str(tmp_path), "--public-url", "https://ocpi.example.com"),
-        "gateway": ("--broker", "127.0.0.1:1", "--key-file", str(tmp_path / "key")),
-    }[command]
+async def test_who_calls_often_is_written_once_in_a_while(one: World) -> None:
+    called = Contacts(one.broker.store, one.clock)
+    kwl, begin = await one.peer("kwl"), one.clock.now
+    for _ in range(299):
+        called.note(kwl)
+        await called.flush()
+        one.clock.now += SECOND
+    assert (await one.health("kwl")).last_in == begin
 
-    ran = await cli(command, *needed, "--health", value)
-
-    assert (ran.code, ran.stdout) == (2, "")
-    assert "--health" in ran.stderr
-    assert "must be HOST:PORT, for example" in " ".join(ran.stderr.split())
-    assert list(tmp_path.iterdir()) == []  # noqa: ASYNC240  an empty folder
-
-
-async def test_an_address_that_was_asked_for_has_to_be_had(tmp_path: Path) -> None:
-    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
-        address = f"127.0.0.1:{taken.getsockname()[1]}"
-        ran = await cli(
-            "up", "--data-dir", str(tmp_path), "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--health", address
-        )  # fmt: skip
-
-    assert (ran.code, ran.stdout) == (1, "")
-    assert f"error: health and metrics: cannot listen on {address}" in ran.stderr
-    assert "--health" in ran.stderr
+    one.clock.now = begin + 300 * SECOND
+    called.note(kwl)
+    await called.flush()
+    assert (await one.health("kwl")).last_in == begin + 300 * SECOND
+    assert (await one.health("rjs")).last_in is None
 
 
-async def test_two_brokers_on_one_machine_both_start_without_being_told_anything(tmp_path: Path) -> None:
-    """One of them has the usual port, unless somebody else has it already. Who has not says so."""
-    usual = environment()
-    del usual["OCPI_BROKER_HEALTH"]
-    (tmp_path / "one").mkdir()
-    (tmp_path / "two").mkdir()
-    first, second = (process.up(tmp_path / name, env=usual) for name in ("one", "two"))
-    async with running(first), running(second) as ready:
-        assert "health" not in ready
-        events = [json.loads(line) for line in second.log.read_text().splitlines()]
-        [event] = [event for event in events if event["event"] == "health_not_shown"]
-        assert event["address"] == "127.0.0.1:9464"
-        assert "cannot listen on 127.0.0.1:9464" in event["cause"]
+async def test_a_later_call_at_another_broker_stands(one: World) -> None:
+    await one.broker.store.jot(lambda tx: peer_health.note_calls(tx, {"kwl": 9, "gone": 5}))
+    await one.broker.store.jot(lambda tx: peer_health.note_calls(tx, {"kwl": 8}))
+
+    assert (await one.health("kwl")).last_in == 9
 
 
-async def test_the_environment_says_it_as_the_option_does(tmp_path: Path) -> None:
-    address = f"127.0.0.1:{free_port()}"
-    env = environment(OCPI_BROKER_HEALTH=address, OCPI_BROKER_METRICS_TENANTS="1")
-    async with running(process.up(tmp_path, env=env)) as ready:
-        assert ready["health"] == address
+async def test_calls_of_many_are_written_whole(one: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contacts, "_BATCH", 3)
+    names = [f"p{number}" for number in range(10)]
+    await one.add("acme", *names)
+    called = Contacts(one.broker.store, one.clock)
+    for name in names:
+        called.note(await one.peer(name))
+    await called.flush()
+
+    assert [(await one.health(name)).last_in for name in names] == [one.clock.now] * 10
 
 
-async def _sent(address: str, text: bytes, *, finish: bool = True) -> bytes:
-    """What the server answers to these bytes."""
-    host, _, port = address.removeprefix("http://").partition(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
-    try:
-        writer.write(text)
-        if finish:
-            writer.write_eof()
-        return await reader.read()
-    except ConnectionError:
-        return b""
-    finally:
-        writer.close()
+async def test_what_cannot_be_written_is_kept(one: World) -> None:
+    """The database is away for a moment."""
+    gone = Store(engine.connect("postgresql://nobody@127.0.0.1:1/none"), Hand())
+    called = Contacts(gone, one.clock)
+    called.note(await one.peer("kwl"))
+    with capture_logs() as logs:
+        await called._try_to_flush()
+    await gone.aclose()
+    assert logs == []
+
+    called._store = one.broker.store
+    await called.flush()
+    assert (await one.health("kwl")).last_in == one.clock.now
 
 
-@pytest.mark.parametrize(
-    ("text", "status"),
-    [
-        (b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n", b"200 OK"),
-        (b"GET /livez?x=1 HTTP/1.0\r\n\r\n", b"200 OK"),
-        (b"HEAD /readyz HTTP/1.1\r\nHost: a\r\n\r\n", b"200 OK"),
-        (b"POST /livez HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", b"405 Method Not Allowed"),
-        (b"GET /secret HTTP/1.1\r\nHost: a\r\n\r\n", b"404 Not Found"),
-        (b"GET /livez HTTP/1.1\r\n\r\n", b"400 Bad Request"),
-        (b"\x16\x03\x01 no HTTP\r\n\r\n", b"400 Bad Request"),
-        (b"GET /livez HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 20_000, b"400 Bad Request"),
-    ],
-    ids=["get", "1.0", "head", "post", "elsewhere", "no host", "tls", "too large"],
-)
-async def test_whatever_is_sent_is_answered_and_the_connection_closed(stack: Stack, text: bytes, status: bytes) -> None:
-    said = await _sent(stack.health, text, finish=not text.endswith(b"y"))
-
-    assert said.startswith(b"HTTP/1.1 " + status), said
-    if text.startswith(b"HEAD"):
-        assert said.endswith(b"\r\n\r\n")
+# What is stored
 
 
-async def test_who_holds_connections_or_is_slow_disturbs_nobody(
-    stack: Stack, registered: Guest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Sixteen that say nothing: the next one is turned away at once, the service answers, and all are cut off."""
-    monkeypatch.setattr("broker.process.health_server._SECONDS", 1.0)
-    silent = [asyncio.create_task(_sent(stack.health, b"GET /li", finish=False)) for _ in range(16)]
-    await asyncio.sleep(0.3)
+async def test_a_probe_does_not_take_back_what_an_exchange_or_a_call_has_written(one: World) -> None:
+    await one.broker.store.jot(lambda tx: peer_health.note_calls(tx, {"kwl": 77}))
+    health = await one.turn_comes("kwl")
+    while health.state is not HealthState.OK:
+        health = await one.turn_comes("kwl")
 
-    assert await _sent(stack.health, b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n") == b""
-    assert (await registered.sender.versions()).outcome == (200, 1000)
-
-    async with asyncio.timeout(5):
-        assert await asyncio.gather(*silent) == [b""] * 16
-    assert (await stack.client.get(f"{stack.health}/livez")).status_code == 200
+    assert health == Health(
+        HealthState.OK, since=one.clock.now, last_probe=one.clock.now, last_out=one.clock.now, last_in=77
+    )
 
 
-async def test_a_scrape_in_a_hurry_costs_nothing_more(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outside, "_FRESH_SECONDS", 60)
-    made: list[object] = []
-    generate = outside.generate_latest
+async def test_a_contact_that_came_meanwhile_stands(one: World) -> None:
+    turns = await one.broker.store.read(lambda session: peer_health.due(session, one.clock.now, 10))
+    one.database.execute("UPDATE peer_health SET last_out = 88")
+    moves = [peer_health.Move(turn, one.clock.now + 5, turn.health) for turn in turns]
+    await one.broker.store.jot(lambda tx: peer_health.apply(tx, moves))
 
-    def counting(registry: Any) -> bytes:
-        made.append(registry)
-        return generate(registry)
+    assert (await one.health("kwl")).last_out == 88
 
-    monkeypatch.setattr(outside, "generate_latest", counting)
-    texts = await asyncio.gather(*(stack.client.get(f"{stack.health}/metrics") for _ in range(10)))
 
-    assert len(made) <= 1
-    assert len({answer.text for answer in texts}) == 1
+async def test_a_turn_is_taken_once(one: World) -> None:
+    now = one.clock.now
+    turns = await one.broker.store.read(lambda session: peer_health.due(session, now, 10))
+    moves = [peer_health.Move(turn, now + 5, turn.health) for turn in turns]
+
+    first = await one.broker.store.jot(lambda tx: peer_health.apply(tx, moves))
+    again = await one.broker.store.jot(lambda tx: peer_health.apply(tx, moves))
+    assert (len(first), len(again)) == (2, 0)
+
+
+async def test_a_new_token_gives_the_turn_anew(one: World) -> None:
+    await one.turn_comes("kwl")
+    turn = one.turn("kwl")
+    sealed = (await one.peer("kwl")).held
+    assert sealed is not None
+    await one.change(lambda tx: transitions.hold(tx, "kwl", sealed.sealed))
+
+    assert turn > 0 > one.turn("kwl")
+
+
+async def test_whose_turn_it_is_is_found_by_an_index(one: World) -> None:
+    """With 100,000 peers it is asked twice a second."""
+    query = (
+        "SELECT * FROM peer_health WHERE next_probe_at <= 5 AND tenant NOT IN ('acme') ORDER BY next_probe_at LIMIT 9"
+    )
+    if one.broker.store.dialect == "sqlite":
+        plan = str(one.database.execute(f"EXPLAIN QUERY PLAN {query}"))
+        assert "TEMP B-TREE" not in plan
+    else:
+        one.database.execute("SET enable_seqscan = off")
+        plan = str(one.database.execute(f"EXPLAIN {query}"))
+    assert "ix_peer_health_next_probe_at_tenant" in plan

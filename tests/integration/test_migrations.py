@@ -22,6 +22,26 @@ EXCHANGE = """
     VALUES ('x1', 'u1', 'POST', '2.2.1', 'SUCCEEDED', 'c', 'r', '[]', 1, 2)"""
 
 
+HELD = "INSERT INTO held_token VALUES ('u1', 'k1', '', 1)"
+
+
+def test_who_is_registered_already_waits_to_be_probed(empty_database: Database) -> None:
+    """0004: who was invited only, or has left, has no token of which to ask."""
+    command.upgrade(schema._config(empty_database.url), "0003")
+    empty_database.execute(TENANT)
+    for uid in ("u1", "u2"):
+        empty_database.execute(
+            "INSERT INTO peer (uid, tenant, id, state, blocked, terms, answered_at, lease_until, revision, created_at, "
+            f"updated_at) VALUES ('{uid}', 'acme', '{uid}', 'REGISTERED', FALSE, '{{}}', 5, 0, 2, 1, 1)"
+        )
+    empty_database.execute(HELD)
+
+    schema.upgrade(empty_database.url)
+
+    found = empty_database.execute("SELECT peer_uid, tenant, state, failures, next_probe_at < 0 FROM peer_health")
+    assert [(*row[:4], bool(row[4])) for row in found] == [("u1", "acme", "UNKNOWN", 0, True)]
+
+
 def test_a_peer_of_the_first_schema(empty_database: Database) -> None:
     """0002: the header form becomes the outgoing one; a hub is known by its party."""
     command.upgrade(schema._config(empty_database.url), "0001")
