@@ -54,7 +54,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "broker/tools/__init__": set(),
     "broker/tools/conformance": {"broker.core.hosts", "httpx", "rich"},
     "broker/tools/mock_peer": {*PURE, "broker.ocpi", "h11", "httpx"},
-    "broker/cli": {*PURE, "broker.config", "broker.contract", "broker.crypto.keys", "broker.ocpi", "broker.process",
+    "broker/cli": {*PURE, "broker.config", "broker.contract", "broker.crypto.keys", "broker.crypto.secretfiles",
+                   "broker.ocpi", "broker.process",
                    "broker.store.schema", "broker.tools", "gateway.server", "gateway.config", *CONTRACT, "grpc",
                    "grpc_status", "typer", "rich", "cryptography", "uvloop", "httpx", "uvicorn", "starlette"},
 }  # fmt: skip

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from enum import Enum
 
 from broker.core.job import Job, JobState
+from broker.core.lifecycle import USUAL, Care
 from broker.core.model import Endpoint, HeaderForm, Party, PartyKey, Sealed, Style, Tenant, Terms, Version
 from broker.core.quirks import NO_QUIRKS, Quirks
 from broker.core.receiver import Presented
@@ -70,6 +71,10 @@ class IssuedToken:
     """
     received_at: int | None = None
     """First use while it was provisional: the peer has it, whether it keeps it or not."""
+    weak: bool = False
+    """It was imported, and is easier to guess than one of ours."""
+    kept: Sealed | None = None
+    """The text of one that was imported, until it is replaced: who leaves takes it along. Of ours there is none."""
 
     def __repr__(self) -> str:
         return f"IssuedToken({self.lookup_id!r}, {self.purpose.value}, {self.state.value})"
@@ -144,6 +149,7 @@ class Peer:
     job: Job | None = None
     used_access: bytes | None = None
     """Keyed hash of the invitation of the peer with which we have registered last."""
+    care: Care = USUAL
 
     @property
     def name(self) -> str:
@@ -291,7 +297,7 @@ def usable(tenant: Tenant, peer: Peer) -> tuple[Version, ...]:
 
 def warnings(peer: Peer, now: int) -> list[str]:
     """What an operator should look at."""
-    return [*_token_warnings(peer, now), *_party_warnings(peer), *_job_warnings(peer)]
+    return [*_token_warnings(peer, now), *_import_warnings(peer), *_party_warnings(peer), *_job_warnings(peer)]
 
 
 def _token_warnings(peer: Peer, now: int) -> Iterator[str]:
@@ -307,6 +313,11 @@ def _token_warnings(peer: Peer, now: int) -> Iterator[str]:
     usable = invitation is not None and reject(peer, invitation, now) in (None, Rejection.BLOCKED)
     if peer.state is PeerState.INVITED and not usable:
         yield "the invitation can no longer be used: reset the peer to issue a new one"
+
+
+def _import_warnings(peer: Peer) -> Iterator[str]:
+    if any(token.weak and token.state is not TokenState.REVOKED for token in peer.issued):
+        yield "the token that was imported for the peer is easy to guess: have it replaced"
 
 
 def _party_warnings(peer: Peer) -> Iterator[str]:
@@ -332,6 +343,8 @@ def _is_locked_out(peer: Peer, now: int) -> bool:
         return False
     if peer.job is not None and peer.job.state is JobState.WAITING and peer.job.reason is None:
         return False
+    if peer.care.is_manual and not peer.issued:
+        return False  # it was imported as one that never calls us
     return all(reject(peer, token, now) is not None for token in peer.issued)
 
 

@@ -12,6 +12,7 @@ from broker.config import Settings
 from broker.crypto import keys, sealing
 from broker.crypto.keys import Keyring
 from broker.exchanges.attempt_commits import AttemptCommits
+from broker.exchanges.connection_check import ConnectionCheck
 from broker.exchanges.dispatcher import Dispatcher
 from broker.exchanges.ourselves import Ourselves
 from broker.exchanges.receiver_loop import ReceiverLoop
@@ -32,6 +33,7 @@ from broker.rpc.inspection import Inspector
 from broker.rpc.mutations import Mutations
 from broker.rpc.ocpi_service import OcpiServicer
 from broker.rpc.page_tokens import Pages
+from broker.rpc.peer_moves import Moving
 from broker.rpc.peer_service import PeerServicer
 from broker.rpc.tenant_service import TenantServicer
 from broker.rpc.token_service import TokenServicer
@@ -165,15 +167,17 @@ def _made(settings: Settings, budgets: Budgets) -> Made:
 def _add_services(made: Made) -> None:
     server, store, model, clock, ourselves = made.server.server, made.store, made.model, made.clock, made.ourselves
     settings, pepper, master = made.settings, made.keyring.pepper, made.keyring.encryption_key
-    authenticator = Authenticator(model, store, made.keyring.peppers, clock)
+    authenticator = Authenticator(model, store, clock)
     mutations, pages = Mutations(store, sealing.own_key(master)), Pages(sealing.own_key(master))
     failures = FailureLimit(asyncio.get_running_loop().time)
+    moving = Moving(pages, made.keyring.peppers, ConnectionCheck(made.http))
     inspector = Inspector(settings, store, model)
     token_service_pb2_grpc.add_TokenServiceServicer_to_server(
         TokenServicer(model, authenticator, made.disclosures), server
     )
     peer_service_pb2_grpc.add_PeerServiceServicer_to_server(
-        PeerServicer(store, model, mutations, pages, pepper, settings.urls, clock, ourselves, made.dispatcher), server
+        PeerServicer(store, model, mutations, settings.urls, clock, pepper, ourselves, made.dispatcher, moving),
+        server,
     )
     tenant_service_pb2_grpc.add_TenantServiceServicer_to_server(
         TenantServicer(store, mutations, pages, master, public_url=settings.public_url), server

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import and_, delete, insert, or_, update
 from sqlmodel import col, select
 
+from broker.core.lifecycle import Care
 from broker.core.model import Endpoint, Fingerprint, HeaderForm, Party, PartyKey, Registration, Role, Sealed, Terms
 from broker.core.peer import Peer, PeerState, Purpose, Succession, TokenState
 from broker.store import jobs, json_columns
@@ -18,8 +19,8 @@ from broker.store.tables import HeldTokenRow, IssuedTokenRow, PeerEndpointRow, P
 from broker.store.transactions import Transaction
 
 _KEPT_REVOKED = 20
-# Whether it is used again is counted anew.
-_REVOKED = {"state": TokenState.REVOKED.value, "reused_at": None}
+# Whether it is used again is counted anew; the text of a foreign one is not needed any more.
+_REVOKED = {"state": TokenState.REVOKED.value, "reused_at": None, "kept_key_id": None, "kept_box": None}
 
 # What was learned in an exchange and does not outlive the connection.
 _FORGOTTEN = {"draft": False, "form_in": None, "form_out": None, "requested": json_columns.write_keys(())}
@@ -260,12 +261,21 @@ def adjust(tx: Transaction, peer: Peer, changed: Peer) -> None:
             versions=json_columns.write_versions(changed.versions),
             may_downgrade=changed.may_downgrade,
             requested=json_columns.write_keys(changed.requested),
+            **care_columns(changed.care),
             lease=None,
             revision=col(PeerRow.revision) + 1,
             updated_at=tx.now,
         )
     )
     tx.changed("peer", peer.uid)
+
+
+def care_columns(care: Care) -> dict[str, Any]:
+    return {
+        "lifecycle": care.lifecycle.value,
+        "rotation_period": care.rotation_period,
+        "renewal": care.renewal.value,
+    }
 
 
 def request_parties(tx: Transaction, peer: Peer, asked: Iterable[PartyKey]) -> bool:
