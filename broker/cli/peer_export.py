@@ -40,8 +40,8 @@ def export(
     hashed = sum(bool(peer.issued_token_hash) for peer in peers)
     if hashed:
         note(
-            f"of {hashed} of them the issued token is stored as a keyed hash alone: it is taken over where the key file "
-            "of this deployment is"
+            f"of {hashed} of them the issued token is stored as a keyed hash alone: it is of use where the key "
+            "file of this deployment is"
         )
 
 
