@@ -54,7 +54,7 @@ def read(text: str) -> list[Line]:
 def write(peers: Iterable[PortablePeer], tenant: str) -> Iterator[str]:
     """A JSON line for each."""
     for peer in peers:
-        yield json.dumps(_document(peer, tenant), ensure_ascii=False)
+        yield json.dumps(document(peer, tenant), ensure_ascii=False)
 
 
 def write_csv(peers: Iterable[PortablePeer], tenant: str) -> Iterator[str]:
@@ -62,8 +62,8 @@ def write_csv(peers: Iterable[PortablePeer], tenant: str) -> Iterator[str]:
     columns = [name for name in FIELDS if name not in _NO_CSV]
     yield _csv_row(columns)
     for peer in peers:
-        document = _document(peer, tenant)
-        yield _csv_row([_cell(name, document.get(name)) for name in columns])
+        written = document(peer, tenant)
+        yield _csv_row([_cell(name, written.get(name)) for name in columns])
 
 
 def _json_line(number: int, text: str) -> Line:
@@ -262,7 +262,7 @@ def _named(party: resources.Party, names: Mapping[str, str]) -> resources.Party:
     return party
 
 
-def _document(peer: PortablePeer, tenant: str) -> dict[str, Any]:
+def document(peer: PortablePeer, tenant: str) -> dict[str, Any]:
     """What is not set is left out."""
     listed = [{"module": one.module, "role": _role(one), "url": one.url} for one in peer.endpoints]
     fields: dict[str, Any] = {

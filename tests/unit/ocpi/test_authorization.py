@@ -100,7 +100,8 @@ def test_a_hexadecimal_token_is_itself_although_it_is_sound_base64():
         ["Token caf\u00e9"],
         ["Token a\x00"],
         ["Token a\n"],
-        ["Token " + "a" * 251],
+        ["Token " + "a" * 256],
+        ["Token " + "YWFh" * 100],
         ["Token " + "a" * 10_000],
     ],
 )
