@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from broker.cli import notation
 from broker.cli.names import word
+from broker.core.quirks import Quirks
 from ocpi_broker.v1 import resources_pb2 as resources
 from ocpi_broker.v1.peer_service_pb2 import PortablePeer
 
@@ -138,10 +139,25 @@ def _line(number: int, document: Mapping[str, Any]) -> Line:
 
 def _masked(reason: str, document: Mapping[str, Any]) -> str:
     """A token may stand in a column that is not its own: no value is repeated that could be one."""
-    for piece in re.split(r"[\s/=\"\\]+", json.dumps(document)):
-        if len(piece.strip("',:[]{}")) >= _COULD_BE_TOKEN:
-            reason = reason.replace(piece.strip("',:[]{}"), "…")
+    for text in _values(document):
+        for piece in (text, *re.split(r"[\s/=]+", text)):
+            if len(piece) >= _COULD_BE_TOKEN:
+                reason = reason.replace(piece, "…")
     return reason
+
+
+def _values(value: Any) -> Iterator[str]:
+    """Every text in it, but for the names of fields."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for one in value:
+            yield from _values(one)
+    elif isinstance(value, Mapping):
+        for name, one in value.items():
+            yield from _values(one)
+            if name not in FIELDS:
+                yield name
 
 
 def _peer(document: Mapping[str, Any]) -> PortablePeer:
@@ -244,6 +260,7 @@ def _quirks(value: Any) -> dict[str, str]:
         return dict(notation.quirk(_plain(one)) for one in value)
     if not isinstance(value, dict) or not all(isinstance(one, str) for one in value.values()):
         raise ValueError("must be names and values as text")
+    Quirks.read(value)
     return value
 
 

@@ -239,21 +239,25 @@ class PeerMoves(PeerJobs):
         return None
 
     def _require_free(self, tx: Transaction, peer: Peer, new: Newcomer) -> None:
-        """A token says who somebody is: it has one owner in all tenants, whichever way a header is read (AU-07)."""
-        ids = list(self._ids(new.issued)) if new.issued else []
+        """A token says who somebody is: it has one owner in all tenants, whichever way a header is read (AU-07).
+
+        One whose registration has ended may be taken over for another peer: it has moved.
+        """
+        same = minting.lookup_ids(self._peppers.values(), new.issued.reveal()) if new.issued else ()
         if new.fingerprint is not None:
-            ids.append(new.fingerprint.lookup_id)
-        for owner in imports.owners(tx.session, ids):
-            if owner.peer_uid != peer.uid:
+            same = (new.fingerprint.lookup_id,)
+        alike = self._alike(new.issued) if new.issued else set()
+        for owner in imports.owners(tx.session, [*same, *alike]):
+            if owner.peer_uid != peer.uid and not (owner.ended and owner.lookup_id in same):
                 whom = f"the peer {owner.peer_id}" if owner.tenant == peer.tenant else "a peer of another tenant"
                 raise AlreadyExistsError(f"issued_token: {whom} has it, or one that reads the same in a header")
         for owner in imports.owners(tx.session, list(minting.lookup_ids(self._peppers.values(), new.held.reveal()))):
             if owner.tenant == peer.tenant:
                 raise AlreadyExistsError(f"held_token: is one that this tenant has issued, to the peer {owner.peer_id}")
 
-    def _ids(self, token: Token) -> set[str]:
-        """Where this token is stored if it is issued, and where those are that a header may mean as well."""
-        texts = (token.reveal(), *readings(token.reveal()))
+    def _alike(self, token: Token) -> set[str]:
+        """Where those are stored, if they are issued, that a header may mean as well."""
+        texts = readings(token.reveal())
         return {one for text in texts for one in minting.lookup_ids(self._peppers.values(), text)}
 
     def _claim(self, tx: Transaction, peer: Peer, new: Newcomer) -> None:

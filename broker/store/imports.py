@@ -26,20 +26,29 @@ class ImportedToken:
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whom a token was issued to, at any time."""
+    """Whom a token was issued to, at any time. ended: neither the token works any more, nor the registration."""
 
+    lookup_id: str
     tenant: str
     peer_id: str
     peer_uid: str
+    ended: bool
 
 
 def owners(session: Session, lookup_ids: Sequence[str]) -> list[Owner]:
     """Whom the tokens under these ids were issued to, in any tenant."""
-    query = select(PeerRow.tenant, PeerRow.id, PeerRow.uid).join(
-        IssuedTokenRow, col(IssuedTokenRow.peer_uid) == PeerRow.uid
-    )
-    found = session.exec(query.where(col(IssuedTokenRow.lookup_id).in_(lookup_ids)).distinct())
-    return [Owner(*row) for row in found]
+    query = select(IssuedTokenRow, PeerRow).join(PeerRow, col(IssuedTokenRow.peer_uid) == PeerRow.uid)
+    found = session.exec(query.where(col(IssuedTokenRow.lookup_id).in_(lookup_ids)))
+    return [
+        Owner(
+            token.lookup_id,
+            peer.tenant,
+            peer.id,
+            peer.uid,
+            token.state == TokenState.REVOKED.value and peer.state == PeerState.UNREGISTERED.value,
+        )
+        for token, peer in found
+    ]
 
 
 def register(tx: Transaction, peer: Peer, new: Newcomer, held: Sealed, issued: ImportedToken | None) -> None:
@@ -77,9 +86,11 @@ def register(tx: Transaction, peer: Peer, new: Newcomer, held: Sealed, issued: I
 
 
 def _issue(tx: Transaction, peer: Peer, issued: ImportedToken) -> None:
-    """The peer may have had it before it was unregistered: it is the same one again."""
-    same = (col(IssuedTokenRow.lookup_id) == issued.fingerprint.lookup_id, col(IssuedTokenRow.peer_uid) == peer.uid)
-    tx.session.exec(delete(IssuedTokenRow).where(*same))
+    """Whoever had it before has ended, this very peer perhaps: the token works again, and for this one."""
+    table = IssuedTokenRow
+    ended = (col(table.lookup_id) == issued.fingerprint.lookup_id, col(table.state) == TokenState.REVOKED.value)
+    for uid in tx.session.exec(delete(table).where(*ended).returning(col(table.peer_uid))):
+        tx.changed("peer", uid[0])
     inserted = tx.insert_new(
         IssuedTokenRow,
         lookup_id=issued.fingerprint.lookup_id,
