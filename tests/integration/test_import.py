@@ -1,16 +1,19 @@
 """ImportPeer: connections that exist already go on with the tokens that both sides have."""
 
 import base64
+from pathlib import Path
 from typing import Any
 
 import pytest
 from google.protobuf import duration_pb2
 
+from broker.crypto import keys, minting
 from ocpi_broker.v1 import admin_service_pb2, peer_service_pb2, resources_pb2, token_service_pb2
+from tests.database import Database
 from tests.integration.grpc_refusals import Code, refused
 from tests.integration.importing import HOST, coupled, foreign_token, newcomer, rotated, take_over, verdict
 from tests.peer import Sender, encoded, new_party, new_token, platform_running, raw, role
-from tests.stack import OUR_PARTY, Guest, Home, Stack, party, violations
+from tests.stack import OUR_PARTY, Guest, Home, Stack, party, running, violations
 
 pytestmark = pytest.mark.anyio
 
@@ -338,3 +341,38 @@ async def test_a_blocked_peer_stays_blocked(stack: Stack, home: Home) -> None:
 
     found = await verdict(stack, home, raw(new.issued_token))
     assert found.rejection == token_service_pb2.TOKEN_REJECTION_BLOCKED
+
+
+async def test_what_reads_as_the_tokens_of_two_peers_lets_nobody_in(database: Database, tmp_path: Path) -> None:
+    """Two brokers may import them at the same moment, each before it can know of the other."""
+    inner = newcomer("inner")
+    outer = base64.b64encode(inner.issued_token.encode()).decode()
+    async with running(tmp_path / "data", database) as before:
+        home = await before.home()
+        await take_over(home, inner)
+        other = newcomer("other")
+        await take_over(home, other)
+        pepper = keys.read(before.settings.data_dir / "keys.json").pepper
+    old, new = (minting.fingerprint_of_issued(pepper, text) for text in (other.issued_token, outer))
+    binary = f"X'{new.digest.hex()}'" if database.url.startswith("sqlite") else f"'\\x{new.digest.hex()}'"
+    change = f"UPDATE issued_token SET lookup_id = '{new.lookup_id}', digest = {binary}"
+    database.execute(f"{change} WHERE lookup_id = '{old.lookup_id}'")
+    async with running(tmp_path / "data", database) as after:
+        found = await verdict(after, home, raw(outer))
+        assert found.rejection == token_service_pb2.TOKEN_REJECTION_UNKNOWN
+        assert (await verdict(after, home, raw(inner.issued_token))).peer == f"{home.name}/peers/inner"
+        assert (await verdict(after, home, encoded(outer))).peer == f"{home.name}/peers/other"
+
+
+async def test_a_token_that_has_moved_stays_when_its_first_peer_changes(stack: Stack, home: Home) -> None:
+    """Memory must not forget it together with the peer that had it before."""
+    new = newcomer(lifecycle=MANUAL)
+    first = (await take_over(home, new)).peer.name
+    await stack.peers.UnregisterPeer(peer_service_pb2.UnregisterPeerRequest(name=first, force=True))
+    other = await stack.home()
+    second = (await take_over(other, new)).peer.name
+
+    await stack.peers.BlockPeer(peer_service_pb2.BlockPeerRequest(name=first))
+
+    assert (await verdict(stack, other, raw(new.issued_token))).peer == second
+    assert not (await verdict(stack, home, raw(new.issued_token))).valid
