@@ -88,8 +88,7 @@ class PeerMoves(PeerJobs):
         if tenant is None:
             raise NotFoundError("there is no such tenant")
         new, warnings = self._newcomer(request, tenant), list[str]()
-        known = await self._store.read(lambda session: peers.find(session, tenant.id, new.id))
-        if request.check and _is_free(known):
+        if request.check and await self._is_new(tenant, new):
             checked = await self._check.look(tenant, new)
             new, warnings = checked.newcomer, list(checked.warnings)
         if new.version is not None and new.form_out is None:
@@ -100,15 +99,21 @@ class PeerMoves(PeerJobs):
             answer = self._taken_over(tx, tenant, new)
             answer.warnings.extend(warnings)
             if request.validate_only:
-                if _is_free(known):
-                    answer.ClearField("peer")
                 raise _OnlyTriedError(answer)
             return answer
 
         try:
-            return await self._store.change(call_context.current().caller.name, take_over)
+            answer = await self._store.change(call_context.current().caller.name, take_over)
         except _OnlyTriedError as tried:
             return tried.answer
+        imported = self._model.peer(tenant.id, new.id)
+        if imported is not None:
+            answer.peer.CopyFrom(self._message(imported))
+        return answer
+
+    async def _is_new(self, tenant: Tenant, new: Newcomer) -> bool:
+        known = await self._store.read(lambda session: peers.find(session, tenant.id, new.id))
+        return known is None or known.state is PeerState.UNREGISTERED
 
     async def ExportPeers(self, request: pb.ExportPeersRequest, _context: Context) -> pb.ExportPeersResponse:
         tenant, size = tenant_of(request.parent, "parent"), page_size(request.page_size)
@@ -180,13 +185,14 @@ class PeerMoves(PeerJobs):
         """All or nothing: whatever is refused here takes everything back."""
         if not tenants.keep(tx, [tenant.id]):
             raise NotFoundError("there is no such tenant")
-        uid = str(uuid4())
-        created = transitions.create(tx, uid, tenant.id, new.id, new.allowed, PeerState.CONNECTING)
-        transitions.lock(tx, tenant.id, new.id)
-        peer = read(tx, tenant.id, new.id)
+        peer = Peer(str(uuid4()), tenant.id, new.id, PeerState.CONNECTING, False, new.allowed, 1, tx.now, tx.now)
+        created = transitions.create(tx, peer.uid, tenant.id, new.id, new.allowed, peer.state)
+        if not created:
+            transitions.lock(tx, tenant.id, new.id)
+            peer = read(tx, tenant.id, new.id)
         if not created and peer.state is not PeerState.UNREGISTERED:
             self._require_no_difference(peer, new)
-            return pb.ImportPeerResponse(outcome=pb.IMPORT_OUTCOME_UNCHANGED, peer=self._message(peer))
+            return pb.ImportPeerResponse(outcome=pb.IMPORT_OUTCOME_UNCHANGED)
         if new.version is None or not new.endpoints:
             raise WrongStateError("the peer was unregistered meanwhile; import it again")
         self._require_free(tx, peer, new)
@@ -202,7 +208,7 @@ class PeerMoves(PeerJobs):
             parties=sorted(map(str, new.keys)),
             lifecycle=new.care.lifecycle.value,
         )
-        return pb.ImportPeerResponse(outcome=pb.IMPORT_OUTCOME_IMPORTED, peer=self._reread(tx, peer))
+        return pb.ImportPeerResponse(outcome=pb.IMPORT_OUTCOME_IMPORTED)
 
     def _imported_token(self, peer: Peer, new: Newcomer) -> ImportedToken | None:
         if new.issued is not None:
@@ -247,13 +253,14 @@ class PeerMoves(PeerJobs):
         if new.fingerprint is not None:
             same = (new.fingerprint.lookup_id,)
         alike = self._alike(new.issued) if new.issued else set()
-        for owner in imports.owners(tx.session, [*same, *alike]):
-            if owner.peer_uid != peer.uid and not (owner.ended and owner.lookup_id in same):
+        held = minting.lookup_ids(self._peppers.values(), new.held.reveal())
+        for owner in imports.owners(tx.session, [*same, *alike, *held]):
+            if owner.lookup_id in held and owner.tenant == peer.tenant:
+                raise AlreadyExistsError(f"held_token: is one that this tenant has issued, to the peer {owner.peer_id}")
+            ended = owner.ended and owner.lookup_id in same
+            if owner.lookup_id in {*same, *alike} and owner.peer_uid != peer.uid and not ended:
                 whom = f"the peer {owner.peer_id}" if owner.tenant == peer.tenant else "a peer of another tenant"
                 raise AlreadyExistsError(f"issued_token: {whom} has it, or one that reads the same in a header")
-        for owner in imports.owners(tx.session, list(minting.lookup_ids(self._peppers.values(), new.held.reveal()))):
-            if owner.tenant == peer.tenant:
-                raise AlreadyExistsError(f"held_token: is one that this tenant has issued, to the peer {owner.peer_id}")
 
     def _alike(self, token: Token) -> set[str]:
         """Where those are stored, if they are issued, that a header may mean as well."""
@@ -266,10 +273,6 @@ class PeerMoves(PeerJobs):
             return
         holder = peers.find_by_uid(tx.session, peers.holders(tx.session, peer.tenant, [lost]).get(lost, ""))
         raise PartyNotAllowedError(f"parties: {lost} belongs to the peer {found(holder).id}")
-
-
-def _is_free(peer: Peer | None) -> bool:
-    return peer is None or peer.state is PeerState.UNREGISTERED
 
 
 def _note_disclosures(tx: Transaction, page: list[Peer]) -> None:
