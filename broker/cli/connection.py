@@ -24,6 +24,19 @@ KEY_FILE = "OCPI_BROKER_KEY_FILE"
 CA_FILE = "OCPI_BROKER_CA_FILE"
 
 DEADLINE = 15.0
+_ABOUT_THE_QUESTION = frozenset(
+    {
+        grpc.StatusCode.INVALID_ARGUMENT,
+        grpc.StatusCode.ALREADY_EXISTS,
+        grpc.StatusCode.FAILED_PRECONDITION,
+        grpc.StatusCode.NOT_FOUND,
+        grpc.StatusCode.ABORTED,
+        grpc.StatusCode.PERMISSION_DENIED,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.DATA_LOSS,
+    }
+)
+"""Answers after which another question may go well."""
 PAGE = 1000
 
 Question = TypeVar("Question")
@@ -70,6 +83,18 @@ class Broker:
             return method(question, timeout=DEADLINE, metadata=self._metadata)
         except grpc.RpcError as err:
             raise CommandError(explain(err, self._target)) from None
+
+    def attempt(
+        self, method: "grpc.UnaryUnaryMultiCallable[Question, Answer]", question: Question, seconds: float
+    ) -> Answer | str:
+        """The answer, or why the broker has refused this very question. Raises CommandError if it would any other."""
+        try:
+            return method(question, timeout=seconds, metadata=self._metadata)
+        except grpc.RpcError as err:
+            said = explain(err, self._target)
+            if isinstance(err, grpc.Call) and err.code() in _ABOUT_THE_QUESTION:
+                return said
+            raise CommandError(said) from None
 
     def pages(
         self, method: "grpc.UnaryUnaryMultiCallable[PagedQuestion, PagedAnswer]", question: PagedQuestion

@@ -55,6 +55,11 @@ def peer(message: resources.Peer) -> Document:
         "offered_versions": list(message.versions) or None,
         "may_downgrade": message.may_downgrade,
         "quarantined": message.quarantined,
+        "lifecycle": (word(resources.PeerLifecycle, message.lifecycle, "PEER_LIFECYCLE_") or "MANAGED").lower(),
+        "rotation_period": notation.rotation_text(
+            message.rotation_period if message.HasField("rotation_period") else None
+        ),
+        "renew": (word(resources.PeerRenewal, message.renewal, "PEER_RENEWAL_") or "PUT").lower(),
         "job": exchange_documents.job(message.job) if message.HasField("job") else None,
         "health": _health(message.health),
         "warnings": [{"id": one.id, "message": one.message} for one in message.findings],

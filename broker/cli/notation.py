@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 from broker.cli.names import word
 from broker.core import model
 from broker.core.caller import CallerRole
+from broker.core.lifecycle import Lifecycle, Renewal
 from broker.core.quirks import Quirks
 from ocpi_broker.v1.resources_pb2 import (
     BusinessDetails,
@@ -64,6 +65,35 @@ def period_text(duration: Duration) -> str:
     """In the largest unit that fits without a remainder."""
     unit = next((unit for unit, length in _SECONDS.items() if duration.seconds % length == 0), "s")
     return f"{duration.seconds // _SECONDS[unit]}{unit}" if duration.seconds else "0s"
+
+
+def rotation_period(text: str) -> Duration | None:
+    """A period; never; or tenant, for what the tenant's policy says."""
+    if text == "tenant":
+        return None
+    return Duration(seconds=0) if text == "never" else period(text)
+
+
+def rotation_text(period_: Duration | None) -> str | None:
+    """The same, as it is typed; None for what the tenant's policy says."""
+    if period_ is None:
+        return None
+    return period_text(period_) if period_.seconds else "never"
+
+
+def lifecycle(text: str) -> str:
+    """Managed or manual, as the contract names it."""
+    return _prefixed("PEER_LIFECYCLE_", text, Lifecycle.__members__)
+
+
+def renewal(text: str) -> str:
+    """Put or reregister, as the contract names it."""
+    return _prefixed("PEER_RENEWAL_", text, Renewal.__members__)
+
+
+def header_form(text: str) -> str:
+    """Raw or base64, as the contract names it."""
+    return _prefixed("HEADER_FORM_", text, model.HeaderForm.__members__)
 
 
 def span_text(seconds: float) -> str:

@@ -5,7 +5,16 @@ from typing import Annotated
 
 import typer
 
-from broker.cli import documents, exchange_documents, notation, peer_jobs, peer_settings, peer_table
+from broker.cli import (
+    documents,
+    exchange_documents,
+    notation,
+    peer_export,
+    peer_import,
+    peer_jobs,
+    peer_settings,
+    peer_table,
+)
 from broker.cli.connection import connected
 from broker.cli.names import peer_name, tenant_name
 from broker.cli.options import (
@@ -40,6 +49,8 @@ app.command()(peer_jobs.revoke)
 app.command()(peer_jobs.unregister)
 app.command()(peer_settings.update)
 app.command()(peer_settings.approve)
+app.command("import")(peer_import.import_)
+app.command()(peer_export.export)
 
 
 @app.command()

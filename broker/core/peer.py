@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Final
 
 from broker.core.job import Job
+from broker.core.lifecycle import USUAL, Care
 from broker.core.model import Endpoint, HeaderForm, Party, PartyKey, Sealed, Style, Tenant, Terms, Version
 from broker.core.quirks import NO_QUIRKS, Quirks
 from broker.core.receiver import Presented
@@ -76,6 +77,10 @@ class IssuedToken:
     """
     received_at: int | None = None
     """First use while it was provisional or resent: the peer has it, whether it keeps it or not."""
+    weak: bool = False
+    """It was imported, and is easier to guess than one of ours."""
+    kept: Sealed | None = None
+    """The text of one that was imported, until it is replaced: who leaves takes it along. Of ours there is none."""
 
     def __repr__(self) -> str:
         return f"IssuedToken({self.lookup_id!r}, {self.purpose.value}, {self.state.value})"
@@ -177,6 +182,7 @@ class Peer:
     job: Job | None = None
     used_access: bytes | None = None
     """Keyed hash of the invitation of the peer with which we have registered last."""
+    care: Care = USUAL
 
     @property
     def name(self) -> str:

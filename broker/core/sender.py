@@ -489,5 +489,8 @@ def _stop(error: BrokerError, *, again: bool = False) -> tuple[State, Effect]:
 
 
 def _credentials_url(endpoints: tuple[Endpoint, ...]) -> str:
-    """There is one, or nothing would be sent (VD-05)."""
-    return next(endpoint.url for endpoint in endpoints if endpoint.module == CREDENTIALS)
+    """There is one in all details that were read (VD-05), but not in every peer that was imported."""
+    for endpoint in endpoints:
+        if endpoint.module == CREDENTIALS:
+            return endpoint.url
+    raise PeerEndpointsMissingError("no credentials endpoint of the peer is known")

@@ -167,7 +167,8 @@ def _rotation(policy: Policy, peer: Peer, now: int) -> Job | None:
     """The job that renews the tokens of this peer, if its turn has come."""
     if peer.state is not PeerState.REGISTERED or peer.blocked or peer.held is None or not _is_idle(peer.job, now):
         return None
-    due = rotation.passed(peer.uid, peer.held.created_at, policy.rotation_period, now)
+    period = peer.care.automatic(policy.rotation_period)
+    due = rotation.passed(peer.uid, peer.held.created_at, period, now)
     if due is None or room(peer.issued, now) is None:
         return None
     begin = rotation.start(peer.uid, due, now)

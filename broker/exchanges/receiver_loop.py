@@ -189,8 +189,7 @@ class ReceiverLoop:
 
     def _issued_here(self, token: Token, tenant: Tenant) -> bool:
         """Whether this tenant has issued it. That of another one is a stranger's: tenants may connect to each other."""
-        lookup_id = minting.lookup_id(SecretKind.ISSUED_TOKEN, token.reveal())
-        found = self._model.issued(lookup_id) if lookup_id else None
+        found = self._model.recognised(token.reveal())
         return found is not None and found[0].tenant == tenant.id
 
     def _is_admitted(self, token: Token, request: Request) -> bool:

@@ -80,7 +80,9 @@ class Memory:
         self.names.pop((peer.tenant, peer.id), None)
         self.unproven.pop(peer.uid, None)
         for token in peer.issued:
-            self.issued.pop(token.lookup_id, None)
+            # Another peer may have been given it by an import, and been read before this one.
+            if token.lookup_id in self.issued and self.issued[token.lookup_id][0] is peer:
+                del self.issued[token.lookup_id]
         for party in peer.parties:
             roles = self.holders.get(_place(peer, party.key), {})
             # Another peer may have taken the party over, and been read before this one.

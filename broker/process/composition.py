@@ -14,6 +14,7 @@ from broker.config import Settings
 from broker.crypto import keys, sealing
 from broker.crypto.keys import Keyring
 from broker.exchanges.attempt_commits import AttemptCommits
+from broker.exchanges.connection_check import ConnectionCheck
 from broker.exchanges.dispatcher import Dispatcher
 from broker.exchanges.journal import Journal
 from broker.exchanges.ourselves import Ourselves
@@ -40,6 +41,7 @@ from broker.rpc.inspection import Inspector
 from broker.rpc.mutations import Mutations
 from broker.rpc.ocpi_service import OcpiServicer
 from broker.rpc.page_tokens import Pages
+from broker.rpc.peer_moves import Moving
 from broker.rpc.peer_service import PeerServicer
 from broker.rpc.tenant_service import TenantServicer
 from broker.rpc.token_service import TokenServicer
@@ -171,7 +173,7 @@ def _made(settings: Settings, budgets: Budgets) -> Made:
     guard, slots = Guard(model, keyring.peppers), ExchangeSlots()
     failures = FailureLimit(asyncio.get_running_loop().time)
     contacts = Contacts(store, clock)
-    authenticator = Authenticator(model, store, keyring.peppers, clock, met=contacts.note)
+    authenticator = Authenticator(model, store, clock, met=contacts.note)
     commits = AttemptCommits(store, model, keyring.pepper, clock)
     sender_loop = SenderLoop(commits, model, http, settings.urls, clock, ourselves)
     made = Made(
@@ -202,12 +204,14 @@ def _add_services(made: Made) -> None:
     settings, pepper, master = made.settings, made.keyring.pepper, made.keyring.encryption_key
     authenticator, failures = made.counted.authenticator, made.counted.failures
     mutations, pages = Mutations(store, sealing.own_key(master)), Pages(sealing.own_key(master))
+    moving = Moving(pages, made.keyring.peppers, ConnectionCheck(made.http))
     inspector = Inspector(settings, store, model)
     token_service_pb2_grpc.add_TokenServiceServicer_to_server(
         TokenServicer(model, authenticator, made.disclosures, made.prover.asked_for), server
     )
     peer_service_pb2_grpc.add_PeerServiceServicer_to_server(
-        PeerServicer(store, model, mutations, pages, pepper, settings.urls, clock, ourselves, made.dispatcher), server
+        PeerServicer(store, model, mutations, settings.urls, clock, pepper, ourselves, made.dispatcher, moving),
+        server,
     )
     tenant_service_pb2_grpc.add_TenantServiceServicer_to_server(
         TenantServicer(store, mutations, pages, master, public_url=settings.public_url), server

@@ -50,6 +50,7 @@ _JOBS: Final = tuple(
 _LIMITS: Final = {
     **dict.fromkeys(_JOBS, OUTCOME_SECONDS),
     "/ocpi_broker.v1.AdminService/GetServerInfo": INSPECTION_SECONDS,
+    "/ocpi_broker.v1.PeerService/ImportPeer": EXCHANGE_SECONDS,
     **dict.fromkeys(_EXCHANGES, EXCHANGE_SECONDS),
 }
 _MAX_ID: Final = 128

@@ -9,29 +9,23 @@ from uuid import uuid4
 
 from grpc.aio import ServicerContext
 
-from broker.clock import Clock
 from broker.contract.names import peer_of, resource_id, tenant_of
-from broker.contract.peers import exchange_to_pb, quirks_from_pb
+from broker.contract.peers import care_from_pb, exchange_to_pb, quirks_from_pb
 from broker.contract.tenants import versions_from_pb
 from broker.contract.values import Violations, invalid, masked, page_size, seconds_from_pb, timestamp
 from broker.core import notices
 from broker.core.model import HeaderForm, Tenant, Terms, Token
 from broker.core.peer import Peer, PeerState, Purpose, offered
 from broker.crypto import minting
-from broker.crypto.minting import Pepper, SecretKind
+from broker.crypto.minting import SecretKind
 from broker.errors import AlreadyExistsError, NotFoundError, WrongStateError
-from broker.exchanges.dispatcher import Dispatcher
-from broker.exchanges.ourselves import Ourselves
-from broker.memory.readmodel import ReadModel
 from broker.ocpi import DIALECTS
 from broker.ocpi.authorization import write_authorization
-from broker.outbound.url_policy import UrlPolicy
-from broker.rpc.mutations import Mutations
-from broker.rpc.page_tokens import Pages
-from broker.rpc.peer_jobs import PeerJobs
+from broker.rpc import intents
+from broker.rpc.peer_moves import PeerMoves
 from broker.rpc.stored_peer import found, read
 from broker.store import exchange_records, peer_health, peers, tenants, transitions
-from broker.store.transactions import Store, Transaction
+from broker.store.transactions import Transaction
 from ocpi_broker.v1 import peer_service_pb2 as pb
 from ocpi_broker.v1 import peer_service_pb2_grpc as rpc
 from ocpi_broker.v1 import resources_pb2
@@ -39,7 +33,8 @@ from ocpi_broker.v1 import resources_pb2
 Context: TypeAlias = "ServicerContext[Any, Any]"
 
 
-_SETTINGS = ("terms", "quirks", "versions", "may_downgrade", "requested_parties")
+_CARE = ("lifecycle", "rotation_period", "renewal")
+_SETTINGS = ("terms", "quirks", "versions", "may_downgrade", "requested_parties", *_CARE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +46,8 @@ class _Invitation:
     expires: int
 
 
-class PeerServicer(PeerJobs, rpc.PeerServiceServicer):
-    """What is done with peers as Receiver; the rest is PeerJobs's."""
-
-    def __init__(
-        self,
-        store: Store,
-        model: ReadModel,
-        mutations: Mutations,
-        pages: Pages,
-        pepper: Pepper,
-        urls: UrlPolicy,
-        clock: Clock,
-        ourselves: Ourselves,
-        dispatcher: Dispatcher,
-    ) -> None:
-        super().__init__(store, model, mutations, urls, clock, pepper, ourselves, dispatcher)
-        self._pages = pages
+class PeerServicer(PeerMoves, rpc.PeerServiceServicer):
+    """What is done with peers as Receiver; the rest is PeerJobs's and PeerMoves's."""
 
     async def InvitePeer(self, request: pb.InvitePeerRequest, _context: Context) -> pb.InvitePeerResponse:
         tenant = tenant_of(request.parent, "parent")
@@ -141,6 +121,8 @@ class PeerServicer(PeerJobs, rpc.PeerServiceServicer):
         found = Violations()
         fields = masked(request.update_mask.paths, _SETTINGS)
         changes = self._changes(request.peer, tenant, fields, found)
+        care = care_from_pb(request.peer, "peer", found)
+        cared = {name: getattr(care, name) for name in _CARE if name in fields}
         found.check()
 
         def update(tx: Transaction) -> pb.UpdatePeerResponse:
@@ -149,7 +131,11 @@ class PeerServicer(PeerJobs, rpc.PeerServiceServicer):
             waiting = tuple(key for key in peer.requested if not covers(key))
             announced = tuple(party for party in peer.announced if party.key in waiting)
             emptied = {"announced": ()} if "requested" in changes else {}
-            changed = replace(peer, **{"requested": waiting, "announced": announced, **changes, **emptied})
+            care = replace(peer.care, **cared)
+            changed = replace(
+                peer, **{"requested": waiting, "announced": announced, **changes, **emptied, "care": care}
+            )
+            intents.lay_down(tx, peer, changed.care)
             transitions.adjust(tx, peer, changed)
             if "terms" in fields:
                 _take_over(tx, peer, changed)
@@ -306,5 +292,8 @@ def _decided(peer: Peer, fields: Iterable[str]) -> dict[str, Any]:
         "versions": [str(version) for version in peer.versions],
         "may_downgrade": peer.may_downgrade,
         "requested_parties": [],
+        "lifecycle": peer.care.lifecycle.value,
+        "rotation_period": peer.care.rotation_period,
+        "renewal": peer.care.renewal.value,
     }
     return {name: value for name, value in values.items() if name in fields}

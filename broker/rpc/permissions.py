@@ -95,6 +95,8 @@ RULES: Final[Mapping[str, Rule]] = {
     f"{_PREFIX}PeerService/BlockPeer": _rule(OPERATOR, ADMIN, tenant=_peer_name),
     f"{_PREFIX}PeerService/UnblockPeer": _rule(OPERATOR, ADMIN, tenant=_peer_name),
     f"{_PREFIX}PeerService/ListExchanges": _rule(OPERATOR, ADMIN, tenant=_peer_parent),
+    f"{_PREFIX}PeerService/ImportPeer": _rule(OPERATOR, ADMIN, tenant=_parent),
+    f"{_PREFIX}PeerService/ExportPeers": _rule(OPERATOR, ADMIN, tenant=_parent),
     f"{_PREFIX}TenantService/CreateTenant": _rule(OPERATOR, ADMIN, tenant=_new_tenant, creates_tenant=True),
     f"{_PREFIX}TenantService/GetTenant": _rule(OPERATOR, ADMIN, tenant=_tenant_name),
     f"{_PREFIX}TenantService/ListTenants": _rule(OPERATOR, ADMIN),

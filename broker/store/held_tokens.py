@@ -21,7 +21,7 @@ class Held:
     """A token that the peer has announced, and what is known of it. finding says why it is not proven to work."""
 
     sealed: Sealed
-    form: HeaderForm
+    form: HeaderForm | None
     proven: bool
     finding: str | None = None
     pause: int = 0
@@ -42,7 +42,7 @@ def hold(tx: Transaction, peer_uid: str, held: Held) -> None:
             key_id=held.sealed.key_id,
             box=held.sealed.box,
             created_at=tx.now,
-            form=held.form.value,
+            form=held.form.value if held.form else None,
             finding=held.finding,
             next_try_at=tx.now + held.pause,
             tries=0,

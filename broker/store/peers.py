@@ -11,6 +11,7 @@ from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from broker.core.job import Job
+from broker.core.lifecycle import Care, Lifecycle, Renewal
 from broker.core.model import Endpoint, HeaderForm, Party, PartyKey, Role, Sealed, Version
 from broker.core.peer import HeldToken, IssuedToken, Peer, PeerState, Purpose, TokenState
 from broker.store import jobs, json_columns, peer_health
@@ -250,6 +251,7 @@ def _peer(
         unproven=unproven,
         job=job,
         used_access=bytes(row.used_access) if row.used_access else None,
+        care=Care(Lifecycle(row.lifecycle), row.rotation_period, Renewal(row.renewal)),
     )
 
 
@@ -277,6 +279,8 @@ def _token(row: IssuedTokenRow) -> IssuedToken:
         first_used_at=row.first_used_at,
         reused_at=row.reused_at,
         received_at=row.received_at,
+        weak=row.weak,
+        kept=Sealed(row.kept_key_id, bytes(row.kept_box)) if row.kept_key_id and row.kept_box else None,
     )
 
 

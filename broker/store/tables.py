@@ -85,6 +85,9 @@ class PeerRow(SQLModel, table=True):
     answered_at: int = Field(default=0, sa_type=BigInteger)
     registered_at: int | None = Field(default=None, sa_type=BigInteger)
     used_access: bytes | None = Field(default=None, sa_type=LargeBinary)
+    lifecycle: str = Field(default="MANAGED", sa_column_kwargs={"server_default": "MANAGED"})
+    rotation_period: int | None = Field(default=None, sa_type=BigInteger)
+    renewal: str = Field(default="PUT", sa_column_kwargs={"server_default": "PUT"})
     lease: str | None = None
     lease_until: int = Field(default=0, sa_type=BigInteger)
     revision: int = Field(sa_type=BigInteger)
@@ -123,7 +126,10 @@ _ONE_PER_STATE = "state NOT IN ('RESENT', 'REVOKED')"
 
 
 class IssuedTokenRow(SQLModel, table=True):
-    """A token that we generated, as a keyed hash. Per peer at most one is in each state but RESENT and REVOKED."""
+    """A token that we generated, as a keyed hash. Per peer at most one is in each state but RESENT and REVOKED.
+
+    One that was imported is kept sealed beside its hash until it is revoked, so that whoever leaves can take it along.
+    """
 
     __tablename__ = "issued_token"
     __table_args__ = (
@@ -152,6 +158,9 @@ class IssuedTokenRow(SQLModel, table=True):
     reused_at: int | None = Field(default=None, sa_type=BigInteger)
     received_at: int | None = Field(default=None, sa_type=BigInteger)
     failures: int = 0
+    weak: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    kept_key_id: str | None = None
+    kept_box: bytes | None = Field(default=None, sa_type=LargeBinary)
 
 
 class HeldTokenRow(SQLModel, table=True):

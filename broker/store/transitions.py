@@ -10,6 +10,7 @@ from typing import Any, Final
 from sqlalchemy import delete, insert, or_, update
 from sqlmodel import col, select
 
+from broker.core.lifecycle import Care
 from broker.core.model import Endpoint, Fingerprint, HeaderForm, Party, PartyKey, Registration, Role, Terms
 from broker.core.peer import Notice, Peer, PeerState, Purpose, Succession, TokenState
 from broker.store import held_tokens, jobs, json_columns, peer_health
@@ -18,8 +19,8 @@ from broker.store.tables import HeldTokenRow, IssuedTokenRow, PeerEndpointRow, P
 from broker.store.transactions import Transaction
 
 _KEPT_REVOKED = 20
-REVOKED: Final = {"state": TokenState.REVOKED.value, "reused_at": None}
-"""Whether it is used again is counted anew."""
+REVOKED: Final = {"state": TokenState.REVOKED.value, "reused_at": None, "kept_key_id": None, "kept_box": None}
+"""Whether it is used again is counted anew; the text of a foreign one is not needed any more."""
 
 # What was learned in an exchange and does not outlive the connection.
 _FORGOTTEN = {
@@ -267,6 +268,7 @@ def adjust(tx: Transaction, peer: Peer, changed: Peer) -> None:
             versions=json_columns.write_versions(changed.versions),
             may_downgrade=changed.may_downgrade,
             requested=json_columns.write_requested(changed.requested, changed.announced),
+            **care_columns(changed.care),
             lease=None,
             revision=col(PeerRow.revision) + 1,
             updated_at=tx.now,
@@ -274,6 +276,14 @@ def adjust(tx: Transaction, peer: Peer, changed: Peer) -> None:
     )
     peer_health.look_again(tx, peer.uid)
     tx.changed("peer", peer.uid)
+
+
+def care_columns(care: Care) -> dict[str, Any]:
+    return {
+        "lifecycle": care.lifecycle.value,
+        "rotation_period": care.rotation_period,
+        "renewal": care.renewal.value,
+    }
 
 
 def request_parties(tx: Transaction, peer: Peer, asked: Iterable[PartyKey]) -> bool:

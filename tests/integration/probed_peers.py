@@ -15,6 +15,7 @@ from broker.core.model import BusinessDetails, HeaderForm, Party, PartyKey, Poli
 from broker.core.peer import Peer, PeerState
 from broker.crypto import keys, sealing
 from broker.crypto.keys import Keyring
+from broker.exchanges.journal import Journal
 from broker.exchanges.prober import Prober
 from broker.memory.readmodel import HELD_TOKEN, ReadModel
 from broker.outbound.discovery import HttpPeers
@@ -142,7 +143,7 @@ class World:
         self.clock.offset = 0
         store.on_change(model.refresh)
         http = HttpPeers(UrlPolicy(frozenset({"loopback"})), budgets=budgets or Budgets())
-        self.brokers.append(Broker(store, model, http, Prober(store, model, http, self.clock)))
+        self.brokers.append(Broker(store, model, http, Prober(store, model, http, self.clock, Journal(model))))
         return self.brokers[-1]
 
     async def tenant(self, name: str, **policy: Any) -> None:

@@ -3,6 +3,7 @@
 from alembic import command
 from sqlmodel import Session
 
+from broker.core.lifecycle import USUAL
 from broker.core.model import HeaderForm, PartyKey, Role
 from broker.core.quirks import Quirks
 from broker.store import peers, schema
@@ -59,5 +60,6 @@ def test_a_peer_of_the_first_schema(empty_database: Database) -> None:
     assert peer is not None
     assert (peer.form_in, peer.form_out, peer.draft, peer.may_downgrade) == (None, HeaderForm.RAW, False, False)
     assert (peer.quirks, peer.versions, peer.requested, peer.terms.patterns) == (Quirks(), (), (), frozenset())
+    assert peer.care == USUAL
     assert [party.key for party in peer.parties] == [PartyKey("NL", "LMH", Role.HUB)]
     assert empty_database.execute("SELECT warnings, quirk FROM exchange") == [("[]", None)]

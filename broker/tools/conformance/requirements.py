@@ -222,7 +222,7 @@ _ROWS = (
         ALL,
         P,
         IN,
-        "Issued tokens are stored as keyed hashes only; tokens never appear in logs or messages.",
+        "Tokens that we generate are stored as keyed hashes only; tokens never appear in logs or messages.",
         "project",
     ),
     _row("AU-16", ALL, P, IN, "A blocked peer gets 401 like any unknown one.", "project"),

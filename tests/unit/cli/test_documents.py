@@ -128,6 +128,9 @@ def test_a_peer():
         "offered_versions": None,
         "may_downgrade": False,
         "quarantined": False,
+        "lifecycle": "managed",
+        "rotation_period": None,
+        "renew": "put",
         "job": None,
         "health": {
             "state": "UNKNOWN",

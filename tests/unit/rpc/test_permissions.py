@@ -36,6 +36,8 @@ MATRIX = {
     f"{PREFIX}PeerService/BlockPeer": {"operator", "admin"},
     f"{PREFIX}PeerService/UnblockPeer": {"operator", "admin"},
     f"{PREFIX}PeerService/ListExchanges": {"operator", "admin"},
+    f"{PREFIX}PeerService/ImportPeer": {"operator", "admin"},
+    f"{PREFIX}PeerService/ExportPeers": {"operator", "admin"},
     f"{PREFIX}TenantService/CreateTenant": {"operator", "admin"},
     f"{PREFIX}TenantService/GetTenant": {"operator", "admin"},
     f"{PREFIX}TenantService/ListTenants": {"operator", "admin"},
@@ -77,6 +79,8 @@ ABOUT_ACME = {
     "PeerService/BlockPeer": peer_service_pb2.BlockPeerRequest(name=PEER),
     "PeerService/UnblockPeer": peer_service_pb2.UnblockPeerRequest(name=PEER),
     "PeerService/ListExchanges": peer_service_pb2.ListExchangesRequest(parent=PEER),
+    "PeerService/ImportPeer": peer_service_pb2.ImportPeerRequest(parent=TENANT),
+    "PeerService/ExportPeers": peer_service_pb2.ExportPeersRequest(parent=TENANT),
     "TenantService/CreateTenant": tenant_service_pb2.CreateTenantRequest(
         tenant_id="acme", tenant=resources_pb2.Tenant(name="tenants/other")
     ),

@@ -100,6 +100,16 @@ class PeerServiceStub(object):
                 request_serializer=ocpi__broker_dot_v1_dot_peer__service__pb2.ListExchangesRequest.SerializeToString,
                 response_deserializer=ocpi__broker_dot_v1_dot_peer__service__pb2.ListExchangesResponse.FromString,
                 _registered_method=True)
+        self.ImportPeer = channel.unary_unary(
+                '/ocpi_broker.v1.PeerService/ImportPeer',
+                request_serializer=ocpi__broker_dot_v1_dot_peer__service__pb2.ImportPeerRequest.SerializeToString,
+                response_deserializer=ocpi__broker_dot_v1_dot_peer__service__pb2.ImportPeerResponse.FromString,
+                _registered_method=True)
+        self.ExportPeers = channel.unary_unary(
+                '/ocpi_broker.v1.PeerService/ExportPeers',
+                request_serializer=ocpi__broker_dot_v1_dot_peer__service__pb2.ExportPeersRequest.SerializeToString,
+                response_deserializer=ocpi__broker_dot_v1_dot_peer__service__pb2.ExportPeersResponse.FromString,
+                _registered_method=True)
 
 
 class PeerServiceServicer(object):
@@ -204,6 +214,22 @@ class PeerServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ImportPeer(self, request, context):
+        """Takes over a connection that exists already: as a registered peer, with the tokens that both sides have now. All of
+        it or nothing. Nothing is sent to anybody unless check is set. Repeated with the same content it changes nothing; a
+        peer of this name with another content is refused, unless it is unregistered.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportPeers(self, request, context):
+        """The registered peers of a tenant in the form that ImportPeer takes, by id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PeerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -271,6 +297,16 @@ def add_PeerServiceServicer_to_server(servicer, server):
                     servicer.ListExchanges,
                     request_deserializer=ocpi__broker_dot_v1_dot_peer__service__pb2.ListExchangesRequest.FromString,
                     response_serializer=ocpi__broker_dot_v1_dot_peer__service__pb2.ListExchangesResponse.SerializeToString,
+            ),
+            'ImportPeer': grpc.unary_unary_rpc_method_handler(
+                    servicer.ImportPeer,
+                    request_deserializer=ocpi__broker_dot_v1_dot_peer__service__pb2.ImportPeerRequest.FromString,
+                    response_serializer=ocpi__broker_dot_v1_dot_peer__service__pb2.ImportPeerResponse.SerializeToString,
+            ),
+            'ExportPeers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExportPeers,
+                    request_deserializer=ocpi__broker_dot_v1_dot_peer__service__pb2.ExportPeersRequest.FromString,
+                    response_serializer=ocpi__broker_dot_v1_dot_peer__service__pb2.ExportPeersResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -625,6 +661,60 @@ class PeerService(object):
             '/ocpi_broker.v1.PeerService/ListExchanges',
             ocpi__broker_dot_v1_dot_peer__service__pb2.ListExchangesRequest.SerializeToString,
             ocpi__broker_dot_v1_dot_peer__service__pb2.ListExchangesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportPeer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ocpi_broker.v1.PeerService/ImportPeer',
+            ocpi__broker_dot_v1_dot_peer__service__pb2.ImportPeerRequest.SerializeToString,
+            ocpi__broker_dot_v1_dot_peer__service__pb2.ImportPeerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportPeers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ocpi_broker.v1.PeerService/ExportPeers',
+            ocpi__broker_dot_v1_dot_peer__service__pb2.ExportPeersRequest.SerializeToString,
+            ocpi__broker_dot_v1_dot_peer__service__pb2.ExportPeersResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -72,6 +72,13 @@ class PeerServiceStub:
     """Undoes BlockPeer."""
     ListExchanges: _grpc.UnaryUnaryMultiCallable[_peer_service_pb2.ListExchangesRequest, _peer_service_pb2.ListExchangesResponse]
     """The exchanges of a peer, newest first."""
+    ImportPeer: _grpc.UnaryUnaryMultiCallable[_peer_service_pb2.ImportPeerRequest, _peer_service_pb2.ImportPeerResponse]
+    """Takes over a connection that exists already: as a registered peer, with the tokens that both sides have now. All of
+    it or nothing. Nothing is sent to anybody unless check is set. Repeated with the same content it changes nothing; a
+    peer of this name with another content is refused, unless it is unregistered.
+    """
+    ExportPeers: _grpc.UnaryUnaryMultiCallable[_peer_service_pb2.ExportPeersRequest, _peer_service_pb2.ExportPeersResponse]
+    """The registered peers of a tenant in the form that ImportPeer takes, by id."""
 
 @_typing.type_check_only
 class PeerServiceAsyncStub(PeerServiceStub):
@@ -117,6 +124,13 @@ class PeerServiceAsyncStub(PeerServiceStub):
     """Undoes BlockPeer."""
     ListExchanges: _aio.UnaryUnaryMultiCallable[_peer_service_pb2.ListExchangesRequest, _peer_service_pb2.ListExchangesResponse]  # type: ignore[assignment]
     """The exchanges of a peer, newest first."""
+    ImportPeer: _aio.UnaryUnaryMultiCallable[_peer_service_pb2.ImportPeerRequest, _peer_service_pb2.ImportPeerResponse]  # type: ignore[assignment]
+    """Takes over a connection that exists already: as a registered peer, with the tokens that both sides have now. All of
+    it or nothing. Nothing is sent to anybody unless check is set. Repeated with the same content it changes nothing; a
+    peer of this name with another content is refused, unless it is unregistered.
+    """
+    ExportPeers: _aio.UnaryUnaryMultiCallable[_peer_service_pb2.ExportPeersRequest, _peer_service_pb2.ExportPeersResponse]  # type: ignore[assignment]
+    """The registered peers of a tenant in the form that ImportPeer takes, by id."""
 
 class PeerServiceServicer(metaclass=_abc_1.ABCMeta):
     """For operators: the peers of a tenant."""
@@ -237,5 +251,24 @@ class PeerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_peer_service_pb2.ListExchangesResponse, _abc.Awaitable[_peer_service_pb2.ListExchangesResponse]]:
         """The exchanges of a peer, newest first."""
+
+    @_abc_1.abstractmethod
+    def ImportPeer(
+        self,
+        request: _peer_service_pb2.ImportPeerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_peer_service_pb2.ImportPeerResponse, _abc.Awaitable[_peer_service_pb2.ImportPeerResponse]]:
+        """Takes over a connection that exists already: as a registered peer, with the tokens that both sides have now. All of
+        it or nothing. Nothing is sent to anybody unless check is set. Repeated with the same content it changes nothing; a
+        peer of this name with another content is refused, unless it is unregistered.
+        """
+
+    @_abc_1.abstractmethod
+    def ExportPeers(
+        self,
+        request: _peer_service_pb2.ExportPeersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_peer_service_pb2.ExportPeersResponse, _abc.Awaitable[_peer_service_pb2.ExportPeersResponse]]:
+        """The registered peers of a tenant in the form that ImportPeer takes, by id."""
 
 def add_PeerServiceServicer_to_server(servicer: PeerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -68,6 +68,18 @@ class HealthReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     HEALTH_REASON_URL_REFUSED: _ClassVar[HealthReason]
     HEALTH_REASON_TOKEN_UNREADABLE: _ClassVar[HealthReason]
 
+class PeerLifecycle(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PEER_LIFECYCLE_UNSPECIFIED: _ClassVar[PeerLifecycle]
+    PEER_LIFECYCLE_MANAGED: _ClassVar[PeerLifecycle]
+    PEER_LIFECYCLE_MANUAL: _ClassVar[PeerLifecycle]
+
+class PeerRenewal(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PEER_RENEWAL_UNSPECIFIED: _ClassVar[PeerRenewal]
+    PEER_RENEWAL_PUT: _ClassVar[PeerRenewal]
+    PEER_RENEWAL_REREGISTER: _ClassVar[PeerRenewal]
+
 class JobState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     JOB_STATE_UNSPECIFIED: _ClassVar[JobState]
@@ -139,6 +151,12 @@ HEALTH_REASON_UNREACHABLE: HealthReason
 HEALTH_REASON_NO_ANSWER: HealthReason
 HEALTH_REASON_URL_REFUSED: HealthReason
 HEALTH_REASON_TOKEN_UNREADABLE: HealthReason
+PEER_LIFECYCLE_UNSPECIFIED: PeerLifecycle
+PEER_LIFECYCLE_MANAGED: PeerLifecycle
+PEER_LIFECYCLE_MANUAL: PeerLifecycle
+PEER_RENEWAL_UNSPECIFIED: PeerRenewal
+PEER_RENEWAL_PUT: PeerRenewal
+PEER_RENEWAL_REREGISTER: PeerRenewal
 JOB_STATE_UNSPECIFIED: JobState
 JOB_STATE_WAITING: JobState
 JOB_STATE_RUNNING: JobState
@@ -275,7 +293,7 @@ class TenantPolicy(_message.Message):
     def __init__(self, invitation_expiry: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., post_retry_window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., put_retry_window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., required_modules: _Optional[_Iterable[_Union[RequiredModule, _Mapping]]] = ..., role_policy: _Optional[_Union[RolePolicy, str]] = ..., may_downgrade: bool = ..., strict: bool = ..., rotation_period: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., probe_interval: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class Peer(_message.Message):
-    __slots__ = ("name", "state", "blocked", "unconfirmed", "version", "versions_url", "parties", "endpoints", "terms", "invitation_expire_time", "register_time", "token_time", "etag", "create_time", "update_time", "warnings", "quirks", "versions", "may_downgrade", "requested_parties", "auth_form_in", "auth_form_out", "job", "next_rotation_time", "quarantined", "findings", "health")
+    __slots__ = ("name", "state", "blocked", "unconfirmed", "version", "versions_url", "parties", "endpoints", "terms", "invitation_expire_time", "register_time", "token_time", "etag", "create_time", "update_time", "warnings", "quirks", "versions", "may_downgrade", "requested_parties", "auth_form_in", "auth_form_out", "job", "next_rotation_time", "quarantined", "findings", "health", "lifecycle", "rotation_period", "renewal")
     class QuirksEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -310,6 +328,9 @@ class Peer(_message.Message):
     QUARANTINED_FIELD_NUMBER: _ClassVar[int]
     FINDINGS_FIELD_NUMBER: _ClassVar[int]
     HEALTH_FIELD_NUMBER: _ClassVar[int]
+    LIFECYCLE_FIELD_NUMBER: _ClassVar[int]
+    ROTATION_PERIOD_FIELD_NUMBER: _ClassVar[int]
+    RENEWAL_FIELD_NUMBER: _ClassVar[int]
     name: str
     state: PeerState
     blocked: bool
@@ -337,7 +358,10 @@ class Peer(_message.Message):
     quarantined: bool
     findings: _containers.RepeatedCompositeFieldContainer[Finding]
     health: Health
-    def __init__(self, name: _Optional[str] = ..., state: _Optional[_Union[PeerState, str]] = ..., blocked: bool = ..., unconfirmed: bool = ..., version: _Optional[str] = ..., versions_url: _Optional[str] = ..., parties: _Optional[_Iterable[_Union[Party, _Mapping]]] = ..., endpoints: _Optional[_Iterable[_Union[Endpoint, _Mapping]]] = ..., terms: _Optional[_Union[InvitationTerms, _Mapping]] = ..., invitation_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., register_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., token_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., warnings: _Optional[_Iterable[str]] = ..., quirks: _Optional[_Mapping[str, str]] = ..., versions: _Optional[_Iterable[str]] = ..., may_downgrade: bool = ..., requested_parties: _Optional[_Iterable[_Union[Party, _Mapping]]] = ..., auth_form_in: _Optional[_Union[HeaderForm, str]] = ..., auth_form_out: _Optional[_Union[HeaderForm, str]] = ..., job: _Optional[_Union[Job, _Mapping]] = ..., next_rotation_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., quarantined: bool = ..., findings: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., health: _Optional[_Union[Health, _Mapping]] = ...) -> None: ...
+    lifecycle: PeerLifecycle
+    rotation_period: _duration_pb2.Duration
+    renewal: PeerRenewal
+    def __init__(self, name: _Optional[str] = ..., state: _Optional[_Union[PeerState, str]] = ..., blocked: bool = ..., unconfirmed: bool = ..., version: _Optional[str] = ..., versions_url: _Optional[str] = ..., parties: _Optional[_Iterable[_Union[Party, _Mapping]]] = ..., endpoints: _Optional[_Iterable[_Union[Endpoint, _Mapping]]] = ..., terms: _Optional[_Union[InvitationTerms, _Mapping]] = ..., invitation_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., register_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., token_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., warnings: _Optional[_Iterable[str]] = ..., quirks: _Optional[_Mapping[str, str]] = ..., versions: _Optional[_Iterable[str]] = ..., may_downgrade: bool = ..., requested_parties: _Optional[_Iterable[_Union[Party, _Mapping]]] = ..., auth_form_in: _Optional[_Union[HeaderForm, str]] = ..., auth_form_out: _Optional[_Union[HeaderForm, str]] = ..., job: _Optional[_Union[Job, _Mapping]] = ..., next_rotation_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., quarantined: bool = ..., findings: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., health: _Optional[_Union[Health, _Mapping]] = ..., lifecycle: _Optional[_Union[PeerLifecycle, str]] = ..., rotation_period: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., renewal: _Optional[_Union[PeerRenewal, str]] = ...) -> None: ...
 
 class Health(_message.Message):
     __slots__ = ("state", "since_time", "reason", "message", "last_contact_in_time", "last_contact_out_time", "last_probe_time")
