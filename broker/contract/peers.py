@@ -7,7 +7,7 @@ from google.rpc import code_pb2
 from google.rpc.error_details_pb2 import ErrorInfo
 
 from broker.contract.parties import endpoint_to_pb, key_from_pb, key_to_pb, party_to_pb
-from broker.contract.values import Violations, duration, each, etag, timestamp
+from broker.contract.values import Violations, duration, each, enum_name, etag, invalid, timestamp
 from broker.core import rotation
 from broker.core.exchange import Exchange
 from broker.core.job import Job, JobState
@@ -32,6 +32,16 @@ def terms_from_pb(message: resources_pb2.InvitationTerms, field: str, found: Vio
     if not keys and not patterns and not message.any_party:
         found.add(f"{field}.parties", "name the parties that may register, or set any_party")
     return Terms(frozenset(keys), message.any_party, message.versions_url or None, frozenset(patterns))
+
+
+def state_from_pb(value: int) -> PeerState | None:
+    """None for any state. Raises InvalidArgumentError for one that this release does not know."""
+    if not value:
+        return None
+    try:
+        return PeerState(enum_name(resources_pb2.PeerState, value, "PEER_STATE_"))
+    except ValueError:
+        raise invalid("state", f"{value} is no state of a peer") from None
 
 
 def quirks_from_pb(message: Mapping[str, str], found: Violations) -> Quirks:

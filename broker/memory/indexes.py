@@ -71,7 +71,8 @@ class Memory:
             self.holders.setdefault(_place(peer, party.key), {})[party.key.role.value] = peer
 
     def _remove(self, peer: Peer) -> None:
-        self.names.pop((peer.tenant, peer.id), None)
+        if self.names.get((peer.tenant, peer.id)) is peer:  # the id of a deleted peer may be another's by now
+            del self.names[peer.tenant, peer.id]
         for token in peer.issued:
             self.issued.pop(token.lookup_id, None)
         for party in peer.parties:

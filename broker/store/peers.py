@@ -53,17 +53,19 @@ def uids(session: Session) -> list[str]:
     return list(session.exec(select(PeerRow.uid)))
 
 
-def page(session: Session, tenant: str, after: str, limit: int) -> list[Peer]:
-    """The peers of a tenant whose ids follow the given one, by id."""
-    query = select(PeerRow.uid).where(PeerRow.tenant == tenant, PeerRow.id > after).order_by(PeerRow.id).limit(limit)
+def page(session: Session, tenant: str, after: str, limit: int, state: PeerState | None = None) -> list[Peer]:
+    """The peers of a tenant (in one state, or in any) whose ids follow the given one, by id."""
+    query = select(PeerRow.uid).where(PeerRow.id > after, *_among(tenant, state)).order_by(PeerRow.id).limit(limit)
     return _in_order(session, list(session.exec(query)))
 
 
-def page_by_age(session: Session, tenant: str, after: tuple[int, str] | None, limit: int) -> list[Peer]:
-    """The peers of a tenant whose tokens we hold, the oldest tokens first, after the given (held since, id)."""
+def page_by_age(
+    session: Session, tenant: str, after: tuple[int, str] | None, limit: int, state: PeerState | None = None
+) -> list[Peer]:
+    """Those of them whose tokens we hold, the oldest tokens first, after the given (held since, id)."""
     place = tuple_(col(HeldTokenRow.created_at), col(PeerRow.id))
     query = select(PeerRow.uid).join(HeldTokenRow, col(HeldTokenRow.peer_uid) == PeerRow.uid)
-    query = query.where(PeerRow.tenant == tenant)
+    query = query.where(*_among(tenant, state))
     if after is not None:
         query = query.where(place > after)
     return _in_order(session, list(session.exec(query.order_by(*place.clauses).limit(limit))))
@@ -79,6 +81,11 @@ def holders(session: Session, tenant: str, keys: Iterable[PartyKey]) -> dict[Par
         query = select(PeerPartyRow).where(PeerPartyRow.tenant == tenant, columns.in_(chunk))
         held |= {_key(row): row.peer_uid for row in (session.exec(query)).all()}
     return held
+
+
+def _among(tenant: str, state: PeerState | None) -> list[ColumnElement[bool]]:
+    mine = [col(PeerRow.tenant) == tenant]
+    return mine if state is None else [*mine, col(PeerRow.state) == state.value]
 
 
 def _load(session: Session, *where: ColumnElement[bool]) -> list[Peer]:
