@@ -12,7 +12,7 @@ from broker.contract.parties import endpoint_to_pb, parties_from_pb, party_to_pb
 from broker.contract.tenants import policy_from_pb, policy_to_pb, versioned_endpoints_from_pb, versions_from_pb
 from broker.contract.values import Violations, etag, masked, page_size, timestamp
 from broker.core.caller import EVERY_TENANT
-from broker.core.model import MAX_URL, Party, Tenant
+from broker.core.model import MAX_URL, Endpoint, Party, Tenant, Version
 from broker.core.paths import DEFAULT_TENANT, Urls
 from broker.core.placeholder import DEFAULT_VERSIONS
 from broker.crypto import sealing
@@ -27,7 +27,7 @@ from broker.errors import (
 )
 from broker.ocpi import DIALECTS
 from broker.ocpi.business_details import flaws
-from broker.ocpi.shortcomings import shortcomings
+from broker.ocpi.shortcomings import inexpressible, shortcomings
 from broker.rpc import call_context
 from broker.rpc.mutations import Mutations
 from broker.rpc.page_tokens import Pages
@@ -162,11 +162,20 @@ def _merged(tenant: Tenant, message: resources_pb2.Tenant, fields: Sequence[str]
     if "public_url" in fields:
         changed["public_url"] = _public_url(message.public_url, found)
     if "endpoints" in fields:
-        changed["endpoints"] = versioned_endpoints_from_pb(message.endpoints, found)
+        changed["endpoints"] = _endpoints(message, found)
     if "policy" in fields:
         changed["policy"] = policy_from_pb(message.policy, found)
     found.check()
     return replace(tenant, **changed)
+
+
+def _endpoints(message: resources_pb2.Tenant, found: Violations) -> tuple[tuple[Version, Endpoint], ...]:
+    """As they can be listed to peers, each in its version."""
+    endpoints = versioned_endpoints_from_pb(message.endpoints, found)
+    if len(endpoints) == len(message.endpoints):  # else the places of those that are left are not those of the message
+        for index, why in inexpressible(endpoints):
+            found.add(f"tenant.endpoints[{index}]", why)
+    return endpoints
 
 
 def _flawless(parties: Sequence[Party], found: Violations) -> None:
