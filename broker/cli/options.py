@@ -9,7 +9,7 @@ import typer
 from google.protobuf.duration_pb2 import Duration
 
 from broker.cli import notation
-from broker.cli.connection import KEY_FILE, TARGET
+from broker.cli.connection import DATA_DIR, KEY_FILE, TARGET
 
 Value = TypeVar("Value")
 
@@ -36,6 +36,7 @@ DataDir: TypeAlias = Annotated[
     typer.Option(
         "--data-dir",
         metavar="DIR",
+        envvar=DATA_DIR,
         help=f"Data directory of a broker on this machine. Without it, {TARGET} and {KEY_FILE} say where it is.",
     ),
 ]

@@ -7,15 +7,22 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from broker import logs
 from broker.config import Settings, TlsFiles, embedded_database
+from broker.core import public_urls
 from broker.core.paths import DEFAULT_TENANT, Urls
 from broker.outbound.url_policy import UrlPolicy
-from broker.process import bootstrap, composition
+from broker.process import bootstrap, composition, tls_files
 from broker.process.address import Address
+from broker.process.directions import AUTHORITY, TARGET
 from broker.process.not_ready import NotReadyError
+from gateway import introduction
 from gateway import server as gateway_server
 from gateway.config import GatewaySettings
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +93,14 @@ async def broker_alone(settings: Settings) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def gateway_alone(settings: GatewaySettings, listener: socket.socket, log_level: str) -> AsyncIterator[str]:
-    """A gateway for a broker elsewhere. Yields its address."""
+    """A gateway for a broker elsewhere. Yields its address. Raises NotReadyError if the broker refuses its key."""
     logs.configure(log_level)
+    if settings.ca_file is not None:
+        tls_files.require_authority(settings.ca_file)
+    try:
+        await introduction.introduce(settings)
+    except introduction.RefusedError as err:
+        raise NotReadyError(str(err)) from None
     async with gateway_server.running(settings, listener) as http:
         yield http
 
@@ -96,10 +109,14 @@ async def gateway_alone(settings: GatewaySettings, listener: socket.socket, log_
 async def _broker(settings: Settings, *, migrate: bool) -> AsyncIterator[str]:
     """Its address goes into the data directory, where commands on this machine look for it."""
     logs.configure(settings.log_level)
+    if not public_urls.is_safe(settings.public_url):
+        _log.warning("public_url_not_safe", public_url=settings.public_url)
+    if settings.tls is not None:
+        tls_files.try_out(settings.tls)  # what is wrong with it is said before anything is made or read
     with _alone(settings):
         await bootstrap.prepare(settings, migrate=migrate)
         async with composition.running(settings) as broker:
-            _write_target(settings.data_dir / "target", broker.grpc)
+            _leave_directions(settings, broker.grpc)
             yield broker.grpc
 
 
@@ -131,8 +148,18 @@ def address_of(listener: socket.socket) -> Address:
     return Address.parse(gateway_server.bound_to(listener))
 
 
-def _write_target(path: Path, target: str) -> None:
+def _leave_directions(settings: Settings, target: str) -> None:
+    """For commands on this machine: what they are to trust, and where the broker listens."""
+    authority = settings.data_dir / AUTHORITY
+    if settings.tls is None:
+        authority.unlink(missing_ok=True)
+    else:
+        _write(authority, settings.tls.certificate.read_text())
+    _write(settings.data_dir / TARGET, f"{target}\n")
+
+
+def _write(path: Path, text: str) -> None:
     """Whole or not at all, for whoever reads it meanwhile."""
     draft = path.with_suffix(".new")
-    draft.write_text(f"{target}\n")
+    draft.write_text(text)
     draft.replace(path)

@@ -159,7 +159,7 @@ def mentioned(page: Path) -> Iterator[list[str]]:
 
 def composed() -> Iterator[list[str]]:
     """The commands of docker-compose.yml."""
-    text = (ROOT / "docker-compose.yml").read_text()
+    text = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", (ROOT / "docker-compose.yml").read_text())
     for found in re.findall(r"command:\s*(\[.*?\])\n", text, re.DOTALL):
         words = json.loads(found)
         if words[0].startswith("test "):

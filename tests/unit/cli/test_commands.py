@@ -54,6 +54,14 @@ def test_every_command_and_option_explains_itself(name):
     assert [option.name for option in command.params if not option.help] == []
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_data_directory_can_be_said_in_the_environment(name):
+    options = {flag: option for option in COMMANDS[name].params for flag in option.opts}
+
+    if "--data-dir" in options:
+        assert options["--data-dir"].envvar == "OCPI_BROKER_DATA_DIR"
+
+
 @pytest.mark.parametrize("name", sorted(CONTRACT - PROCESSES))
 def test_every_command_that_ends_can_print_json(name):
     assert "--json" in {flag for option in COMMANDS[name].params for flag in option.opts}
