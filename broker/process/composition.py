@@ -20,6 +20,7 @@ from broker.limits import FailureLimit
 from broker.memory.authenticator import Authenticator
 from broker.memory.disclosures import Disclosures
 from broker.memory.highwater import HighWater
+from broker.memory.neighbours import Neighbours
 from broker.memory.readmodel import ReadModel
 from broker.outbound.discovery import HttpPeers
 from broker.outbound.http_call import BUDGETS, Budgets
@@ -101,6 +102,7 @@ class Made:
     receiver_loop: ReceiverLoop
     dispatcher: Dispatcher
     server: GrpcServer
+    neighbours: Neighbours
 
 
 def parts(made: Made) -> tuple[Part, ...]:
@@ -121,6 +123,7 @@ def parts(made: Made) -> tuple[Part, ...]:
         Part("exchanges of peers", start=lambda: _recovered(made), stop=made.receiver_loop.drain),
         Part("gRPC", start=server.start, stop=server.stop),
         loop("jobs", made.dispatcher.follow, made.dispatcher.finish),
+        loop("neighbours", made.neighbours.follow, made.neighbours.finish),
         loop("freshness", lambda: server.report(model)),
         Part("readiness", start=server.serving, stop=server.leaving),
     )
@@ -142,6 +145,7 @@ def _made(settings: Settings, budgets: Budgets) -> Made:
     store = Store(engine.connect(settings.database_url), clock)
     http = HttpPeers(settings.urls, budgets=budgets)
     model = ReadModel(store, keyring, clock)
+    server = GrpcServer(settings, Guard(model, keyring.peppers), SERVICES)
     commits = AttemptCommits(store, model, keyring.pepper, clock)
     sender_loop = SenderLoop(commits, model, http, settings.urls, clock, ourselves)
     made = Made(
@@ -156,7 +160,8 @@ def _made(settings: Settings, budgets: Budgets) -> Made:
         disclosures=Disclosures(store),
         receiver_loop=ReceiverLoop(store, model, http, settings.urls, keyring.pepper, clock, ourselves),
         dispatcher=Dispatcher(store, model, sender_loop, clock),
-        server=GrpcServer(settings, Guard(model, keyring.peppers), SERVICES),
+        server=server,
+        neighbours=Neighbours(store, settings.public_url, lambda: server.bound),
     )
     _add_services(made)
     return made
@@ -168,7 +173,7 @@ def _add_services(made: Made) -> None:
     authenticator = Authenticator(model, store, made.keyring.peppers, clock)
     mutations, pages = Mutations(store, sealing.own_key(master)), Pages(sealing.own_key(master))
     failures = FailureLimit(asyncio.get_running_loop().time)
-    inspector = Inspector(settings, store, model)
+    inspector = Inspector(settings, store, model, made.neighbours)
     token_service_pb2_grpc.add_TokenServiceServicer_to_server(
         TokenServicer(model, authenticator, made.disclosures), server
     )
