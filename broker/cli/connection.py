@@ -4,7 +4,7 @@ The key never leaves the machine in the clear: without TLS only a broker on loop
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +30,7 @@ PAGE = 1000
 
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
+Item = TypeVar("Item")
 
 
 class _Paged(Protocol):
@@ -73,11 +74,29 @@ class Broker:
         except grpc.RpcError as err:
             raise CommandError(explain(err, self._target)) from None
 
+    def first(
+        self,
+        method: "grpc.UnaryUnaryMultiCallable[PagedQuestion, PagedAnswer]",
+        question: PagedQuestion,
+        read: Callable[[PagedAnswer], Iterable[Item]],
+        limit: int | None,
+    ) -> tuple[list[Item], bool]:
+        """The items of a list, at most limit of them, and whether there are more."""
+        found: list[Item] = []
+        for page in self.pages(method, question, min(limit or PAGE, PAGE)):
+            found += read(page)
+            if limit is not None and len(found) >= limit:
+                return found[:limit], len(found) > limit or bool(page.next_page_token)
+        return found, False
+
     def pages(
-        self, method: "grpc.UnaryUnaryMultiCallable[PagedQuestion, PagedAnswer]", question: PagedQuestion
+        self,
+        method: "grpc.UnaryUnaryMultiCallable[PagedQuestion, PagedAnswer]",
+        question: PagedQuestion,
+        page_size: int = PAGE,
     ) -> Iterator[PagedAnswer]:
         """Every page of a list. Advances the question's page_token."""
-        question.page_size = PAGE
+        question.page_size = page_size
         while True:
             page = self.ask(method, question)
             yield page

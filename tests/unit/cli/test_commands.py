@@ -11,7 +11,7 @@ CONTRACT = {
     "up", "serve", "gateway", "doctor", "certificate", "conformance", "mock-peer", "db upgrade",
     "tenant create", "tenant update", "tenant show", "tenant list", "tenant delete",
     "peer invite", "peer list", "peer show", "peer exchanges", "peer unregister", "peer reset", "peer block",
-    "peer unblock", "peer update", "peer approve",
+    "peer unblock", "peer update", "peer approve", "peer delete",
     "peer connect", "peer rotate", "peer switch-version", "peer revoke",
     "token get", "token verify", "caller create", "caller list", "caller revoke",
 }  # fmt: skip
