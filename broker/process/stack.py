@@ -13,6 +13,7 @@ from broker import logs
 from broker.config import Settings, TlsFiles, embedded_database
 from broker.core import public_urls
 from broker.core.paths import DEFAULT_TENANT, Urls
+from broker.crypto.secretfiles import replace
 from broker.outbound.url_policy import UrlPolicy
 from broker.process import bootstrap, composition, tls_files
 from broker.process.address import Address
@@ -149,17 +150,13 @@ def address_of(listener: socket.socket) -> Address:
 
 
 def _leave_directions(settings: Settings, target: str) -> None:
-    """For commands on this machine: what they are to trust, and where the broker listens."""
+    """For commands on this machine: what they are to trust, and where the broker listens.
+
+    Each file is whole or not there for whoever reads it meanwhile, also if several brokers share the directory.
+    """
     authority = settings.data_dir / AUTHORITY
     if settings.tls is None:
         authority.unlink(missing_ok=True)
     else:
-        _write(authority, settings.tls.certificate.read_text())
-    _write(settings.data_dir / TARGET, f"{target}\n")
-
-
-def _write(path: Path, text: str) -> None:
-    """Whole or not at all, for whoever reads it meanwhile."""
-    draft = path.with_suffix(".new")
-    draft.write_text(text)
-    draft.replace(path)
+        replace(authority, settings.tls.certificate.read_text())
+    replace(settings.data_dir / TARGET, target)
