@@ -72,7 +72,7 @@ async def running(
     A listener that is bound already serves instead of the host and port of the settings. watch is told what happens.
     """
     listener, watch = listener or bind(settings.host, settings.port), watch or Watch()
-    channel = _connect(settings)
+    channel = connect(settings)
     try:
         async with serving(_uvicorn_config(settings, channel, watch), listener) as address:
             watch.begins(channel)
@@ -126,7 +126,8 @@ def bound_to(listener: socket.socket) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _connect(settings: GatewaySettings) -> grpc.aio.Channel:
+def connect(settings: GatewaySettings) -> grpc.aio.Channel:
+    """To the broker. Raises OSError if the CA file cannot be read."""
     if settings.ca_file is None:
         return grpc.aio.insecure_channel(settings.target, options=_CHANNEL_OPTIONS)
     trust = grpc.ssl_channel_credentials(root_certificates=settings.ca_file.read_bytes())

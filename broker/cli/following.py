@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from broker.cli.failures import reason_of
+from broker.cli.exchange_documents import in_milliseconds
+from broker.cli.failures import in_commands, reason_of
 from broker.cli.names import id_of, tenant_of, word
 from broker.cli.notation import party_text
 from ocpi_broker.v1.resources_pb2 import (
@@ -17,6 +18,7 @@ from ocpi_broker.v1.resources_pb2 import (
     JOB_STATE_WAITING,
     PEER_STATE_UNREGISTERED,
     Exchange,
+    ExchangeStep,
     Job,
     Peer,
     PeerState,
@@ -58,7 +60,7 @@ class Story:
         for exchange in reversed(sight.exchanges):
             if exchange.direction == EXCHANGE_DIRECTION_OUTBOUND and exchange.uid not in self._before:
                 told = self._told.get(exchange.uid, 0)
-                yield from (step.summary for step in exchange.steps[told:])
+                yield from map(_told, exchange.steps[told:])
                 self._told[exchange.uid] = len(exchange.steps)
         yield from self._pauses(sight.peer.job, now)
 
@@ -124,6 +126,12 @@ def in_words(seconds: float) -> str:
     return f"{whole} s" if whole < _MINUTES_FROM else f"{round(whole / 60)} min"
 
 
+def _told(step: ExchangeStep) -> str:
+    if not step.HasField("duration"):
+        return step.summary
+    return f"{step.summary} ({in_milliseconds(step.duration.ToNanoseconds() / 1e6)})"
+
+
 def _over(peer: Peer, now: datetime, until: datetime) -> bool:
     job = peer.job
     if not peer.HasField("job") or job.state == JOB_STATE_FAILED or now >= until:
@@ -140,7 +148,7 @@ def _why(job: Job) -> str:
 def _refusal(job: Job) -> str:
     reason = reason_of(job.last_error)
     message = job.last_error.message + (f" [{reason}]" if reason else "")
-    return "; ".join(part for part in (message, job.advice) if part)
+    return in_commands("; ".join(part for part in (message, job.advice) if part))
 
 
 def _unfinished(peer: Peer, now: datetime) -> str:

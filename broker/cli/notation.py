@@ -13,6 +13,7 @@ from broker.cli.names import word
 from broker.core import model
 from broker.core.caller import CallerRole
 from broker.core.lifecycle import Lifecycle, Renewal
+from broker.core.peer import PeerState
 from broker.core.quirks import Quirks
 from ocpi_broker.v1.resources_pb2 import (
     BusinessDetails,
@@ -196,6 +197,11 @@ def interface_role(name: str | None) -> str:
 def caller_role(name: str) -> str:
     """reader, operator, gateway, auditor or admin, as the contract names it."""
     return _prefixed("CALLER_ROLE_", name, CallerRole.__members__)
+
+
+def peer_state(name: str) -> str:
+    """invited, connecting, registered or unregistered, as the contract names it."""
+    return _prefixed("PEER_STATE_", name, PeerState.__members__)
 
 
 def _prefixed(prefix: str, name: str | None, known: Iterable[str]) -> str:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from broker.cli.connection import DATA_DIR
 from broker.cli.failures import CommandError
 from broker.cli.options import DatabaseUrl, reader
+from broker.core import public_urls
 from broker.process.address import Address
 from broker.process.door import Door
 
@@ -39,9 +41,21 @@ def _log_level(text: str) -> str:
     return text.upper()
 
 
+def _public_url(text: str) -> str:
+    wrong = public_urls.flaw(text)
+    if wrong:
+        raise ValueError(wrong)
+    return text
+
+
 DataDir: TypeAlias = Annotated[
     Path,
-    typer.Option("--data-dir", metavar="DIR", help="Keys, service keys and (with SQLite) the database. Keep a copy."),
+    typer.Option(
+        "--data-dir",
+        metavar="DIR",
+        envvar=DATA_DIR,
+        help="Keys, service keys and (with SQLite) the database. Keep a copy.",
+    ),
 ]
 Grpc: TypeAlias = Annotated[
     Address,
@@ -85,7 +99,10 @@ def up(
     public_url: Annotated[
         str | None,
         typer.Option(
-            "--public-url", metavar="URL", help="How peers reach us; without it, http:// and the address of --http."
+            "--public-url",
+            metavar="URL",
+            parser=reader(_public_url),
+            help="How peers reach us; without it, http:// and the address of --http.",
         ),
     ] = None,
     database_url: DatabaseUrl = None,
@@ -112,6 +129,8 @@ def up(
     """
     insecure = INSECURE[insecure_peers_in] if allow_insecure_peers else frozenset()
     check_addresses(grpc, http, insecure)
+    if public_url and not insecure:
+        check_safe(public_url)
     from broker.cli import serving
     from broker.process import stack
 
@@ -126,7 +145,15 @@ def up(
 
 def serve(
     data_dir: DataDir,
-    public_url: Annotated[str, typer.Option("--public-url", metavar="URL", help="How peers reach the gateway.")],
+    public_url: Annotated[
+        str,
+        typer.Option(
+            "--public-url",
+            metavar="URL",
+            parser=reader(_public_url),
+            help="How peers reach the gateway from outside: https, without /ocpi.",
+        ),
+    ],
     grpc: Grpc = GRPC,
     database_url: DatabaseUrl = None,
     tls_cert: Annotated[
@@ -139,6 +166,7 @@ def serve(
     metrics_tenants: MetricsTenants = False,
 ) -> None:
     """Start one broker, for production. The schema must be current: run `ocpi-broker db upgrade` first."""
+    check_safe(public_url)
     if (tls_cert is None) != (tls_key is None):
         raise CommandError("give --tls-cert and --tls-key together", 2)
     if tls_cert is None and not grpc.loopback:
@@ -197,6 +225,16 @@ def check_addresses(grpc: Address, http: Address, insecure: frozenset[str]) -> N
         raise CommandError(f"--grpc {grpc} is not on loopback; beyond this machine use `ocpi-broker serve` with TLS", 2)
     if insecure and not http.loopback:
         raise CommandError(f"--allow-insecure-peers is for loopback only, and --http {http} is not", 2)
+
+
+def check_safe(public_url: str) -> None:
+    """Peers send their tokens there."""
+    if not public_urls.is_safe(public_url):
+        raise CommandError(
+            f"--public-url {public_url} must be https: tokens of peers would travel in the clear; put a TLS proxy in "
+            "front of the gateway and give its URL",
+            2,
+        )
 
 
 async def _print_stack(running: "stack.Stack") -> None:

@@ -5,11 +5,11 @@ from typing import Annotated, Any
 import typer
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from broker.cli import documents
+from broker.cli import documents, prompts
 from broker.cli.connection import connected
 from broker.cli.failures import CommandError
 from broker.cli.names import tenant_name
-from broker.cli.options import DataDir, Json, TenantId, request_id
+from broker.cli.options import DataDir, Json, TenantId, Yes, request_id
 from broker.cli.output import answer, answer_list
 from broker.cli.tenant_options import (
     Downgrade,
@@ -167,8 +167,9 @@ def list_(data_dir: DataDir = None, as_json: Json = False) -> None:
 
 
 @app.command()
-def delete(tenant: TenantId, data_dir: DataDir = None, as_json: Json = False) -> None:
+def delete(tenant: TenantId, yes: Yes = False, data_dir: DataDir = None, as_json: Json = False) -> None:
     """Remove a tenant that has no registered peer. Nothing that was sealed for it can ever be read again."""
+    prompts.confirm(f"Tenant {tenant} and all its peers go for good.", yes=yes)
     with connected(data_dir) as broker:
         request = DeleteTenantRequest(name=tenant_name(tenant), request_id=request_id())
         broker.ask(broker.tenants.DeleteTenant, request)

@@ -9,7 +9,7 @@ from google.rpc import code_pb2
 from google.rpc.error_details_pb2 import ErrorInfo
 
 from broker.contract.parties import endpoint_to_pb, key_from_pb, key_to_pb, party_to_pb
-from broker.contract.values import Violations, duration, each, enum_name, etag, seconds_from_pb, timestamp
+from broker.contract.values import Violations, duration, each, enum_name, etag, invalid, seconds_from_pb, timestamp
 from broker.core import lifecycle, rotation
 from broker.core.exchange import Exchange
 from broker.core.health import NO_HEALTH, Health
@@ -44,6 +44,16 @@ def terms_to_pb(terms: Terms) -> resources_pb2.InvitationTerms:
         versions_url=terms.versions_url or "",
         patterns=sorted(map(str, terms.patterns)),
     )
+
+
+def state_from_pb(value: int) -> PeerState | None:
+    """None for any state. Raises InvalidArgumentError for one that this release does not know."""
+    if not value:
+        return None
+    try:
+        return PeerState(enum_name(resources_pb2.PeerState, value, "PEER_STATE_"))
+    except ValueError:
+        raise invalid("state", f"{value} is no state of a peer") from None
 
 
 def quirks_from_pb(message: Mapping[str, str], found: Violations) -> Quirks:

@@ -77,8 +77,9 @@ class Memory:
             self.holders.setdefault(_place(peer, party.key), {})[party.key.role.value] = peer
 
     def _remove(self, peer: Peer) -> None:
-        self.names.pop((peer.tenant, peer.id), None)
         self.unproven.pop(peer.uid, None)
+        if self.names.get((peer.tenant, peer.id)) is peer:  # the id of a deleted peer may be another's by now
+            del self.names[peer.tenant, peer.id]
         for token in peer.issued:
             # Another peer may have been given it by an import, and been read before this one.
             if token.lookup_id in self.issued and self.issued[token.lookup_id][0] is peer:

@@ -27,6 +27,7 @@ from broker.memory.authenticator import Authenticator
 from broker.memory.contacts import Contacts
 from broker.memory.disclosures import Disclosures
 from broker.memory.highwater import HighWater
+from broker.memory.neighbours import Neighbours
 from broker.memory.readmodel import ReadModel
 from broker.outbound.discovery import HttpPeers
 from broker.outbound.http_call import BUDGETS, Budgets
@@ -120,6 +121,7 @@ class Made:
     server: GrpcServer
     journal: Journal
     counted: Counted
+    neighbours: Neighbours
 
 
 def parts(made: Made) -> tuple[Part, ...]:
@@ -143,6 +145,7 @@ def parts(made: Made) -> tuple[Part, ...]:
         loop("tokens not proven", made.prover.follow, made.prover.finish),
         loop("jobs", made.dispatcher.follow, made.dispatcher.finish),
         loop("probes", made.prober.follow, made.prober.finish),
+        loop("neighbours", made.neighbours.follow, made.neighbours.finish),
         loop("freshness", lambda: server.report(model)),
         Part("readiness", start=server.serving, stop=server.leaving),
     )
@@ -174,6 +177,7 @@ def _made(settings: Settings, budgets: Budgets) -> Made:
     failures = FailureLimit(asyncio.get_running_loop().time)
     contacts = Contacts(store, clock)
     authenticator = Authenticator(model, store, clock, met=contacts.note)
+    server = GrpcServer(settings, guard, SERVICES)
     commits = AttemptCommits(store, model, keyring.pepper, clock)
     sender_loop = SenderLoop(commits, model, http, settings.urls, clock, ourselves)
     made = Made(
@@ -191,9 +195,10 @@ def _made(settings: Settings, budgets: Budgets) -> Made:
         dispatcher=Dispatcher(store, model, sender_loop, clock),
         prober=Prober(store, model, http, clock, journal),
         prover=Prover(store, model, http, clock),
-        server=GrpcServer(settings, guard, SERVICES),
+        server=server,
         journal=journal,
         counted=Counted(settings, store, model, clock, guard, authenticator, failures, slots, journal),
+        neighbours=Neighbours(store, settings.public_url, lambda: server.bound),
     )
     _add_services(made)
     return made
@@ -205,7 +210,7 @@ def _add_services(made: Made) -> None:
     authenticator, failures = made.counted.authenticator, made.counted.failures
     mutations, pages = Mutations(store, sealing.own_key(master)), Pages(sealing.own_key(master))
     moving = Moving(pages, made.keyring.peppers, ConnectionCheck(made.http))
-    inspector = Inspector(settings, store, model)
+    inspector = Inspector(settings, store, model, made.neighbours)
     token_service_pb2_grpc.add_TokenServiceServicer_to_server(
         TokenServicer(model, authenticator, made.disclosures, made.prover.asked_for), server
     )

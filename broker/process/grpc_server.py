@@ -1,6 +1,7 @@
 """The gRPC server: where it listens, how long it waits for open calls, health and reflection beside our services."""
 
 import asyncio
+import errno
 from collections.abc import Iterable, Sequence
 
 import grpc
@@ -11,9 +12,11 @@ from grpc_reflection.v1alpha import reflection
 from broker.config import Settings, TlsFiles
 from broker.core.hosts import is_loopback
 from broker.memory.readmodel import ReadModel
+from broker.process import tls_files
 from broker.process.not_ready import NotReadyError
 from broker.rpc.guard import EXCHANGE_SECONDS, Guard
 from broker.rpc.permissions import require_rules
+from gateway.server import bind
 
 _GRACE_SECONDS = 10.0
 _REPORT_SECONDS = 1.0
@@ -97,9 +100,20 @@ def _bind(server: grpc.aio.Server, settings: Settings) -> str:
         else:
             bound = server.add_insecure_port(settings.grpc)
     except RuntimeError:
-        raise NotReadyError(f"cannot listen on {settings.grpc}: is something else using port {port}?") from None
+        raise NotReadyError(f"cannot listen on {settings.grpc}: {_cause(host, int(port), settings.tls)}") from None
     return f"{host}:{bound}"
 
 
 def _credentials(tls: TlsFiles) -> grpc.ServerCredentials:
-    return grpc.ssl_server_credentials([(tls.key.read_bytes(), tls.certificate.read_bytes())])
+    chain, key = tls_files.read(tls)
+    return grpc.ssl_server_credentials([(key, chain)])
+
+
+def _cause(host: str, port: int, tls: TlsFiles | None) -> str:
+    """Why gRPC could not listen, which it does not say: whether the address is to be had is tried without it."""
+    try:
+        bind(host, port).close()
+    except OSError as err:
+        taken = f"; is something else using port {port}?" if err.errno == errno.EADDRINUSE else ""
+        return f"{err.strerror or err}{taken}"
+    return "the TLS library refuses --tls-cert and --tls-key" if tls else "gRPC does not say why"

@@ -8,23 +8,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from broker import logs
 from broker.config import Settings, TlsFiles, embedded_database
+from broker.core import public_urls
 from broker.core.paths import DEFAULT_TENANT, Urls
+from broker.crypto.secretfiles import replace
 from broker.outbound.url_policy import UrlPolicy
-from broker.process import bootstrap, composition
+from broker.process import bootstrap, composition, tls_files
 from broker.process.address import Address
+from broker.process.directions import AUTHORITY, TARGET
 from broker.process.door import CLOSED, Door
 from broker.process.gateway_metrics import GatewayMetrics
 from broker.process.listening import address_of, listen
 from broker.process.not_ready import NotReadyError
 from broker.process.outside import Outside, opened
+from gateway import introduction
 from gateway import server as gateway_server
 from gateway.config import GatewaySettings
 from gateway.watch import Watch
 
 BROKER: Final = "broker"
 GATEWAY: Final = "gateway"
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +127,14 @@ async def broker_alone(settings: Settings, health: Door = CLOSED) -> AsyncIterat
 async def gateway_alone(
     settings: GatewaySettings, listener: socket.socket, log_level: str, health: Door = CLOSED
 ) -> AsyncIterator[Alone]:
-    """A gateway for a broker elsewhere."""
+    """A gateway for a broker elsewhere. Raises NotReadyError if the broker refuses its key."""
     logs.take_over(log_level)
+    if settings.ca_file is not None:
+        tls_files.require_authority(settings.ca_file)
+    try:
+        await introduction.introduce(settings)
+    except introduction.RefusedError as err:
+        raise NotReadyError(str(err)) from None
     outside = Outside(GATEWAY)
     async with opened(health, outside) as shown, _gateway(settings, listener, outside) as http:
         yield Alone(http, shown)
@@ -137,11 +151,15 @@ async def _gateway(settings: GatewaySettings, listener: socket.socket, outside: 
 @asynccontextmanager
 async def _broker(settings: Settings, outside: Outside, *, migrate: bool) -> AsyncIterator[str]:
     """Its address goes into the data directory, where commands on this machine look for it."""
+    if not public_urls.is_safe(settings.public_url):
+        _log.warning("public_url_not_safe", public_url=settings.public_url)
+    if settings.tls is not None:
+        tls_files.try_out(settings.tls)  # what is wrong with it is said before anything is made or read
     with _alone(settings):
         await bootstrap.prepare(settings, migrate=migrate)
         async with composition.running(settings) as broker:
             outside.show(BROKER, broker.not_ready, broker.metrics)
-            _write_target(settings.data_dir / "target", broker.grpc)
+            _leave_directions(settings, broker.grpc)
             yield broker.grpc
 
 
@@ -160,8 +178,14 @@ def _alone(settings: Settings) -> Iterator[None]:
         yield
 
 
-def _write_target(path: Path, target: str) -> None:
-    """Whole or not at all, for whoever reads it meanwhile."""
-    draft = path.with_suffix(".new")
-    draft.write_text(f"{target}\n")
-    draft.replace(path)
+def _leave_directions(settings: Settings, target: str) -> None:
+    """For commands on this machine: what they are to trust, and where the broker listens.
+
+    Each file is whole or not there for whoever reads it meanwhile, also if several brokers share the directory.
+    """
+    authority = settings.data_dir / AUTHORITY
+    if settings.tls is None:
+        authority.unlink(missing_ok=True)
+    else:
+        replace(authority, settings.tls.certificate.read_text())
+    replace(settings.data_dir / TARGET, target)

@@ -7,7 +7,7 @@ from broker.core.exchange import ExchangeKind
 from broker.core.job import Job, JobState
 from broker.core.lifecycle import Care
 from broker.core.model import Version
-from broker.core.peer import IssuedToken, Peer, TokenState, room
+from broker.core.peer import IssuedToken, Peer, PeerState, TokenState, room
 from broker.errors import ConflictError, WrongStateError
 from broker.store import jobs
 from broker.store.transactions import Transaction
@@ -71,6 +71,18 @@ def lay_down(tx: Transaction, peer: Peer, care: Care) -> None:
             "a request to the peer is running, or its outcome is not known yet; try again when the job is done"
         )
     jobs.drop(tx, peer.uid)
+
+
+def require_over(peer: Peer) -> None:
+    """That nothing is left of the peer which somebody could miss. Raises WrongStateError with what to do first."""
+    job = peer.job
+    if peer.state is PeerState.REGISTERED:
+        raise WrongStateError("the peer is registered; unregister it first, then it can be deleted")
+    if job is not None and job.state is JobState.WAITING:
+        end = "wait until it is over" if peer.state is PeerState.UNREGISTERED else "unregister the peer, which ends it"
+        raise WrongStateError(f"what was wanted of the peer ({job.kind.value}) still goes on; {end}; then delete it")
+    if peer.parties:
+        raise WrongStateError("the peer was reset and still has its parties; unregister it first, then delete it")
 
 
 def dies(token: IssuedToken, *, open_: bool) -> bool:

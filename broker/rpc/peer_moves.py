@@ -122,7 +122,7 @@ class PeerMoves(PeerJobs):
             raise PermissionDeniedError("only an administrator may export tokens")
         what = f"export of {tenant}"
         after = self._pages.read(what, request.page_token) or ""
-        listed = await self._store.read(lambda session: peers.page(session, tenant, after, size + 1))
+        listed = await self._store.read(lambda session: peers.page(session, peers.Among(tenant), after, size + 1))
         page = [peer for peer in listed[:size] if peer.state is PeerState.REGISTERED]
         messages = [portable_to_pb(peer) for peer in page]
         if request.with_tokens:

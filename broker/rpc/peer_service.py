@@ -10,7 +10,7 @@ from uuid import uuid4
 from grpc.aio import ServicerContext
 
 from broker.contract.names import peer_of, resource_id, tenant_of
-from broker.contract.peers import care_from_pb, exchange_to_pb, quirks_from_pb
+from broker.contract.peers import care_from_pb, exchange_to_pb, quirks_from_pb, state_from_pb
 from broker.contract.tenants import versions_from_pb
 from broker.contract.values import Violations, invalid, masked, page_size, seconds_from_pb, timestamp
 from broker.core import notices
@@ -24,7 +24,7 @@ from broker.ocpi.authorization import write_authorization
 from broker.rpc import intents
 from broker.rpc.peer_moves import PeerMoves
 from broker.rpc.stored_peer import found, read
-from broker.store import exchange_records, peer_health, peers, tenants, transitions
+from broker.store import exchange_records, peer_health, peers, removals, tenants, transitions
 from broker.store.transactions import Transaction
 from ocpi_broker.v1 import peer_service_pb2 as pb
 from ocpi_broker.v1 import peer_service_pb2_grpc as rpc
@@ -92,22 +92,18 @@ class PeerServicer(PeerMoves, rpc.PeerServiceServicer):
 
     async def ListPeers(self, request: pb.ListPeersRequest, _context: Context) -> pb.ListPeersResponse:
         tenant, size = tenant_of(request.parent, "parent"), page_size(request.page_size)
-        failing, kind = request.failing, "failing peers" if request.failing else "peers"
+        among = peers.Among(tenant, state_from_pb(request.state), request.failing)
         match request.order_by:
             case "":
-                what = f"{kind} of {tenant}"
+                what = f"peers {among}"
                 after = self._pages.read(what, request.page_token) or ""
-                listed = await self._store.read(
-                    lambda session: peers.page(session, tenant, after, size + 1, failing=failing)
-                )
+                listed = await self._store.read(lambda session: peers.page(session, among, after, size + 1))
                 place: Callable[[Peer], Any] = attrgetter("id")
             case "token_time":
-                what = f"{kind} of {tenant} by age"
+                what = f"peers {among} by age"
                 older = self._pages.read(what, request.page_token)
                 since = (int(older[0]), str(older[1])) if older else None
-                listed = await self._store.read(
-                    lambda session: peers.page_by_age(session, tenant, since, size + 1, failing=failing)
-                )
+                listed = await self._store.read(lambda session: peers.page_by_age(session, among, since, size + 1))
                 place = _age
             case _:
                 raise invalid("order_by", 'must be empty or "token_time"')
@@ -143,6 +139,16 @@ class PeerServicer(PeerMoves, rpc.PeerServiceServicer):
             return pb.UpdatePeerResponse(peer=self._reread(tx, peer))
 
         return await self._mutations.perform(request, request.request_id, pb.UpdatePeerResponse, update)
+
+    async def DeletePeer(self, request: pb.DeletePeerRequest, _context: Context) -> pb.DeletePeerResponse:
+        def delete(tx: Transaction) -> pb.DeletePeerResponse:
+            peer = self._locked(tx, request.name, request.etag)
+            intents.require_over(peer)
+            removals.remove(tx, peer)
+            tx.audit("peer.deleted", peer.tenant, peer.name, state=peer.state.value)
+            return pb.DeletePeerResponse()
+
+        return await self._mutations.perform(request, request.request_id, pb.DeletePeerResponse, delete)
 
     async def BlockPeer(self, request: pb.BlockPeerRequest, _context: Context) -> pb.BlockPeerResponse:
         def block(tx: Transaction) -> pb.BlockPeerResponse:
@@ -221,7 +227,7 @@ class PeerServicer(PeerMoves, rpc.PeerServiceServicer):
         """Create the peer; its id is the one wanted, or made from its first party."""
         if wanted:
             if not transitions.create(tx, uid, tenant, wanted, terms, PeerState.INVITED):
-                raise AlreadyExistsError(f"there is a peer {wanted}; use ResetPeer to invite it again")
+                raise AlreadyExistsError(f"there is a peer {wanted}; reset it to invite it again")
             return wanted
         first = min((str(key) for key in terms.parties), default="peer")
         base = first.lower().replace("/", "-")

@@ -91,6 +91,7 @@ RULES: Final[Mapping[str, Rule]] = {
     f"{_PREFIX}PeerService/ListPeers": _rule(OPERATOR, ADMIN, tenant=_parent),
     f"{_PREFIX}PeerService/UpdatePeer": _rule(OPERATOR, ADMIN, tenant=_updated_peer),
     f"{_PREFIX}PeerService/UnregisterPeer": _rule(OPERATOR, ADMIN, tenant=_peer_name),
+    f"{_PREFIX}PeerService/DeletePeer": _rule(OPERATOR, ADMIN, tenant=_peer_name),
     f"{_PREFIX}PeerService/ResetPeer": _rule(OPERATOR, ADMIN, tenant=_peer_name),
     f"{_PREFIX}PeerService/BlockPeer": _rule(OPERATOR, ADMIN, tenant=_peer_name),
     f"{_PREFIX}PeerService/UnblockPeer": _rule(OPERATOR, ADMIN, tenant=_peer_name),

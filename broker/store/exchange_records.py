@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 
 from broker.core.exchange import Direction, Exchange, ExchangeKind, Outcome, Step
 from broker.store import peer_health
-from broker.store.tables import ExchangeRow
+from broker.store.tables import ExchangeRow, PeerRow
 from broker.store.transactions import Transaction
 
 KEPT_PER_PEER = 500
@@ -16,7 +16,10 @@ KEPT_PER_PEER = 500
 
 
 def begin(tx: Transaction, exchange: Exchange) -> None:
-    """Record an exchange, running or refused at once."""
+    """Record an exchange, running or refused at once. One of a peer that was deleted meanwhile is nobody's."""
+    there = select(PeerRow.uid).where(PeerRow.uid == exchange.peer_uid).with_for_update(read=True, key_share=True)
+    if tx.session.exec(there).first() is None:
+        return
     tx.session.exec(
         insert(ExchangeRow).values(
             uid=exchange.uid,

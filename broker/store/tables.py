@@ -309,6 +309,16 @@ class ReceiptRow(SQLModel, table=True):
     created_at: int = Field(sa_type=BigInteger, index=True)
 
 
+class RunningBrokerRow(SQLModel, table=True):
+    """A broker that runs over this database, by its host and where it listens, and the public URL it was given."""
+
+    __tablename__ = "running_broker"
+
+    place: str = Field(primary_key=True)
+    public_url: str
+    seen_at: int = Field(sa_type=BigInteger)
+
+
 class ChangeStreamRow(SQLModel, table=True):
     """The one row that orders all changes; locked as the last act of every changing transaction."""
 

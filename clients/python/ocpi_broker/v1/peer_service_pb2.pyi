@@ -145,18 +145,20 @@ class GetPeerResponse(_message.Message):
     def __init__(self, peer: _Optional[_Union[_resources_pb2.Peer, _Mapping]] = ...) -> None: ...
 
 class ListPeersRequest(_message.Message):
-    __slots__ = ("parent", "page_size", "page_token", "order_by", "failing")
+    __slots__ = ("parent", "page_size", "page_token", "order_by", "failing", "state")
     PARENT_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     ORDER_BY_FIELD_NUMBER: _ClassVar[int]
     FAILING_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
     parent: str
     page_size: int
     page_token: str
     order_by: str
     failing: bool
-    def __init__(self, parent: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., order_by: _Optional[str] = ..., failing: bool = ...) -> None: ...
+    state: _resources_pb2.PeerState
+    def __init__(self, parent: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., order_by: _Optional[str] = ..., failing: bool = ..., state: _Optional[_Union[_resources_pb2.PeerState, str]] = ...) -> None: ...
 
 class ListPeersResponse(_message.Message):
     __slots__ = ("peers", "next_page_token")
@@ -201,6 +203,20 @@ class UnregisterPeerResponse(_message.Message):
     PEER_FIELD_NUMBER: _ClassVar[int]
     peer: _resources_pb2.Peer
     def __init__(self, peer: _Optional[_Union[_resources_pb2.Peer, _Mapping]] = ...) -> None: ...
+
+class DeletePeerRequest(_message.Message):
+    __slots__ = ("name", "etag", "request_id")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    etag: str
+    request_id: str
+    def __init__(self, name: _Optional[str] = ..., etag: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class DeletePeerResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
 
 class ResetPeerRequest(_message.Message):
     __slots__ = ("name", "expiry", "etag", "request_id")

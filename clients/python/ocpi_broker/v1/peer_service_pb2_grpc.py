@@ -80,6 +80,11 @@ class PeerServiceStub(object):
                 request_serializer=ocpi__broker_dot_v1_dot_peer__service__pb2.UnregisterPeerRequest.SerializeToString,
                 response_deserializer=ocpi__broker_dot_v1_dot_peer__service__pb2.UnregisterPeerResponse.FromString,
                 _registered_method=True)
+        self.DeletePeer = channel.unary_unary(
+                '/ocpi_broker.v1.PeerService/DeletePeer',
+                request_serializer=ocpi__broker_dot_v1_dot_peer__service__pb2.DeletePeerRequest.SerializeToString,
+                response_deserializer=ocpi__broker_dot_v1_dot_peer__service__pb2.DeletePeerResponse.FromString,
+                _registered_method=True)
         self.ResetPeer = channel.unary_unary(
                 '/ocpi_broker.v1.PeerService/ResetPeer',
                 request_serializer=ocpi__broker_dot_v1_dot_peer__service__pb2.ResetPeerRequest.SerializeToString,
@@ -186,6 +191,15 @@ class PeerServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DeletePeer(self, request, context):
+        """Removes a peer that is not registered, with its terms, exchanges and tokens; its id can be used again. A registered
+        peer, one that was reset and still has its parties, and one with a job that goes on are unregistered first. An
+        invitation that is open dies. The audit log keeps what was done.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ResetPeer(self, request, context):
         """Revokes every token issued to the peer and issues a new invitation token, keeping the registry entry (F3).
         """
@@ -277,6 +291,11 @@ def add_PeerServiceServicer_to_server(servicer, server):
                     servicer.UnregisterPeer,
                     request_deserializer=ocpi__broker_dot_v1_dot_peer__service__pb2.UnregisterPeerRequest.FromString,
                     response_serializer=ocpi__broker_dot_v1_dot_peer__service__pb2.UnregisterPeerResponse.SerializeToString,
+            ),
+            'DeletePeer': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeletePeer,
+                    request_deserializer=ocpi__broker_dot_v1_dot_peer__service__pb2.DeletePeerRequest.FromString,
+                    response_serializer=ocpi__broker_dot_v1_dot_peer__service__pb2.DeletePeerResponse.SerializeToString,
             ),
             'ResetPeer': grpc.unary_unary_rpc_method_handler(
                     servicer.ResetPeer,
@@ -553,6 +572,33 @@ class PeerService(object):
             '/ocpi_broker.v1.PeerService/UnregisterPeer',
             ocpi__broker_dot_v1_dot_peer__service__pb2.UnregisterPeerRequest.SerializeToString,
             ocpi__broker_dot_v1_dot_peer__service__pb2.UnregisterPeerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeletePeer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ocpi_broker.v1.PeerService/DeletePeer',
+            ocpi__broker_dot_v1_dot_peer__service__pb2.DeletePeerRequest.SerializeToString,
+            ocpi__broker_dot_v1_dot_peer__service__pb2.DeletePeerResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -64,6 +64,11 @@ class PeerServiceStub:
     although the peer cannot be told. A running exchange of the peer fails; while a POST or PUT of ours is running, only
     force ends it: its answer may bring the token with which the peer can be told.
     """
+    DeletePeer: _grpc.UnaryUnaryMultiCallable[_peer_service_pb2.DeletePeerRequest, _peer_service_pb2.DeletePeerResponse]
+    """Removes a peer that is not registered, with its terms, exchanges and tokens; its id can be used again. A registered
+    peer, one that was reset and still has its parties, and one with a job that goes on are unregistered first. An
+    invitation that is open dies. The audit log keeps what was done.
+    """
     ResetPeer: _grpc.UnaryUnaryMultiCallable[_peer_service_pb2.ResetPeerRequest, _peer_service_pb2.ResetPeerResponse]
     """Revokes every token issued to the peer and issues a new invitation token, keeping the registry entry (F3)."""
     BlockPeer: _grpc.UnaryUnaryMultiCallable[_peer_service_pb2.BlockPeerRequest, _peer_service_pb2.BlockPeerResponse]
@@ -115,6 +120,11 @@ class PeerServiceAsyncStub(PeerServiceStub):
     """Ends the registration: tells a registered peer by DELETE, and then both tokens die (UN-02, UN-06). With force they die
     although the peer cannot be told. A running exchange of the peer fails; while a POST or PUT of ours is running, only
     force ends it: its answer may bring the token with which the peer can be told.
+    """
+    DeletePeer: _aio.UnaryUnaryMultiCallable[_peer_service_pb2.DeletePeerRequest, _peer_service_pb2.DeletePeerResponse]  # type: ignore[assignment]
+    """Removes a peer that is not registered, with its terms, exchanges and tokens; its id can be used again. A registered
+    peer, one that was reset and still has its parties, and one with a job that goes on are unregistered first. An
+    invitation that is open dies. The audit log keeps what was done.
     """
     ResetPeer: _aio.UnaryUnaryMultiCallable[_peer_service_pb2.ResetPeerRequest, _peer_service_pb2.ResetPeerResponse]  # type: ignore[assignment]
     """Revokes every token issued to the peer and issues a new invitation token, keeping the registry entry (F3)."""
@@ -218,6 +228,17 @@ class PeerServiceServicer(metaclass=_abc_1.ABCMeta):
         """Ends the registration: tells a registered peer by DELETE, and then both tokens die (UN-02, UN-06). With force they die
         although the peer cannot be told. A running exchange of the peer fails; while a POST or PUT of ours is running, only
         force ends it: its answer may bring the token with which the peer can be told.
+        """
+
+    @_abc_1.abstractmethod
+    def DeletePeer(
+        self,
+        request: _peer_service_pb2.DeletePeerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_peer_service_pb2.DeletePeerResponse, _abc.Awaitable[_peer_service_pb2.DeletePeerResponse]]:
+        """Removes a peer that is not registered, with its terms, exchanges and tokens; its id can be used again. A registered
+        peer, one that was reset and still has its parties, and one with a job that goes on are unregistered first. An
+        invitation that is open dies. The audit log keeps what was done.
         """
 
     @_abc_1.abstractmethod
