@@ -2,6 +2,7 @@
 
 import secrets
 import socket
+import string
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
@@ -27,10 +28,12 @@ PARTY = "DE/KWL/CPO=Kabelwerk"
 MODULES = ("locations/SENDER", "sessions/SENDER", "cdrs/SENDER", "tariffs/SENDER", "tokens/RECEIVER")
 VERSION = "2.2.1"
 
+_LETTERS = string.ascii_letters + string.digits
+
 
 def mint() -> Token:
-    """43 characters, which are never Base64 of anything."""
-    return Token(secrets.token_urlsafe(32))
+    """Letters, digits and one hyphen, so that it is never Base64 of anything: more than 256 random bits (CO-42)."""
+    return Token("-".join("".join(secrets.choice(_LETTERS) for _ in range(22)) for _ in range(2)))
 
 
 def party(text: str) -> Party:
@@ -199,6 +202,10 @@ class MockPeer:
         """What its server answers."""
         return await self._receiver.answer(request)
 
+    def refusal(self, status: int) -> http_server.Answer:
+        """What its server answers to what is no request."""
+        return self._receiver.refusal(status)
+
     def _held(self) -> Token:
         if self._state.link is None:
             raise ValueError("the mock peer holds no token")
@@ -234,7 +241,7 @@ async def mock_peer(
             await rest.enter_async_context(httpx.AsyncClient(verify=trusted(), trust_env=False, timeout=TIMEOUT)),
             local=local,
         )
-        await rest.enter_async_context(http_server.serving(peer.answer, own))
+        await rest.enter_async_context(http_server.serving(peer.answer, peer.refusal, own))
         yield peer
 
 

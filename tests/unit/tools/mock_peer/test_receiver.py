@@ -103,7 +103,7 @@ async def test_a_bad_body_leaves_the_invitation_usable(
     [
         ("http:500@versions", 3001),
         ("html@details", 3001),
-        ("wrong-version-in-details", 3001),
+        ("wrong-version-in-details", 3002),
         ("missing-version", 3002),
         ("missing-module:credentials", 3003),
     ],
