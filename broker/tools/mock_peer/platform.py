@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from broker.core import model
-from broker.core.model import BusinessDetails, HeaderForm, InterfaceRole, Party, PartyKey, Token, Version
+from broker.core.model import BusinessDetails, HeaderForm, InterfaceRole, Party, PartyKey, PartyPattern, Token, Version
 from broker.errors import NotExpressibleError
 from broker.ocpi import DIALECTS
 from broker.tools.mock_peer import http_server
@@ -221,13 +221,15 @@ async def mock_peer(
     faults: Sequence[str | Fault] = (),
     lenient: bool = False,
     accepts: Iterable[HeaderForm] = HeaderForm,
+    partners: Sequence[str] = (),
     listener: socket.socket | None = None,
     public_url: str = "",
     local: bool = False,
 ) -> AsyncIterator[MockPeer]:
     """A mock peer that serves within the context, on a free port of loopback unless it is given a listener.
 
-    accepts are the header forms that it takes; local lets it call nobody beyond this machine.
+    accepts are the header forms that it takes; partners, like DE/*/CPO, who may register, anybody if there are none;
+    local lets it call nobody beyond this machine.
     Raises ValueError for what cannot be read, or cannot be said in one of the versions.
     """
     own = listener or http_server.bind("127.0.0.1", 0)
@@ -236,8 +238,10 @@ async def mock_peer(
         base = public_url.rstrip("/") or f"http://{_reachable(own)}"
         identity = Identity(base, offered(versions), tuple(map(party, parties)), tuple(map(module, modules)))
         _check(identity)
+        state = _state(identity, faults, lenient, accepts)
+        state.partners = tuple(map(PartyPattern.parse, partners))
         peer = MockPeer(
-            _state(identity, faults, lenient, accepts),
+            state,
             await rest.enter_async_context(httpx.AsyncClient(verify=trusted(), trust_env=False, timeout=TIMEOUT)),
             local=local,
         )

@@ -265,6 +265,10 @@ class Receiver:
             raise RefusedError(StatusCode.INVALID_PARAMETERS, f"token: must have at most {USUAL_TOKEN} characters")
         if self._state.tokens.is_ours(theirs.token):
             raise RefusedError(StatusCode.INVALID_PARAMETERS, "token: is one that we issued")
+        for party in theirs.parties:
+            if not self._state.invites(party):
+                where = f"{party.path}: " if party.path else ""
+                raise RefusedError(StatusCode.INVALID_PARAMETERS, f"{where}the invitation is for other parties")
         return data, theirs
 
     def _outdated(self, shown: Token) -> Token:

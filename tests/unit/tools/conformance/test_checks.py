@@ -154,6 +154,24 @@ async def test_a_platform_may_end_the_old_token_at_once_and_is_told_what_that_co
     assert "told a token by hand" in outcomes[check].why
 
 
+@pytest.mark.parametrize("version", EDITIONS)
+async def test_an_invitation_for_others_is_found_before_the_registration(version: str) -> None:
+    """With the platform's own words. What cannot be learned then is skipped, and the invitation is not used up."""
+    async with meeting(version) as (receiver, connection):
+        receiver.allowed = ("NL", "RJS")
+        outcomes = {outcome.check.name: outcome for outcome in await run(connection)}
+        await connection.discover()
+
+    assert {name for name, one in outcomes.items() if one.result is Result.DEVIATES} == {
+        "our_party_is_invited",
+        "post_registers",
+    }
+    assert "roles: not invited" in outcomes["our_party_is_invited"].why
+    assert outcomes["a_list_that_cannot_be_read_is_3001"].why == "the platform refuses DE/OCB/EMSP"
+    assert connection.refusal == "OCPI 2001, “roles: not invited”"
+    assert version in connection.listed
+
+
 async def test_a_platform_that_registers_by_mistake_is_checked_to_the_end() -> None:
     """It took an object that it should have refused: what needs the invitation is skipped, and says why."""
     outcomes = await found("2.2.1", "takes any status", ["a_list_that_cannot_be_read_is_3001"])

@@ -83,9 +83,9 @@ def announcement(sender: MockPeer, **changes: Any) -> dict[str, Any]:
     return {"token": sender.invite(), "url": sender.versions_url, "roles": [role], **changes}
 
 
-async def posted(receiver: MockPeer, sender: MockPeer, token: str | None = None, **changes: Any) -> Octets:
+async def posted(receiver: MockPeer, sender: MockPeer, shown: str | None = None, **changes: Any) -> Octets:
     return await asked(
-        receiver, "POST", "/ocpi/2.2.1/credentials", token or receiver.token, announcement(sender, **changes)
+        receiver, "POST", "/ocpi/2.2.1/credentials", shown or receiver.token, announcement(sender, **changes)
     )
 
 
