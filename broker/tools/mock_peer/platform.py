@@ -54,6 +54,14 @@ def module(text: str) -> tuple[str, InterfaceRole]:
     return name, InterfaceRole(role.upper())
 
 
+def partner(text: str) -> PartyPattern:
+    """From CC/PID/ROLE, each of which may be *. Raises ValueError."""
+    try:
+        return PartyPattern.parse(text)
+    except ValueError as err:
+        raise ValueError(f"{text!r} does not say who may register, as DE/*/CPO does: {err}") from None
+
+
 def offered(texts: Iterable[str]) -> tuple[Version, ...]:
     """Oldest first. Raises ValueError for a version that is not spoken here."""
     found = tuple(texts)
@@ -239,7 +247,7 @@ async def mock_peer(
         identity = Identity(base, offered(versions), tuple(map(party, parties)), tuple(map(module, modules)))
         _check(identity)
         state = _state(identity, faults, lenient, accepts)
-        state.partners = tuple(map(PartyPattern.parse, partners))
+        state.partners = tuple(map(partner, partners))
         peer = MockPeer(
             state,
             await rest.enter_async_context(httpx.AsyncClient(verify=trusted(), trust_env=False, timeout=TIMEOUT)),
