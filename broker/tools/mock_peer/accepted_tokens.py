@@ -41,10 +41,6 @@ class Tokens:
             return Standing.INVITATION
         return Standing.ISSUED if token in self.retiring else None
 
-    def is_ours(self, token: Token) -> bool:
-        """Whether we gave it to the other side, for whatever purpose (CO-41)."""
-        return self.standing(token) is not None
-
     def used(self, token: Token) -> None:
         """Whoever uses a new token has it: the one before is dead."""
         if token not in self.issued:

@@ -263,7 +263,7 @@ class Receiver:
             raise RefusedError(StatusCode.INVALID_PARAMETERS, str(err)) from None
         if len(theirs.token.reveal()) > USUAL_TOKEN:
             raise RefusedError(StatusCode.INVALID_PARAMETERS, f"token: must have at most {USUAL_TOKEN} characters")
-        if self._state.tokens.is_ours(theirs.token):
+        if self._state.is_ours(theirs.token):
             raise RefusedError(StatusCode.INVALID_PARAMETERS, "token: is one that we issued")
         for party in theirs.parties:
             if not self._state.invites(party):

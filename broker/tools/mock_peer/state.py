@@ -100,6 +100,11 @@ class State:
         told = (party.country_code, party.party_id, party.role)
         return not self.partners or any(_covers(pattern, told) for pattern in self.partners)
 
+    def is_ours(self, token: Token) -> bool:
+        """Whether the other side has it from us (CO-41), and not we from them: same-token issues what they sent."""
+        theirs = self.link is not None and self.link.held == token
+        return not theirs and self.tokens.standing(token) is not None
+
     def connect(self, link: Link) -> None:
         if self.link is not None and self.link.held != link.held:
             self.earlier.append(self.link.held)
