@@ -21,7 +21,12 @@ from broker.tools.conformance.requirements import REQUIREMENTS
 from broker.tools.mock_peer.console import FORMS
 from broker.tools.mock_peer.faults import CATALOGUE
 from gateway.refusals import REFUSALS
+<<<<<<< HEAD
 from ocpi_broker.v1 import reasons_pb2, resources_pb2
+=======
+from ocpi_broker.v1 import reasons_pb2
+from tests.conformance.mock_peer_faults import CROSSING, HARMLESS
+>>>>>>> w-mock
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = sorted((ROOT / "docs").glob("*.md"))
@@ -107,6 +112,14 @@ def test_the_table_of_faults_is_the_catalogue() -> None:
     written = [tuple(cells) for cells in rows("mock-peer.md", "All faults")]
 
     assert written == [(f"`{kind.form}`", kind.where, kind.meaning) for kind in CATALOGUE.values()]
+
+
+def test_the_faults_that_break_no_rule_are_those_that_the_checker_passes() -> None:
+    (written,) = re.findall(
+        r"^These break no rule of OCPI.*?\n\n", (ROOT / "docs" / "mock-peer.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+
+    assert set(re.findall(r"`([a-z-]+)`", written)) == {*HARMLESS, *CROSSING}
 
 
 def test_the_table_of_the_mock_peers_commands_is_what_it_obeys() -> None:
