@@ -21,12 +21,8 @@ from broker.tools.conformance.requirements import REQUIREMENTS
 from broker.tools.mock_peer.console import FORMS
 from broker.tools.mock_peer.faults import CATALOGUE
 from gateway.refusals import REFUSALS
-<<<<<<< HEAD
 from ocpi_broker.v1 import reasons_pb2, resources_pb2
-=======
-from ocpi_broker.v1 import reasons_pb2
 from tests.conformance.mock_peer_faults import CROSSING, HARMLESS
->>>>>>> w-mock
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = sorted((ROOT / "docs").glob("*.md"))

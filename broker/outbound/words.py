@@ -90,11 +90,7 @@ def _cleaned(text: str, tokens: Iterable[Token]) -> str | None:
     seen = "".join(char if char.isspace() or category(char)[0] != "C" else "" for char in text[:_LOOKED_AT]).split()
     if len(text) > _LOOKED_AT and seen and not text[_LOOKED_AT - 1].isspace():
         seen[-1] = seen[-1][:-_LONGEST_FORM]  # it may end in half of a token, which nobody would recognise
-<<<<<<< HEAD
     line = masked(" ".join(seen), tokens).strip()
-=======
-    line = masked(" ".join(seen).strip(), tokens)
->>>>>>> w-words
     return line if len(line) <= LONGEST else line[:LONGEST] + "…"
 
 
