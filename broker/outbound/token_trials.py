@@ -13,7 +13,6 @@ import httpx
 
 from broker.core.model import HeaderForm, Token
 from broker.ocpi.authorization import OTHER_FORM
-from broker.ocpi.envelope import read_envelope
 from broker.outbound.discovery import HttpPeers, Tolerances
 from broker.outbound.http_call import Call, CallbackError
 
@@ -52,7 +51,6 @@ class Subject:
 @dataclass(frozen=True, slots=True)
 class _Shown:
     status: int
-    success: bool
 
     @property
     def refused(self) -> bool:
@@ -103,7 +101,7 @@ class TokenTrials:
                 break
         else:
             return Trial(Verdict.REFUSED, form, f"GET credentials: HTTP {shown.status}")
-        if shown.success or await self._discriminates(asking, url, asking.subject.versions_url):
+        if await self._discriminates(asking, url, asking.subject.versions_url):
             return Trial(Verdict.WORKED, shown_in)
         return Trial(Verdict.OPEN, shown_in, "the peer answers the same without a token")
 
@@ -123,11 +121,7 @@ class TokenTrials:
         call = Call("credentials", url, budgets.details, asking.token, asking.correlation_id, seconds=budgets.whole)
         self._http.wire.admit_beside(call, "url", url, asking.subject.versions_url)
         reply = await self._http.wire.exchange(call, form, _vet)
-        try:
-            read_envelope(reply.body)
-        except ValueError:
-            return _Shown(reply.status, success=False)
-        return _Shown(reply.status, success=httpx.codes.is_success(reply.status))
+        return _Shown(reply.status)
 
 
 def _vet(_call: Call, _response: httpx.Response) -> None:

@@ -12,7 +12,7 @@ from google.protobuf import duration_pb2, field_mask_pb2
 from ocpi_broker.v1 import peer_service_pb2 as pb
 from ocpi_broker.v1 import resources_pb2
 from tests.integration.field.partner import Partner, partner_running, speaking
-from tests.peer import Sender
+from tests.peer import Reply, Sender
 from tests.stack import Deployment, Home, Stack, party
 
 REGISTERED = resources_pb2.PEER_STATE_REGISTERED
@@ -105,6 +105,10 @@ class Link:
     async def shown(self) -> str:
         """The header that services are told to show."""
         return (await self.home.held(self.name)).authorization
+
+    async def announces(self, sender: Sender, token: str) -> Reply:
+        """A PUT with this token, which does not work before the test says so."""
+        return await sender.put(sender.credentials(token))
 
     async def holds(self, token: str) -> bool:
         return await self.held() == token

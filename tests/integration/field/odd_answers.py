@@ -143,7 +143,6 @@ WARNED: dict[str, tuple[Written, str]] = {
 """The answer, and what its warnings speak of."""
 
 WITH_ROLES_ONLY: dict[str, tuple[Written, str]] = {
-    "a role that is none": (_data(role="CHARGER"), "role"),
     "no role": (_data(role=...), "role"),
     "a role in small letters": (_data(role="cpo"), "role"),
     "no roles": (_data(roles=[]), "roles"),
@@ -156,6 +155,11 @@ WITH_ROLES_ONLY: dict[str, tuple[Written, str]] = {
         "",
     ),
 }
+
+CLOSED_ROLES_ONLY: dict[str, tuple[Written, str]] = {
+    "a role that is none": (_data(role="CHARGER"), "role"),
+}
+"""In 2.3.0 that is OTHER, and so another party."""
 
 FLAT_ONLY: dict[str, tuple[Written, str]] = {
     "the roles of later": (
@@ -180,7 +184,7 @@ USELESS: dict[str, Written] = {
     "no token": _data(token=...),
     "the placeholder": _data(token="#NA"),
     "a token of other letters": _data(token="schl\u00fcssel und mehr"),
-    "a token that is too long": _data(token="x" * 300),
+    "a token that is too long": _data(token="x" * 1025),
     "a word instead of the object": lambda _partner, _token: http(200, said("Success")),
     "nothing": lambda _partner, _token: http(200),
     "a page": lambda _partner, _token: http(200, b"<html>token</html>"),

@@ -5,7 +5,7 @@ It writes its answers octet by octet, shares no code with the product, and keeps
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -63,18 +63,27 @@ class Partner(Platform):
     reads: Sequence[Form] = BOTH
     reads_token: dict[str, Sequence[Form]] = field(default_factory=dict)
     open_documents: bool = False
+    open_to_all: bool = False
+    """Whether every request is answered as if it showed a token that works."""
     says: dict[str, Answer] = field(default_factory=dict)
     """What it answers instead, by method (of credentials), or by versions or details; None as usual."""
     heard: list[Heard] = field(default_factory=list)
     given: list[str] = field(default_factory=list)
     minted: list[str] = field(default_factory=list)
     mint: Callable[[], str] = new_token
+    holds: dict[str, asyncio.Event] = field(default_factory=dict)
+    """A GET that shows this token is answered once the event is set."""
     keeps: bool = False
     """Whether tokens go on to work after they were replaced."""
 
     def shown_with(self, method: str) -> list[str]:
         """The headers of all requests of this method to the credentials endpoint."""
         return [one.shown for one in self.heard if one.method == method and one.resource == "credentials"]
+
+    def asked_with(self, token: str, resource: str = "versions") -> int:
+        """How many GETs have shown this token, in whatever form."""
+        forms = {form(token) for form in BOTH}
+        return len([one for one in self.heard if one.shown in forms and one.resource == resource])
 
     def credentials(self, token: str, **changes: Any) -> dict[str, Any]:
         """Its credentials object; a change to ... takes a field away."""
@@ -107,6 +116,8 @@ class Partner(Platform):
         shown = headers.get("authorization", "")
         heard = Heard(method, path, shown, self._read(shown), json.loads(sent) if sent else None)
         self.heard.append(heard)
+        if heard.token in self.holds and method == "GET":
+            await self.holds[heard.token].wait()
         writer.write(self._answer(heard))
         await writer.drain()
 
@@ -114,7 +125,7 @@ class Partner(Platform):
         for token in self.accepted:
             if shown in {form(token) for form in self.reads_token.get(token, self.reads)}:
                 return token
-        return None
+        return "anybody" if self.open_to_all else None
 
     def _answer(self, heard: Heard) -> bytes:
         named = {self.versions_url: "versions", self.details_url: "details"}.get(f"{self.base}{heard.path}", "")
@@ -171,11 +182,3 @@ async def partner_running(**settings: Any) -> AsyncIterator[Partner]:
         for task in tuple(tasks):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def merged(*tables: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for table in tables for name, value in table.items()}
-
-
-def named(tables: Iterable[tuple[Any, ...]]) -> list[str]:
-    return [str(row[0]) for row in tables]
