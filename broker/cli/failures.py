@@ -30,6 +30,8 @@ COMMANDS: Final[Mapping[str, str]] = {
     "UpdatePeer": "peer update",
     "UnregisterPeer": "peer unregister",
     "DeletePeer": "peer delete",
+    "ExportPeers": "peer export",
+    "ImportPeer": "peer import",
     "ResetPeer": "peer reset",
     "BlockPeer": "peer block",
     "UnblockPeer": "peer unblock",

@@ -9,7 +9,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from typing import Final
 
-from broker.core.model import HeaderForm, Token
+from broker.core.model import MAX_TOKEN, HeaderForm, Token
 
 MAX_VALUE = 384
 """Room for the longest token in Base64, of which OCPI 2.0 names no limit (core.model.MAX_TOKEN)."""
@@ -83,6 +83,8 @@ def _decoded(value: str) -> str | None:
 
 
 def _could_be_token(text: str) -> bool:
+    if len(text) > MAX_TOKEN:
+        return False
     try:
         Token(text)
     except ValueError:
