@@ -88,9 +88,9 @@ class Prover:
         try:
             await self._try(peer, token)
         except StoreUnavailableError:
-            _log.warning("token_try_interrupted", tenant=peer.tenant, peer=peer.name)
+            _log.warning("token_try_interrupted", **peer.where)
         except Exception:  # noqa: BLE001  a defect must not end the loop unseen
-            _log.exception("token_try_stuck", tenant=peer.tenant, peer=peer.name)
+            _log.exception("token_try_stuck", **peer.where)
 
     async def _try(self, peer: Peer, token: HeldToken) -> None:
         until = self._clock() + _CLAIMED
@@ -112,7 +112,7 @@ class Prover:
         try:
             text = self._model.unsealed(peer, token.sealed, HELD_TOKEN)
         except BrokerError as error:
-            return Trial(Verdict.FAILED, _form(peer, token), str(error))
+            return Trial(Verdict.FAILED, _form(peer, token), error.explained)
         return await self._trials.of(self._subject(peer, token, None if alone else credentials), text)
 
     async def _is_dead(self, peer: Peer) -> bool:
@@ -137,7 +137,7 @@ class Prover:
             return proved
 
         if await self._store.change("broker", commit):
-            _log.info("token_proven", tenant=peer.tenant, peer=peer.name)
+            _log.info("token_proven", **peer.where)
 
     async def _failed(self, peer: Peer, token: HeldToken, trial: Trial) -> None:
         at = self._clock() + proving.pause(token.tries)
@@ -149,7 +149,7 @@ class Prover:
 
         await self._store.change("broker", commit)
         if token.tries == 0:
-            _log.warning("token_unproven", tenant=peer.tenant, peer=peer.name, finding=trial.finding)
+            _log.warning("token_unproven", **peer.where, finding=trial.finding)
 
 
 def _form(peer: Peer, token: HeldToken) -> HeaderForm:

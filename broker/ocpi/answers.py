@@ -36,6 +36,8 @@ def read_answer(dialect: Dialect, body: bytes, offered: Token, *, success: bool)
     """
     try:
         envelope = read_envelope(body)
+    except EnvelopeError:
+        raise
     except ValueError as error:
         found = _salvaged(body, offered) if success else None
         if found is None:
@@ -53,8 +55,6 @@ def read_answer(dialect: Dialect, body: bytes, offered: Token, *, success: bool)
 
 def _said(error: ValueError) -> str:
     """What kept the envelope from being read as it should be."""
-    if isinstance(error, EnvelopeError):
-        return f"status_code: {error.code} beside a token, which was kept"
     return str(error) if isinstance(error, Malformed) else f"the answer {error}; the token in it was kept"
 
 

@@ -70,6 +70,16 @@ class TokenTrials:
     def __init__(self, http: HttpPeers) -> None:
         self._http = http
 
+    async def known(self, subject: Subject, token: Token, correlation_id: str) -> Trial:
+        """Whether a token with which the version documents have been read is one that the peer knows."""
+        asking = _Asking(subject, token, correlation_id)
+        if subject.credentials_url is None:
+            return Trial(Verdict.OPEN, subject.form, "the peer has no credentials endpoint to ask")
+        try:
+            return await self._compared(asking, subject.credentials_url, subject.form)
+        except CallbackError as error:
+            return Trial(Verdict.FAILED, subject.form, error.explained)
+
     async def of(self, subject: Subject, token: Token) -> Trial:
         """One try; takes as long as a few GETs at most, and never raises."""
         asking = _Asking(subject, token, str(uuid4()))
@@ -82,7 +92,7 @@ class TokenTrials:
             return await self._compared(asking, subject.credentials_url, listed.form)
         except CallbackError as error:
             verdict = Verdict.REFUSED if error.unauthorized else Verdict.FAILED
-            return Trial(verdict, subject.form, str(error))
+            return Trial(verdict, subject.form, error.explained)
 
     async def _compared(self, asking: _Asking, url: str, form: HeaderForm) -> Trial:
         for shown_in in self._forms(asking, form):

@@ -7,6 +7,7 @@ import pytest
 from alembic import command
 from sqlmodel import Session
 
+from broker.core.lifecycle import USUAL
 from broker.core.model import HeaderForm, PartyKey, Role, Sealed
 from broker.core.peer import HeldToken, Peer, TokenState
 from broker.core.quirks import Quirks
@@ -40,6 +41,23 @@ def _found(database: Database, peer_id: str) -> Peer:
     return peer
 
 
+def test_who_is_registered_already_waits_to_be_probed(empty_database: Database) -> None:
+    """0005: who was invited only, or has left, has no token of which to ask."""
+    command.upgrade(schema._config(empty_database.url), "0003")
+    empty_database.execute(TENANT)
+    for uid in ("u1", "u2"):
+        empty_database.execute(
+            "INSERT INTO peer (uid, tenant, id, state, blocked, terms, answered_at, lease_until, revision, created_at, "
+            f"updated_at) VALUES ('{uid}', 'acme', '{uid}', 'REGISTERED', FALSE, '{{}}', 5, 0, 2, 1, 1)"
+        )
+    empty_database.execute(HELD.format(box=BOX[empty_database.url[:6]]))
+
+    schema.upgrade(empty_database.url)
+
+    found = empty_database.execute("SELECT peer_uid, tenant, state, failures, next_probe_at < 0 FROM peer_health")
+    assert [(*row[:4], bool(row[4])) for row in found] == [("u1", "acme", "UNKNOWN", 0, True)]
+
+
 def test_a_peer_of_the_first_schema(empty_database: Database) -> None:
     """0002: the header form becomes the outgoing one, 0004: that of the held token; a hub is known by its party."""
     command.upgrade(schema._config(empty_database.url), "0001")
@@ -54,6 +72,7 @@ def test_a_peer_of_the_first_schema(empty_database: Database) -> None:
     assert peer.notices == ()
     assert (peer.form_in, peer.form_out, peer.draft, peer.may_downgrade) == (None, HeaderForm.RAW, False, False)
     assert (peer.quirks, peer.versions, peer.requested, peer.terms.patterns) == (Quirks(), (), (), frozenset())
+    assert peer.care == USUAL
     assert [party.key for party in peer.parties] == [PartyKey("NL", "LMH", Role.HUB)]
     assert empty_database.execute("SELECT warnings, quirk FROM exchange") == [("[]", None)]
 
@@ -71,9 +90,8 @@ def test_0004_tokens_of_the_release_before(empty_database: Database, *, held: bo
     for statement in (TENANT, PEER):
         empty_database.execute(statement)
     command.upgrade(schema._config(empty_database.url), "0003")
-    rows = [
-        ISSUED.format(name=f"t{at}", state=state, box=box, at=at) for at, state in enumerate(("RETIRING", "ACTIVE"))
-    ]
+    states = ("RETIRING", "ACTIVE")
+    rows = [ISSUED.format(name=f"t{at}", state=state, box=box, at=at) for at, state in enumerate(states)]
     for statement in rows + [HELD.format(box=box)] * held:
         empty_database.execute(statement)
 

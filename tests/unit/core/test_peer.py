@@ -32,7 +32,7 @@ NO_INVITATION = "the invitation can no longer be used: reset the peer to issue a
 LOCKED_OUT = "no token of the peer works: rotate the peer, or reset it and let it register again"
 OLD_TOKEN = "the peer shows a token that was replaced: since 1970-01-01 00:00 UTC; was it restored from a backup?"
 QUARANTINED = "the peer is quarantined: none of the parties that it announced may be had; see its last exchange"
-IN_DOUBT = "renewing the tokens: the answer of the peer was lost; it is being found out what became of it"
+IN_DOUBT = "renewing the tokens: it is not known whether the peer has done it: HTTP 503"
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_the_invitation_is_the_active_one():
         # What became of a job is told until an operator has done something about it.
         (peer(token(), job=job()), []),
         (peer(token(), job=job(sent_version=Version("2.2.1"))), []),
-        (peer(token(), job=job(sent_version=Version("2.2.1"), attempts=1)), [IN_DOUBT]),
+        (peer(token(), job=job(sent_version=Version("2.2.1"), attempts=1, message="HTTP 503")), [IN_DOUBT]),
         (peer(token(), job=job(sent_version=Version("2.2.1"), attempts=1, confirming=True)), []),
         (
             peer(token(), job=job(ExchangeKind.POST, JobState.FAILED, message="HTTP 401", attempts=1)),

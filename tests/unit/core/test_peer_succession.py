@@ -51,9 +51,9 @@ def beside(*revoked):
         # POST: the invitation stays for a repeat (F3); a strict tenant gives no second chance.
         ([token(A, INVITATION)], A, WINDOW, Succession((), A, NOW + WINDOW)),
         ([token(A, INVITATION)], A, 0, Succession((A,), None, NOW)),
-        # POST again with the spent invitation: nothing newer than that goes, the window is not prolonged.
-        ([token(A, INVITATION, RETIRING, **LIMITED), token(B)], A, WINDOW, beside()),
-        ([token(A, INVITATION, RETIRING, **LIMITED), token(B)], A, 0, beside()),
+        # POST again with the spent invitation: the unseen token goes, the window is not prolonged.
+        ([token(A, INVITATION, RETIRING), token(B)], A, WINDOW, Succession((B,), None, NOW + WINDOW)),
+        ([token(A, INVITATION, RETIRING), token(B)], A, 0, Succession((A, B), None, NOW)),
         # PUT: the token in use stays (F4), the one before it goes.
         ([token(B)], B, WINDOW, Succession((), B, NOW + WINDOW)),
         ([token(A, INVITATION, RETIRING), token(B)], B, WINDOW, Succession((A,), B, NOW + WINDOW)),
