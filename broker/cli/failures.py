@@ -49,6 +49,8 @@ COMMANDS: Final[Mapping[str, str]] = {
     "GetServerInfo": "doctor",
 }
 """The command that makes each call."""
+_OTHER_NAME = ("ostname", "Peer name")
+"""How gRPC says that a certificate does not name the host that was called."""
 _CALL = re.compile(rf"\b(?:{'|'.join(COMMANDS)})\b")
 
 Detail = TypeVar("Detail", bound=Message)
@@ -117,6 +119,16 @@ def _unexplained(error: grpc.RpcError, target: str) -> str:
     """What to say when no broker gave a reason: most often because none was reached."""
     code = error.code() if isinstance(error, grpc.Call) else None
     details = error.details() if isinstance(error, grpc.Call) else None
+    if code is grpc.StatusCode.UNAVAILABLE and "CERTIFICATE_VERIFY_FAILED" in (details or ""):
+        return (
+            f"the broker at {target} shows a certificate that is not trusted here ({details}); OCPI_BROKER_CA_FILE "
+            "names what to trust"
+        )
+    if code is grpc.StatusCode.UNAVAILABLE and any(sign in (details or "") for sign in _OTHER_NAME):
+        return (
+            f"the certificate of the broker at {target} is for another name ({details}); call it by a name that the "
+            "certificate has: OCPI_BROKER_TARGET and OCPI_BROKER_KEY_FILE"
+        )
     if code is grpc.StatusCode.UNAVAILABLE:
         return f"no broker answers at {target} ({details}); is it running? To start one: {START}"
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
