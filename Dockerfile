@@ -20,6 +20,6 @@ RUN pip install --no-cache-dir --disable-pip-version-check --no-deps /wheels/*.w
 RUN useradd --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin broker \
     && install -d -o broker -g broker -m 0700 /data /gateway
 USER broker
-EXPOSE 50051 8080
+EXPOSE 50051 8080 9464 9465
 ENTRYPOINT ["ocpi-broker"]
 CMD ["--help"]

@@ -28,6 +28,8 @@ class Settings:
     urls: UrlPolicy = field(default_factory=UrlPolicy)
     tls: TlsFiles | None = None
     log_level: str = "INFO"
+    metrics_tenants: bool = False
+    """Whether metrics have tenants as a label."""
 
     @property
     def key_file(self) -> Path:

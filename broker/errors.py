@@ -9,16 +9,60 @@ from typing import ClassVar, Self
 
 
 class BrokerError(Exception):
-    """A refusal. str() of it may be shown to the caller; it never contains a token."""
+    """A refusal. str() of it may be shown to the caller, also to a peer; it never contains a token.
+
+    What was seen of another platform stands beside it, for operators only: a peer that names a URL must not learn from
+    our answer what is there (F9).
+    """
 
     reason: ClassVar[str]
     quirk: str | None = None
     """The setting of the peer with which this would not have been refused (core.quirks)."""
+    cause: str | None = None
+    """Why, as far as it was observed; for operators."""
+    said: str | None = None
+    """The other platform's own words, cut and without tokens (outbound.words); for operators."""
+    retry_after: float | None = None
+    """Seconds for which the other platform wants to be left alone."""
 
     def helped_by(self, quirk: str) -> Self:
         """The same refusal, naming the quirk that would have helped."""
         self.quirk = quirk
         return self
+
+    def because(self, cause: str | None) -> Self:
+        """The same refusal with its cause."""
+        self.cause = cause
+        return self
+
+    def quoting(self, said: str | None) -> Self:
+        """The same refusal with the other platform's words."""
+        self.said = said or None
+        return self
+
+    def after(self, other: "BrokerError") -> Self:
+        """The same refusal with all that was seen when the other one was raised."""
+        self.quirk, self.cause, self.said, self.retry_after = other.quirk, other.cause, other.said, other.retry_after
+        return self
+
+    @property
+    def explained(self) -> str:
+        """All of it, for operators and records. Never for the peer that has named the URL (F9)."""
+        message = f"{self}: {self.cause}" if self.cause else str(self)
+        return f'{message}; the peer says: "{self.said}"' if self.said else message
+
+    @property
+    def advised(self) -> str:
+        """The same with the quirk, where no field of its own names that."""
+        if self.quirk is None:
+            return self.explained
+        setting = f"{self.quirk}{_value(self.quirk)}"
+        return f"{self.explained}; the quirk {self.quirk} may help (peer update --quirk {setting})"
+
+
+def _value(quirk: str) -> str:
+    """What has to be written after the name of a quirk that is not switched on alone."""
+    return {"auth_form_in": "=raw|base64", "auth_form_out": "=raw|base64", "token_max_len": "=255"}.get(quirk, "")
 
 
 class CallerUnauthenticatedError(BrokerError):

@@ -21,6 +21,7 @@ class FailureLimit:
         self._burst = burst
         self._rate = per_second
         self._sources: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self.refused = 0
 
     def count(self, source: str) -> None:
         """Count a failure. Raises RateLimitedError if there were too many of late."""
@@ -31,6 +32,7 @@ class FailureLimit:
         if len(self._sources) > _SOURCES:
             self._sources.popitem(last=False)
         if level < 0:
+            self.refused += 1
             raise RateLimitedError("too many requests with a wrong token; try again later")
 
 
@@ -64,11 +66,13 @@ class ExchangeSlots:
         self._per_tenant = per_tenant
         self._total = total
         self._running: Counter[str] = Counter()
+        self.refused = 0
 
     @contextmanager
     def slot(self, tenant: str) -> Iterator[None]:
         """Hold a slot. Raises TooManyExchangesError if there is none."""
         if self._running[tenant] >= self._per_tenant or self._running.total() >= self._total:
+            self.refused += 1
             raise TooManyExchangesError("too many registrations are running; try again in a moment")
         self._running[tenant] += 1
         try:

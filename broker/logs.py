@@ -4,13 +4,17 @@ Tokens are a type that does not print; what libraries say passes a last filter t
 """
 
 import logging
+import os
 import re
 import sys
+import threading
 from collections.abc import MutableMapping
 from typing import Any
 
 import orjson
 import structlog
+
+_log = structlog.get_logger(__name__)
 
 _SECRET = re.compile(r"(?:ocpi|obk)-[0-9A-Za-z]{12}-[0-9A-Za-z]{42}")
 _AUTHORIZATION = re.compile(r"\b(token|bearer)(?:\s|\\t)+[^\s\"\\]{8,}", re.IGNORECASE)
@@ -46,6 +50,30 @@ def configure(level: str) -> None:
     root.setLevel(level.upper())
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def take_over(level: str) -> None:
+    """As configure, for a process that serves: also what nobody logs comes as an event, not as text beside them.
+
+    These are warnings of Python, exceptions that nobody catches, and lines of gRPC's own core. The latter are not
+    written at all, unless GRPC_VERBOSITY in the environment asks for them.
+    """
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    configure(level)
+    logging.captureWarnings(capture=True)
+    sys.excepthook = lambda kind, error, trace: _uncaught("main", (kind, error, trace))
+    threading.excepthook = lambda lost: _uncaught(
+        lost.thread.name if lost.thread else "thread", (lost.exc_type, lost.exc_value, lost.exc_traceback)
+    )
+    sys.unraisablehook = lambda lost: _uncaught(
+        lost.err_msg or "nowhere to raise it", (lost.exc_type, lost.exc_value, lost.exc_traceback)
+    )
+
+
+def _uncaught(where: str, error: Any) -> None:
+    if issubclass(error[0], KeyboardInterrupt | SystemExit):
+        return
+    _log.critical("uncaught", where=where, exc_info=error)
 
 
 def render(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:

@@ -14,6 +14,8 @@ from broker.ocpi.envelope import StatusCode, failure
 # Answers carry tokens: nothing between us and the peer may keep them.
 _HEADERS = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"))
 
+DEFECT = "DEFECT"
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -57,4 +59,4 @@ def method_not_allowed(allow: str, now: datetime) -> Answer:
 def broken(now: datetime) -> Answer:
     """A defect. What it is stands in the log under the request's id."""
     envelope = failure(StatusCode.SERVER_ERROR, "internal error; quote the X-Request-ID of this answer", now)
-    return Answer(envelope, HTTPStatus.INTERNAL_SERVER_ERROR, reason="DEFECT")
+    return Answer(envelope, HTTPStatus.INTERNAL_SERVER_ERROR, reason=DEFECT)

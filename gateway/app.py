@@ -15,6 +15,7 @@ from gateway.layers import EchoedIds, Journal, LastResort, Slashless
 from gateway.resource import Handler, Resource
 from gateway.upstream import Upstream
 from gateway.versions import Versions
+from gateway.watch import Watch
 
 # Room for 20,000 roles (F23), and less than a gRPC message may have: what a body says is shorter there.
 BODY_LIMIT = 4 << 20
@@ -28,7 +29,12 @@ def utc_now() -> datetime:
 
 
 def create_app(
-    channel: Channel, service_key: str, *, body_limit: int = BODY_LIMIT, clock: Callable[[], datetime] = utc_now
+    channel: Channel,
+    service_key: str,
+    *,
+    body_limit: int = BODY_LIMIT,
+    clock: Callable[[], datetime] = utc_now,
+    watch: Watch | None = None,
 ) -> ASGIApp:
     upstream = Upstream(channel, service_key)
 
@@ -36,7 +42,7 @@ def create_app(
         await visit.reply(not_found(clock()), scope, send)
 
     router = Router(_routes(upstream, body_limit, clock), redirect_slashes=False, default=no_such_path)
-    return EchoedIds(Journal(LastResort(Slashless(router), clock)), uuid4)
+    return EchoedIds(Journal(LastResort(Slashless(router), clock), watch or Watch()), uuid4)
 
 
 def resources(upstream: Upstream, body_limit: int) -> dict[str, dict[str, Handler]]:
@@ -56,5 +62,6 @@ def resources(upstream: Upstream, body_limit: int) -> dict[str, dict[str, Handle
 
 
 def _routes(upstream: Upstream, body_limit: int, clock: Callable[[], datetime]) -> list[Route]:
-    served = {path: Resource(handlers, upstream, clock) for path, handlers in resources(upstream, body_limit).items()}
+    offered = resources(upstream, body_limit)
+    served = {path: Resource(path, handlers, upstream, clock) for path, handlers in offered.items()}
     return [Route(prefix + path, resource) for prefix in PREFIXES for path, resource in served.items()]

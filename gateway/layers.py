@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway import visit
 from gateway.answers import broken
 from gateway.message_ids import read_message_ids
+from gateway.watch import NO_ANSWER, Watch
 
 _MAX_PATH = 200
 _FRAMES = 6
@@ -46,10 +47,11 @@ class EchoedIds:
 
 
 class Journal:
-    """One event per request. Never a header, a query or a body: that is where tokens are."""
+    """One event per request, which is counted. Never a header, a query or a body: that is where tokens are."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, watch: Watch) -> None:
         self._app = app
+        self._watch = watch
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -64,8 +66,11 @@ class Journal:
     def _write(self, scope: Scope, seconds: float) -> None:
         entry = visit.current(scope)
         answer = entry.answer
+        status = NO_ANSWER if answer is None else str(int(answer.status))
+        self._watch.count(entry.route, scope["method"], status, seconds, entry.upstream_error)
         log.info(
             "http_request",
+            **({"tenant": entry.tenant} if entry.tenant else {}),
             method=scope["method"],
             path=scope["path"][:_MAX_PATH],
             status=None if answer is None else int(answer.status),

@@ -17,7 +17,7 @@ from grpc_status import rpc_status
 
 from broker.errors import NotExpressibleError
 from broker.ocpi.envelope import StatusCode, failure
-from gateway.answers import Answer, broken
+from gateway.answers import DEFECT, Answer, broken
 from ocpi_broker.client.reasons import DOMAIN
 
 _RETRY_LATER = ("Retry-After", "5")
@@ -103,6 +103,13 @@ _WITHOUT_REASON: Mapping[grpc.StatusCode, Refusal] = MappingProxyType(
         grpc.StatusCode.PERMISSION_DENIED: _UNAVAILABLE,
     }
 )
+
+NOT_THE_PEERS: frozenset[str] = frozenset(
+    {name for name, row in REFUSALS.items() if row in (_UNAVAILABLE, _TIMED_OUT, _OURS)}
+    | {code.name for code in grpc.StatusCode}
+    | {DEFECT}
+)
+"""Reasons of answers to peers for which the broker, or the way to it, is to blame."""
 
 
 def refused(error: grpc.aio.AioRpcError, now: datetime) -> Answer:

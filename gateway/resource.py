@@ -48,7 +48,8 @@ NotExpressibleError."""
 class Resource:
     """An ASGI application for one resource of every tenant: a handler per method, 405 for all other methods."""
 
-    def __init__(self, handlers: Mapping[str, Handler], upstream: Upstream, clock: Clock) -> None:
+    def __init__(self, route: str, handlers: Mapping[str, Handler], upstream: Upstream, clock: Clock) -> None:
+        self._route = route
         # RFC 9110: who serves GET serves HEAD. The server leaves the body out.
         self._handlers = {**handlers, "HEAD": handlers["GET"]}
         self._allow = ", ".join(handlers)
@@ -61,16 +62,22 @@ class Resource:
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
         tenant = scope["path_params"].get("tenant", DEFAULT_TENANT)
         version = scope["path_params"].get("version", "")
+        here = visit.current(scope)
+        here.route = self._route
         if not is_tenant(tenant) or (version and not is_version(version)):
             return answers.not_found(self._clock())
+        here.tenant = tenant
         if version and version not in DIALECTS:
             return answers.version_not_spoken(self._clock())
-        metadata = self._upstream.metadata(visit.current(scope).ids)
+        metadata = self._upstream.metadata(here.ids)
         asked = Asked(read_call(scope, tenant, version), version, metadata, scope, receive)
         try:
             return await self._ask(asked)
         except AioRpcError as error:
-            return refusals.refused(error, self._clock())
+            answer = refusals.refused(error, self._clock())
+            if answer.reason in refusals.NOT_THE_PEERS:
+                here.upstream_error = error.code().name
+            return answer
         except NotExpressibleError as error:
             return refusals.not_expressible(error, self._clock())
 

@@ -12,6 +12,7 @@ import uvicorn
 from gateway.app import create_app
 from gateway.config import GatewaySettings
 from gateway.protocol import EnvelopeProtocol
+from gateway.watch import Watch
 
 # Longer than a load balancer keeps idle connections (60 s), so that it is never we who close one under a request.
 _KEEP_ALIVE = 75
@@ -63,16 +64,22 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def running(settings: GatewaySettings, listener: socket.socket | None = None) -> AsyncIterator[str]:
+async def running(
+    settings: GatewaySettings, listener: socket.socket | None = None, watch: Watch | None = None
+) -> AsyncIterator[str]:
     """Serves within the context. Yields the address it is bound to as host:port. Raises OSError if it is taken.
 
-    A listener that is bound already serves instead of the host and port of the settings.
+    A listener that is bound already serves instead of the host and port of the settings. watch is told what happens.
     """
-    listener = listener or bind(settings.host, settings.port)
-    channel = _connect(settings)
+    listener, watch = listener or bind(settings.host, settings.port), watch or Watch()
+    channel = connect(settings)
     try:
-        async with serving(_uvicorn_config(settings, channel), listener) as address:
-            yield address
+        async with serving(_uvicorn_config(settings, channel, watch), listener) as address:
+            watch.begins(channel)
+            try:
+                yield address
+            finally:
+                watch.ends()
     finally:
         await channel.close()
 
@@ -119,16 +126,17 @@ def bound_to(listener: socket.socket) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _connect(settings: GatewaySettings) -> grpc.aio.Channel:
+def connect(settings: GatewaySettings) -> grpc.aio.Channel:
+    """To the broker. Raises OSError if the CA file cannot be read."""
     if settings.ca_file is None:
         return grpc.aio.insecure_channel(settings.target, options=_CHANNEL_OPTIONS)
     trust = grpc.ssl_channel_credentials(root_certificates=settings.ca_file.read_bytes())
     return grpc.aio.secure_channel(settings.target, trust, options=_CHANNEL_OPTIONS)
 
 
-def _uvicorn_config(settings: GatewaySettings, channel: grpc.aio.Channel) -> uvicorn.Config:
+def _uvicorn_config(settings: GatewaySettings, channel: grpc.aio.Channel, watch: Watch) -> uvicorn.Config:
     return uvicorn.Config(
-        create_app(channel, settings.service_key),
+        create_app(channel, settings.service_key, watch=watch),
         http=EnvelopeProtocol,
         ws="none",
         lifespan="off",

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from starlette.types import Scope, Send
 
+from broker.tally import OTHER
 from gateway.answers import Answer
 from gateway.message_ids import MessageIds
 
@@ -12,10 +13,15 @@ _KEY = "ocpi_visit"
 
 @dataclass(slots=True)
 class Visit:
-    """answer is None until there is one."""
+    """answer is None until there is one. route is what the path was found to be below a tenant, tenant the one that the
+    path names. upstream_error is gRPC's word for a call to the broker that failed through no fault of the peer.
+    """
 
     ids: MessageIds
     answer: Answer | None = None
+    route: str = OTHER
+    tenant: str = ""
+    upstream_error: str = ""
 
 
 def begin(scope: Scope, ids: MessageIds) -> None:

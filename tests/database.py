@@ -83,6 +83,10 @@ class PostgresDatabase:
         if self._connection is not None:
             self._connection.close()
 
+    def admit(self, *, connections: bool) -> None:
+        """Whether anybody may connect. Those who are connected when nobody may are thrown out."""
+        self.server.admit(self.name, connections=connections)
+
     def _executed(self, statement: str) -> Sequence[tuple[Any, ...]]:
         if self._connection is None or self._connection.closed:
             self._connection = psycopg.connect(self.url, autocommit=True)

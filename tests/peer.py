@@ -189,6 +189,8 @@ class Platform:
                 return envelope(self.versions())
             case "details":
                 return envelope(self.details())
+            case "credentials":
+                return Served(status=405, body=envelope(code=2000).body)
             case _:
                 return Served(status=404, body=envelope(code=2000).body)
 
@@ -201,7 +203,8 @@ class Platform:
         rules = {
             "the method is GET (TR-03)": request.method == "GET",
             "the resource exists (TR-10, TR-14)": request.resource != "unknown",
-            "Authorization is the token we gave, in our form (AU-04, RR-06)": known,
+            # Whether a token is known may be asked at the credentials endpoint, and compared with showing none (A27).
+            "Authorization is the token we gave, in our form (AU-04, RR-06)": known or not shown,
             "X-Request-ID is there (ID-01)": bool(request.header("x-request-id")),
             "X-Request-ID is new (ID-06)": request.header("x-request-id") not in earlier,
             "X-Correlation-ID is that of our POST or PUT (ID-06)": request.header("x-correlation-id")
@@ -219,8 +222,15 @@ def _received(scope: Any, platform: Platform) -> Received:
     query = scope["query_string"].decode()
     path = scope["raw_path"].decode() + (f"?{query}" if query else "")
     known = {platform.versions_url: "versions", platform.details_url: "details"}
+    known |= {
+        endpoint["url"]: "credentials" for endpoint in platform.details()["endpoints"] if _is_credentials(endpoint)
+    }
     headers = tuple((name.decode().lower(), value.decode()) for name, value in scope["headers"])
     return Received(known.get(f"{platform.base}{path}", "unknown"), scope["method"], path, headers)
+
+
+def _is_credentials(endpoint: dict[str, str]) -> bool:
+    return endpoint["identifier"] == "credentials"
 
 
 @asynccontextmanager

@@ -77,6 +77,14 @@ class Server:
     def drop(self, name: str) -> None:
         self._execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
+    def admit(self, name: str, *, connections: bool) -> None:
+        """Whether a database takes connections; those that it has end when it does not."""
+        flag = sql.SQL("true" if connections else "false")
+        self._execute(sql.SQL("ALTER DATABASE {} WITH ALLOW_CONNECTIONS {}").format(sql.Identifier(name), flag))
+        if not connections:
+            end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {}"
+            self._execute(sql.SQL(end).format(sql.Literal(name)))
+
     def dump(self, name: str) -> bytes:
         """Everything that the database holds, as pg_dump writes it; COPY of every table where there is no pg_dump."""
         program = self.bin / "pg_dump" if self.bin else None

@@ -28,7 +28,8 @@ class NotReadyError(RuntimeError):
 def environment(**more: str) -> dict[str, str]:
     """As little as possible: no settings of the developer's shell reach the program."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in os.environ}
-    return {**kept, "PYTHONUNBUFFERED": "1", **more}
+    # The usual port of health and metrics belongs to whoever runs a broker on this machine.
+    return {**kept, "PYTHONUNBUFFERED": "1", "OCPI_BROKER_HEALTH": "off", **more}
 
 
 @dataclass(slots=True)

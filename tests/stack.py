@@ -17,8 +17,13 @@ from broker.config import Settings
 from broker.outbound.http_call import BUDGETS, Budgets
 from broker.outbound.url_policy import UrlPolicy
 from broker.process import bootstrap, composition
+from broker.process.address import Address
+from broker.process.door import Door
+from broker.process.gateway_metrics import GatewayMetrics
+from broker.process.outside import Outside, opened
 from gateway import server
 from gateway.config import GatewaySettings
+from gateway.watch import Watch
 from ocpi_broker.v1 import (
     admin_service_pb2,
     admin_service_pb2_grpc,
@@ -33,6 +38,7 @@ from ocpi_broker.v1 import (
     token_service_pb2_grpc,
 )
 from tests.database import Database
+from tests.metrics import Metrics
 from tests.peer import Platform, Sender, encoded, new_party, platform_running, role
 from tests.serving import listener
 
@@ -295,11 +301,19 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class Stack(Deployment):
-    """A deployment in this process."""
+    """A deployment in this process. health is the base URL of what is seen from outside."""
 
     settings: Settings
     gateway: GatewaySettings
     database: Database
+    health: str = ""
+
+    async def ready(self) -> tuple[int, dict[str, Any]]:
+        answer = await self.client.get(f"{self.health}/readyz")
+        return answer.status_code, answer.json()
+
+    async def metrics(self) -> Metrics:
+        return Metrics.read((await self.client.get(f"{self.health}/metrics")).text)
 
 
 def key_of(folder: Path, name: str) -> str:
@@ -348,7 +362,11 @@ async def running(
             service_key=key_of(folder, "gateway"),
             trusted_proxies="127.0.0.1",
         )
-        address = await rest.enter_async_context(server.running(gateway, http))
+        outside, watch = Outside("broker", "gateway"), Watch()
+        outside.show("broker", broker.not_ready, broker.metrics)
+        outside.show("gateway", watch.not_ready, GatewayMetrics(watch))
+        shown = await rest.enter_async_context(opened(Door(Address("127.0.0.1", 0)), outside))
+        address = await rest.enter_async_context(server.running(gateway, http, watch))
         admin = await rest.enter_async_context(services(broker.grpc, key_of(folder, "admin")))
         client = await rest.enter_async_context(httpx.AsyncClient(trust_env=False, timeout=60))
-        yield Stack(f"http://{address}", broker.grpc, admin, client, settings, gateway, database)
+        yield Stack(f"http://{address}", broker.grpc, admin, client, settings, gateway, database, f"http://{shown}")

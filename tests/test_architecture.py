@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 PURE = {"broker.core", "broker.errors"}
 CONTRACT = {"ocpi_broker", "google.protobuf", "google.rpc"}
-FOR_ALL = {*PURE, "broker.clock", "broker.defects", "broker.limits", "broker.threads"}
+FOR_ALL = {*PURE, "broker.clock", "broker.defects", "broker.limits", "broker.tally", "broker.threads"}
 """What every room above the pure ones may use, besides its libraries."""
 
 ROOMS = (
@@ -28,6 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "broker/errors": set(),
     "broker/clock": set(),
     "broker/threads": set(),
+    "broker/tally": set(),
     "broker/limits": {"broker.errors"},
     "broker/defects": {"broker.errors", "structlog"},
     "broker/logs": {"orjson", "structlog"},
@@ -36,7 +37,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "broker/ocpi": {*PURE, "orjson"},
     "broker/contract": {*PURE, *CONTRACT},
     "broker/crypto": {*PURE, "cryptography"},
-    "broker/store": {*PURE, "sqlmodel", "sqlalchemy", "alembic", "psycopg"},
+    "broker/store": {*PURE, "broker.tally", "sqlmodel", "sqlalchemy", "alembic", "psycopg"},
+    "broker/store/outage": {"broker.tally", "structlog"},
     "broker/outbound": {*FOR_ALL, "broker.ocpi", "httpx", "orjson", "structlog"},
     "broker/outbound/url_policy": {*PURE, "idna", "publicsuffixlist"},
     "broker/memory": {*FOR_ALL, "broker.crypto", "broker.ocpi", "broker.store", "structlog"},
@@ -44,19 +46,24 @@ MAY_IMPORT: dict[str, set[str]] = {
                          "structlog"},
     "broker/rpc": {*FOR_ALL, "broker.config", "broker.contract", "broker.crypto", "broker.exchanges", "broker.memory",
                    "broker.ocpi", "broker.outbound.url_policy", "broker.store", *CONTRACT, "grpc", "structlog"},
-    "gateway": {*PURE, "broker.contract", "broker.ocpi", "broker.threads", *CONTRACT, "grpc", "grpc_status", "orjson",
-                "starlette", "structlog", "uvicorn"},
-    "broker/process": {"broker", "gateway.server", "gateway.config", *CONTRACT, "grpc", "grpc_health",
-                       "grpc_reflection", "structlog"},
+    "gateway": {*PURE, "broker.contract", "broker.ocpi", "broker.tally", "broker.threads", *CONTRACT, "grpc",
+                "grpc_health", "grpc_status", "orjson", "starlette", "structlog", "uvicorn"},
+    "broker/process": {"broker", "gateway.server", "gateway.config", "gateway.introduction", "gateway.watch", *CONTRACT,
+                       "grpc", "grpc_health", "grpc_reflection", "h11", "orjson", "prometheus_client", "structlog"},
+    "broker/process/door": {"broker.process.address"},
     "broker/process/not_ready": set(),
     "broker/process/address": {"ocpi_broker.client.targets"},
+    "broker/process/directions": set(),
     "broker/process/signals": set(),
     "broker/tools/__init__": set(),
     "broker/tools/conformance": {"broker.core.hosts", "httpx", "rich"},
     "broker/tools/mock_peer": {*PURE, "broker.ocpi", "h11", "httpx"},
-    "broker/cli": {*PURE, "broker.config", "broker.contract", "broker.crypto.keys", "broker.ocpi", "broker.process",
+    "broker/cli": {*PURE, "broker.config", "broker.contract", "broker.crypto.keys", "broker.crypto.secretfiles",
+                   "broker.ocpi", "broker.process",
                    "broker.store.schema", "broker.tools", "gateway.server", "gateway.config", *CONTRACT, "grpc",
                    "grpc_status", "typer", "rich", "cryptography", "uvloop", "httpx", "uvicorn", "starlette"},
+    "broker/cli/serving": {*PURE, "broker.cli", "broker.crypto.keys", "broker.logs", "broker.process", "gateway.config",
+                           "structlog", "uvloop"},
 }  # fmt: skip
 
 # What a part may not import although its row above would allow it.

@@ -11,15 +11,18 @@ from google.protobuf.duration_pb2 import Duration
 
 from broker.cli import notation
 from broker.core.caller import CallerRole
+from broker.core.health import Trouble
 from broker.core.model import Policy
 from broker.core.quirks import Quirks
+from broker.process.metrics import CATALOGUE as METRICS
 from broker.rpc import refusals
 from broker.rpc.permissions import RULES, Rule
 from broker.tools.conformance.requirements import REQUIREMENTS
 from broker.tools.mock_peer.console import FORMS
 from broker.tools.mock_peer.faults import CATALOGUE
 from gateway.refusals import REFUSALS
-from ocpi_broker.v1 import reasons_pb2
+from ocpi_broker.v1 import reasons_pb2, resources_pb2
+from tests.conformance.mock_peer_faults import CROSSING, HARMLESS
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = sorted((ROOT / "docs").glob("*.md"))
@@ -73,11 +76,19 @@ def test_the_defaults_of_a_tenants_policy_are_those_of_the_model() -> None:
         "--post-retry-window": notation.period_text(Duration(seconds=policy.post_retry_window)),
         "--put-retry-window": notation.period_text(Duration(seconds=policy.put_retry_window)),
         "--rotation-period": notation.period_text(Duration(seconds=policy.rotation_period)),
+        "--probe-interval": notation.period_text(Duration(seconds=policy.probe_interval)),
         "--require": "none" if policy.required_modules == () else "",
         "--role-policy": policy.role_policy.value.lower(),
         "--downgrade": "allowed" if policy.may_downgrade else "locked",
         "--strict`, `--no-strict": "yes" if policy.strict else "no",
     }
+
+
+def test_the_table_of_failing_connections_is_that_of_the_model_and_of_the_contract() -> None:
+    written = [cells[0].strip("`") for cells in rows("operations.md", "Failing connections")]
+
+    names = [name.removeprefix("HEALTH_REASON_") for name, number in resources_pb2.HealthReason.items() if number]
+    assert written == [trouble.name for trouble in Trouble] == names
 
 
 def test_the_table_of_quirks_is_that_of_the_model() -> None:
@@ -97,6 +108,14 @@ def test_the_table_of_faults_is_the_catalogue() -> None:
     written = [tuple(cells) for cells in rows("mock-peer.md", "All faults")]
 
     assert written == [(f"`{kind.form}`", kind.where, kind.meaning) for kind in CATALOGUE.values()]
+
+
+def test_the_faults_that_break_no_rule_are_those_that_the_checker_passes() -> None:
+    (written,) = re.findall(
+        r"^These break no rule of OCPI.*?\n\n", (ROOT / "docs" / "mock-peer.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+
+    assert set(re.findall(r"`([a-z-]+)`", written)) == {*HARMLESS, *CROSSING}
 
 
 def test_the_table_of_the_mock_peers_commands_is_what_it_obeys() -> None:
@@ -126,6 +145,35 @@ def test_every_log_event_is_described() -> None:
     }
 
     assert written == events
+
+
+def test_the_table_of_metrics_is_the_catalogue() -> None:
+    written = [tuple(cells) for cells in rows("operations.md", "Metrics")]
+
+    assert written == [
+        (
+            f"`{name}`{' *' * meaning.by_tenant}",
+            meaning.kind,
+            ", ".join(f"`{label}`" for label in meaning.labels) or "-",
+            meaning.text,
+        )
+        for name, meaning in METRICS.items()
+    ]
+
+
+def test_an_event_about_a_peer_names_its_tenant_too_and_both_as_commands_take_them() -> None:
+    """Peer.where gives both; a peer's resource name is none of them."""
+    strays = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for part in ("broker", "gateway")
+        for path in (ROOT / part).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and (ast.unparse(node.func).startswith(("_log.", "log.", "defects.report")))
+        for names in [{keyword.arg for keyword in node.keywords}]
+        if "peer" in names
+    ]
+
+    assert strays == []
 
 
 def listed_ids() -> set[str]:

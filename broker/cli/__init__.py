@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from broker.cli import callers, database, peers, processes, tenants, tokens
+from broker.cli import assumed, callers, database, peers, processes, tenants, tokens
 from broker.cli.certificate import certificate
 from broker.cli.conformance import conformance
 from broker.cli.doctor import doctor
@@ -48,4 +48,5 @@ def program(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The program. A command that fails says why in one line."""
+    assumed.forget()
     reporting(lambda: app(arguments, prog_name="ocpi-broker"))

@@ -8,7 +8,7 @@ from broker.cli import documents, notation
 from broker.cli.connection import connected
 from broker.cli.names import caller_name, tenant_name
 from broker.cli.options import DataDir, Json, reader, request_id
-from broker.cli.output import answer, answer_list, note
+from broker.cli.output import Document, answer, answer_list, note
 from ocpi_broker.v1.admin_service_pb2 import (
     CALLER_ROLE_GATEWAY,
     Caller,
@@ -62,7 +62,8 @@ def list_(data_dir: DataDir = None, as_json: Json = False) -> None:
     with connected(data_dir) as broker:
         pages = broker.pages(broker.admin.ListCallers, ListCallersRequest())
         rows = [documents.caller(caller) for page in pages for caller in page.callers]
-    answer_list("callers", rows, ["caller", "role", "tenants", "create_time", "revoke_time"], as_json=as_json)
+    columns = ["caller", "role", "tenants", "create_time", "revoke_time"]
+    answer_list("callers", rows if as_json else [_readable(row) for row in rows], columns, as_json=as_json)
 
 
 @app.command()
@@ -74,4 +75,16 @@ def revoke(name: CallerId, data_dir: DataDir = None, as_json: Json = False) -> N
     if revoked.role == CALLER_ROLE_GATEWAY:
         note("Gateways with this key answer 503 from now on. Give them a new one; one that `up` made itself is made")
         note("anew by the next start once the file gateway.key is removed.")
-    answer(documents.caller(revoked), as_json=as_json)
+    document = documents.caller(revoked)
+    answer(document if as_json else _readable(document), as_json=as_json)
+
+
+def _readable(row: Document) -> Document:
+    """For people: every tenant and none of them are not both a dash."""
+    match row["tenants"]:
+        case [only] if only == EVERY_TENANT:
+            return {**row, "tenants": "all tenants"}
+        case []:
+            return {**row, "tenants": "none"}
+        case _:
+            return row

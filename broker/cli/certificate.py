@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from broker.cli.connection import DATA_DIR
 from broker.cli.failures import CommandError, in_words
 from broker.cli.options import Json
 from broker.cli.output import answer
@@ -35,7 +36,10 @@ def certificate(
         ),
     ],
     data_dir: Annotated[
-        Path, typer.Option("--data-dir", metavar="DIR", help="Where to write tls.crt and tls.key; made if missing.")
+        Path,
+        typer.Option(
+            "--data-dir", metavar="DIR", envvar=DATA_DIR, help="Where to write tls.crt and tls.key; made if missing."
+        ),
     ],
     days: Annotated[int, typer.Option("--days", min=1, max=3650, help="How long the certificate is good.")] = 825,
     as_json: Json = False,

@@ -4,7 +4,7 @@ The key never leaves the machine in the clear: without TLS only a broker on loop
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,21 +13,37 @@ from typing import Protocol, TypeVar
 import grpc
 
 from broker.cli.failures import START, CommandError, explain, in_words
+from broker.process import directions
 from broker.process.address import Address
 from ocpi_broker.v1.admin_service_pb2_grpc import AdminServiceStub
 from ocpi_broker.v1.peer_service_pb2_grpc import PeerServiceStub
 from ocpi_broker.v1.tenant_service_pb2_grpc import TenantServiceStub
 from ocpi_broker.v1.token_service_pb2_grpc import TokenServiceStub
 
+DATA_DIR = "OCPI_BROKER_DATA_DIR"
 TARGET = "OCPI_BROKER_TARGET"
 KEY_FILE = "OCPI_BROKER_KEY_FILE"
 CA_FILE = "OCPI_BROKER_CA_FILE"
 
 DEADLINE = 15.0
+_ABOUT_THE_QUESTION = frozenset(
+    {
+        grpc.StatusCode.INVALID_ARGUMENT,
+        grpc.StatusCode.ALREADY_EXISTS,
+        grpc.StatusCode.FAILED_PRECONDITION,
+        grpc.StatusCode.NOT_FOUND,
+        grpc.StatusCode.ABORTED,
+        grpc.StatusCode.PERMISSION_DENIED,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.DATA_LOSS,
+    }
+)
+"""Answers after which another question may go well."""
 PAGE = 1000
 
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
+Item = TypeVar("Item")
 
 
 class _Paged(Protocol):
@@ -71,11 +87,41 @@ class Broker:
         except grpc.RpcError as err:
             raise CommandError(explain(err, self._target)) from None
 
+    def attempt(
+        self, method: "grpc.UnaryUnaryMultiCallable[Question, Answer]", question: Question, seconds: float
+    ) -> Answer | str:
+        """The answer, or why the broker has refused this very question. Raises CommandError if it would any other."""
+        try:
+            return method(question, timeout=seconds, metadata=self._metadata)
+        except grpc.RpcError as err:
+            said = explain(err, self._target)
+            if isinstance(err, grpc.Call) and err.code() in _ABOUT_THE_QUESTION:
+                return said
+            raise CommandError(said) from None
+
+    def first(
+        self,
+        method: "grpc.UnaryUnaryMultiCallable[PagedQuestion, PagedAnswer]",
+        question: PagedQuestion,
+        read: Callable[[PagedAnswer], Iterable[Item]],
+        limit: int | None,
+    ) -> tuple[list[Item], bool]:
+        """The items of a list, at most limit of them, and whether there are more."""
+        found: list[Item] = []
+        for page in self.pages(method, question, min(limit or PAGE, PAGE)):
+            found += read(page)
+            if limit is not None and len(found) >= limit:
+                return found[:limit], len(found) > limit or bool(page.next_page_token)
+        return found, False
+
     def pages(
-        self, method: "grpc.UnaryUnaryMultiCallable[PagedQuestion, PagedAnswer]", question: PagedQuestion
+        self,
+        method: "grpc.UnaryUnaryMultiCallable[PagedQuestion, PagedAnswer]",
+        question: PagedQuestion,
+        page_size: int = PAGE,
     ) -> Iterator[PagedAnswer]:
         """Every page of a list. Advances the question's page_token."""
-        question.page_size = PAGE
+        question.page_size = page_size
         while True:
             page = self.ask(method, question)
             yield page
@@ -94,16 +140,35 @@ def connected(data_dir: Path | None) -> Iterator[Broker]:
 
 def locate(data_dir: Path | None, environ: Mapping[str, str]) -> Place:
     """Raises CommandError when it is not said where the broker is, or when a file that says it cannot be read."""
-    ca_file = environ.get(CA_FILE)
-    ca = read_value(Path(ca_file), f"{CA_FILE} names it").encode() if ca_file else None
+    ca = _authority(Path(environ[CA_FILE]), f"{CA_FILE} names it") if environ.get(CA_FILE) else None
     if data_dir is not None:
+        _require_one(data_dir, environ)
         start = START.replace("DIR", str(data_dir))
-        target = read_value(data_dir / "target", f"a running broker writes it. To start one: {start}")
+        target = read_value(data_dir / directions.TARGET, f"a running broker writes it. To start one: {start}")
         key = read_value(data_dir / "admin.key", "the first start makes it")
+        remembered = data_dir / directions.AUTHORITY
+        if ca is None and remembered.exists():
+            ca = _authority(remembered, "the broker writes it at its start")
         return Place(_address(target).reachable, key, ca)
     if not environ.get(TARGET) or not environ.get(KEY_FILE):
-        raise CommandError(f"say which broker: --data-dir DIR, or {TARGET} and {KEY_FILE} in the environment", 2)
+        raise CommandError(
+            f"say which broker: --data-dir DIR, or {DATA_DIR}, or {TARGET} and {KEY_FILE} in the environment", 2
+        )
     return Place(_address(environ[TARGET]), read_value(Path(environ[KEY_FILE]), f"{KEY_FILE} names it"), ca)
+
+
+def _require_one(data_dir: Path, environ: Mapping[str, str]) -> None:
+    """The environment may name two brokers. Nobody is to be surprised by which one it was. Raises CommandError."""
+    if environ.get(TARGET) and environ.get(DATA_DIR) == str(data_dir):
+        raise CommandError(f"{DATA_DIR} and {TARGET} are both set, and may name two brokers: unset one of them", 2)
+
+
+def _authority(path: Path, hint: str) -> bytes:
+    """What to trust. Raises CommandError for a file that holds no certificate."""
+    text = read_value(path, hint)
+    if "-----BEGIN CERTIFICATE-----" not in text:
+        raise CommandError(f"{path} holds no certificate in PEM; {hint}")
+    return text.encode()
 
 
 def open_channel(place: Place) -> grpc.Channel:

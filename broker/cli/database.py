@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from broker.cli.connection import DATA_DIR
 from broker.cli.failures import CommandError
 from broker.cli.options import DatabaseUrl, Json
 from broker.cli.output import answer
@@ -26,7 +27,9 @@ def group() -> None:
 def upgrade(
     data_dir: Annotated[
         Path | None,
-        typer.Option("--data-dir", metavar="DIR", help="Upgrade the SQLite database in this data directory."),
+        typer.Option(
+            "--data-dir", metavar="DIR", envvar=DATA_DIR, help="Upgrade the SQLite database in this data directory."
+        ),
     ] = None,
     database_url: DatabaseUrl = None,
     as_json: Json = False,

@@ -55,7 +55,13 @@ def peer(message: resources.Peer) -> Document:
         "offered_versions": list(message.versions) or None,
         "may_downgrade": message.may_downgrade,
         "quarantined": message.quarantined,
+        "lifecycle": (word(resources.PeerLifecycle, message.lifecycle, "PEER_LIFECYCLE_") or "MANAGED").lower(),
+        "rotation_period": notation.rotation_text(
+            message.rotation_period if message.HasField("rotation_period") else None
+        ),
+        "renew": (word(resources.PeerRenewal, message.renewal, "PEER_RENEWAL_") or "PUT").lower(),
         "job": exchange_documents.job(message.job) if message.HasField("job") else None,
+        "health": _health(message.health),
         "warnings": [{"id": one.id, "message": one.message} for one in message.findings],
         "invitation_expire_time": notation.time_text(message, "invitation_expire_time"),
         "register_time": notation.time_text(message, "register_time"),
@@ -157,10 +163,23 @@ def _policy(message: resources.TenantPolicy) -> Document:
         "post_retry_window": notation.period_text(message.post_retry_window),
         "put_retry_window": notation.period_text(message.put_retry_window),
         "rotation_period": notation.period_text(message.rotation_period),
+        "probe_interval": notation.period_text(message.probe_interval),
         "required_modules": [notation.requirement_text(module) for module in message.required_modules],
         "role_policy": (word(resources.RolePolicy, message.role_policy, "ROLE_POLICY_") or "PATTERN").lower(),
         "downgrade": "allowed" if message.may_downgrade else "locked",
         "strict": message.strict,
+    }
+
+
+def _health(message: resources.Health) -> Document:
+    return {
+        "state": word(resources.HealthState, message.state, "HEALTH_STATE_") or "UNKNOWN",
+        "since": notation.time_text(message, "since_time"),
+        "reason": word(resources.HealthReason, message.reason, "HEALTH_REASON_"),
+        "message": message.message or None,
+        "last_contact_in": notation.time_text(message, "last_contact_in_time"),
+        "last_contact_out": notation.time_text(message, "last_contact_out_time"),
+        "last_probe": notation.time_text(message, "last_probe_time"),
     }
 
 

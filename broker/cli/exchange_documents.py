@@ -1,5 +1,8 @@
 """Exchanges and jobs as documents: what was done with a peer, and what is still wanted of it."""
 
+from collections.abc import Mapping
+from typing import cast
+
 from broker.cli import notation
 from broker.cli.failures import reason_of
 from broker.cli.names import word
@@ -32,6 +35,18 @@ def exchange(message: resources.Exchange) -> Document:
             for step in message.steps
         ],
     }
+
+
+def readable(row: Document) -> Document:
+    """An exchange as people read it: how long each step took has a unit."""
+    steps = cast("list[Mapping[str, object]]", row["steps"])
+    told = [{**step, "duration_ms": in_milliseconds(cast("float", step["duration_ms"]))} for step in steps]
+    return {**row, "steps": told}
+
+
+def in_milliseconds(duration: float) -> str:
+    """53 ms; 0.4 ms where it is less than one."""
+    return f"{duration:.0f} ms" if duration >= 1 else f"{duration:.1f} ms"
 
 
 def job(message: resources.Job) -> Document:

@@ -1,9 +1,10 @@
 """How a command fails: one readable line on standard error and an exit code, never a traceback."""
 
 import os
+import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final, TypeVar
 
 import grpc
 from google.protobuf.message import Message
@@ -11,11 +12,46 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
+from broker.cli import assumed
 from broker.cli.output import note
 from broker.process.not_ready import NotReadyError
 from ocpi_broker.client.reasons import DOMAIN
 
 START = "ocpi-broker up --data-dir DIR --grpc 127.0.0.1:50051 --http 127.0.0.1:8080"
+
+COMMANDS: Final[Mapping[str, str]] = {
+    "InvitePeer": "peer invite",
+    "ConnectPeer": "peer connect",
+    "RotatePeer": "peer rotate",
+    "SwitchPeerVersion": "peer switch-version",
+    "RevokePeer": "peer revoke",
+    "GetPeer": "peer show",
+    "ListPeers": "peer list",
+    "UpdatePeer": "peer update",
+    "UnregisterPeer": "peer unregister",
+    "DeletePeer": "peer delete",
+    "ExportPeers": "peer export",
+    "ImportPeer": "peer import",
+    "ResetPeer": "peer reset",
+    "BlockPeer": "peer block",
+    "UnblockPeer": "peer unblock",
+    "ListExchanges": "peer exchanges",
+    "CreateTenant": "tenant create",
+    "GetTenant": "tenant show",
+    "ListTenants": "tenant list",
+    "UpdateTenant": "tenant update",
+    "DeleteTenant": "tenant delete",
+    "GetPeerToken": "token get",
+    "VerifyToken": "token verify",
+    "CreateCaller": "caller create",
+    "ListCallers": "caller list",
+    "RevokeCaller": "caller revoke",
+    "GetServerInfo": "doctor",
+}
+"""The command that makes each call."""
+_OTHER_NAME = ("ostname", "Peer name")
+"""How gRPC says that a certificate does not name the host that was called."""
+_CALL = re.compile(rf"\b(?:{'|'.join(COMMANDS)})\b")
 
 Detail = TypeVar("Detail", bound=Message)
 
@@ -52,7 +88,14 @@ def explain(error: grpc.RpcError, target: str) -> str:
     if reason is None:
         return _unexplained(error, target)
     violations = [f"{v.field}: {v.description}" for bad in _details(status, BadRequest) for v in bad.field_violations]
-    return f"{_sentence(status.message if status else '', violations)} [{reason}]"
+    assumption = assumed.in_words()
+    remark = f" ({assumption})" if assumption else ""
+    return f"{in_commands(_sentence(status.message if status else '', violations))}{remark} [{reason}]"
+
+
+def in_commands(text: str) -> str:
+    """Text of the broker for somebody who types: calls of the contract as the commands that make them."""
+    return _CALL.sub(lambda found: f"`{COMMANDS[found[0]]}`", text).replace("use force", "use --force")
 
 
 def reason_of(status: Status) -> str | None:
@@ -76,6 +119,16 @@ def _unexplained(error: grpc.RpcError, target: str) -> str:
     """What to say when no broker gave a reason: most often because none was reached."""
     code = error.code() if isinstance(error, grpc.Call) else None
     details = error.details() if isinstance(error, grpc.Call) else None
+    if code is grpc.StatusCode.UNAVAILABLE and "CERTIFICATE_VERIFY_FAILED" in (details or ""):
+        return (
+            f"the broker at {target} shows a certificate that is not trusted here ({details}); OCPI_BROKER_CA_FILE "
+            "names what to trust"
+        )
+    if code is grpc.StatusCode.UNAVAILABLE and any(sign in (details or "") for sign in _OTHER_NAME):
+        return (
+            f"the certificate of the broker at {target} is for another name ({details}); call it by a name that the "
+            "certificate has: OCPI_BROKER_TARGET and OCPI_BROKER_KEY_FILE"
+        )
     if code is grpc.StatusCode.UNAVAILABLE:
         return f"no broker answers at {target} ({details}); is it running? To start one: {START}"
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from broker.cli.failures import reason_of
+from broker.cli.exchange_documents import in_milliseconds
+from broker.cli.failures import in_commands, reason_of
 from broker.cli.names import id_of, tenant_of, word
+from broker.cli.notation import party_text
 from ocpi_broker.v1.resources_pb2 import (
     EXCHANGE_DIRECTION_OUTBOUND,
     EXCHANGE_OUTCOME_RUNNING,
@@ -16,6 +18,7 @@ from ocpi_broker.v1.resources_pb2 import (
     JOB_STATE_WAITING,
     PEER_STATE_UNREGISTERED,
     Exchange,
+    ExchangeStep,
     Job,
     Peer,
     PeerState,
@@ -23,8 +26,9 @@ from ocpi_broker.v1.resources_pb2 import (
 
 POLL = 0.5
 
-_LOST = "the answer was lost"
+_IN_DOUBT = "it is not known whether the peer has done it"
 _MINUTES_FROM = 120
+_TOLD = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ class Story:
         for exchange in reversed(sight.exchanges):
             if exchange.direction == EXCHANGE_DIRECTION_OUTBOUND and exchange.uid not in self._before:
                 told = self._told.get(exchange.uid, 0)
-                yield from (step.summary for step in exchange.steps[told:])
+                yield from map(_told, exchange.steps[told:])
                 self._told[exchange.uid] = len(exchange.steps)
         yield from self._pauses(sight.peer.job, now)
 
@@ -100,6 +104,13 @@ def failure(peer: Peer, wanted: PeerState, now: datetime) -> str | None:
     return f"{id_of(peer.name)} is {word(PeerState, peer.state, 'PEER_STATE_')}: the job was ended by something else"
 
 
+def quarantine(peer: Peer) -> str:
+    """What is the matter with a peer that has exchanged tokens with us and is quarantined."""
+    what = f"{id_of(peer.name)} has exchanged tokens with us and is in quarantine: services get no token for it"
+    asked = ", ".join(party_text(party) for party in peer.requested_parties[:_TOLD])
+    return "; ".join([what, *([f"it announced {asked}"] if asked else []), *peer.warnings])
+
+
 def next_attempt(job: Job) -> datetime:
     return job.next_attempt_time.ToDatetime(tzinfo=UTC)
 
@@ -115,6 +126,12 @@ def in_words(seconds: float) -> str:
     return f"{whole} s" if whole < _MINUTES_FROM else f"{round(whole / 60)} min"
 
 
+def _told(step: ExchangeStep) -> str:
+    if not step.HasField("duration"):
+        return step.summary
+    return f"{step.summary} ({in_milliseconds(step.duration.ToNanoseconds() / 1e6)})"
+
+
 def _over(peer: Peer, now: datetime, until: datetime) -> bool:
     job = peer.job
     if not peer.HasField("job") or job.state == JOB_STATE_FAILED or now >= until:
@@ -124,13 +141,14 @@ def _over(peer: Peer, now: datetime, until: datetime) -> bool:
 
 def _why(job: Job) -> str:
     """What the last attempt came to."""
-    return _LOST if job.outcome_unknown else job.last_error.message or "it has not worked yet"
+    message = job.last_error.message or "it has not worked yet"
+    return f"{message}; {_IN_DOUBT}" if job.outcome_unknown else message
 
 
 def _refusal(job: Job) -> str:
     reason = reason_of(job.last_error)
     message = job.last_error.message + (f" [{reason}]" if reason else "")
-    return "; ".join(part for part in (message, job.advice) if part)
+    return in_commands("; ".join(part for part in (message, job.advice) if part))
 
 
 def _unfinished(peer: Peer, now: datetime) -> str:

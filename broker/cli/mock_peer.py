@@ -65,6 +65,14 @@ def mock_peer(
             help="Who it is; 'DE/KWL/CPO=Kabelwerk' without it. May be repeated from version 2.2 on.",
         ),
     ] = None,
+    partner: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--partner",
+            metavar="CC/PID/ROLE",
+            help="Who may register with it, such as 'NL/LMH/EMSP' or 'DE/*/EMSP'; anybody without it. May be repeated.",
+        ),
+    ] = None,
     module: Annotated[
         list[str] | None,
         typer.Option(
@@ -118,6 +126,7 @@ def mock_peer(
     settings: dict[str, Any] = {
         "versions": version or (VERSION,),
         "parties": party or (PARTY,),
+        "partners": partner or (),
         "modules": module or MODULES,
         "faults": fault or (),
         "lenient": lenient,

@@ -12,6 +12,8 @@ from google.protobuf.message import Message
 from broker.cli.names import word
 from broker.core import model
 from broker.core.caller import CallerRole
+from broker.core.lifecycle import Lifecycle, Renewal
+from broker.core.peer import PeerState
 from broker.core.quirks import Quirks
 from ocpi_broker.v1.resources_pb2 import (
     BusinessDetails,
@@ -64,6 +66,35 @@ def period_text(duration: Duration) -> str:
     """In the largest unit that fits without a remainder."""
     unit = next((unit for unit, length in _SECONDS.items() if duration.seconds % length == 0), "s")
     return f"{duration.seconds // _SECONDS[unit]}{unit}" if duration.seconds else "0s"
+
+
+def rotation_period(text: str) -> Duration | None:
+    """A period; never; or tenant, for what the tenant's policy says."""
+    if text == "tenant":
+        return None
+    return Duration(seconds=0) if text == "never" else period(text)
+
+
+def rotation_text(period_: Duration | None) -> str | None:
+    """The same, as it is typed; None for what the tenant's policy says."""
+    if period_ is None:
+        return None
+    return period_text(period_) if period_.seconds else "never"
+
+
+def lifecycle(text: str) -> str:
+    """Managed or manual, as the contract names it."""
+    return _prefixed("PEER_LIFECYCLE_", text, Lifecycle.__members__)
+
+
+def renewal(text: str) -> str:
+    """Put or reregister, as the contract names it."""
+    return _prefixed("PEER_RENEWAL_", text, Renewal.__members__)
+
+
+def header_form(text: str) -> str:
+    """Raw or base64, as the contract names it."""
+    return _prefixed("HEADER_FORM_", text, model.HeaderForm.__members__)
 
 
 def span_text(seconds: float) -> str:
@@ -166,6 +197,11 @@ def interface_role(name: str | None) -> str:
 def caller_role(name: str) -> str:
     """reader, operator, gateway, auditor or admin, as the contract names it."""
     return _prefixed("CALLER_ROLE_", name, CallerRole.__members__)
+
+
+def peer_state(name: str) -> str:
+    """invited, connecting, registered or unregistered, as the contract names it."""
+    return _prefixed("PEER_STATE_", name, PeerState.__members__)
 
 
 def _prefixed(prefix: str, name: str | None, known: Iterable[str]) -> str:

@@ -8,8 +8,8 @@ from typing import Annotated, Any, TypeAlias, TypeVar
 import typer
 from google.protobuf.duration_pb2 import Duration
 
-from broker.cli import notation
-from broker.cli.connection import KEY_FILE, TARGET
+from broker.cli import assumed, notation
+from broker.cli.connection import DATA_DIR, KEY_FILE, TARGET
 
 Value = TypeVar("Value")
 
@@ -36,6 +36,7 @@ DataDir: TypeAlias = Annotated[
     typer.Option(
         "--data-dir",
         metavar="DIR",
+        envvar=DATA_DIR,
         help=f"Data directory of a broker on this machine. Without it, {TARGET} and {KEY_FILE} say where it is.",
     ),
 ]
@@ -43,7 +44,9 @@ Json: TypeAlias = Annotated[
     bool, typer.Option("--json", help="Print exactly one JSON document; messages go to standard error.")
 ]
 TenantId: TypeAlias = Annotated[str, typer.Argument(metavar="ID", help="Id of the tenant.")]
-OfTenant: TypeAlias = Annotated[str, typer.Option("--tenant", metavar="T", help="Id of the tenant.")]
+OfTenant: TypeAlias = Annotated[
+    str, typer.Option("--tenant", metavar="T", callback=assumed.remember, help="Id of the tenant.")
+]
 PeerId: TypeAlias = Annotated[str, typer.Argument(metavar="NAME", help="Id of the peer.")]
 Expiry: TypeAlias = Annotated[
     Duration | None,
@@ -71,6 +74,10 @@ ExpectedUrl: TypeAlias = Annotated[
     typer.Option(
         "--versions-url", metavar="URL", help="The peer's version list, if known: no other host may register."
     ),
+]
+Yes: TypeAlias = Annotated[bool, typer.Option("--yes", help="Do not ask whether it is meant.")]
+Limit: TypeAlias = Annotated[
+    int | None, typer.Option("--limit", metavar="N", min=1, help="Show at most so many, the first of the list.")
 ]
 NoWait: TypeAlias = Annotated[
     bool, typer.Option("--no-wait", help="Leave as soon as the broker has taken it on: it goes on by itself.")

@@ -14,6 +14,8 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from broker.cli import assumed
+
 Document: TypeAlias = Mapping[str, object]
 
 _ANY_WIDTH = 10_000
@@ -30,7 +32,7 @@ def answer(
     """Print what was asked for. text is what people see; when absent, one line for each field.
 
     Piped, a line is as long as it needs to be: whoever cuts or searches it wants it whole. piped_width is for what is
-    rather read than searched.
+    rather read than searched. A tenant that was only assumed is named, unless the document does so.
     """
     if as_json:
         typer.echo(json.dumps(document, indent=2))
@@ -38,6 +40,9 @@ def answer(
         typer.echo(fields(document) if text is None else text)
     else:
         Console(width=None if sys.stdout.isatty() else piped_width, highlight=False).print(text)
+    remark = assumed.in_words()
+    if remark and not as_json and "tenant" not in document:
+        note(remark)
 
 
 def answer_list(noun: str, rows: Sequence[Document], columns: Sequence[str], *, as_json: bool) -> None:

@@ -11,8 +11,11 @@ from google.protobuf.duration_pb2 import Duration
 from broker.cli import notation, prompts
 from broker.cli.job_progress import Watch, carry_out
 from broker.cli.names import peer_name, tenant_name
-from broker.cli.options import DataDir, Json, NoWait, OfTenant, Patience, PeerId, reader, request_id
+from broker.cli.options import DataDir, Json, NoWait, OfTenant, Patience, PeerId, Yes, reader, request_id
+from broker.cli.output import note
+from broker.core.model import Token
 from broker.core.paths import DEFAULT_TENANT
+from broker.ocpi.authorization import ENCODED, is_encoded
 from ocpi_broker.v1.peer_service_pb2 import (
     ConnectPeerRequest,
     RevokePeerRequest,
@@ -64,6 +67,8 @@ def connect(
     The exit code is 0 only when the peer is registered.
     """
     token = prompts.token(token_stdin)
+    if is_encoded(Token(token)):
+        note(f"warning: {ENCODED}")
     terms = notation.terms(party or [], any_party=any_party, versions_url=None) if party or any_party else None
     request = ConnectPeerRequest(
         parent=tenant_name(tenant),
@@ -122,6 +127,7 @@ def switch_version(
 def revoke(
     name: PeerId,
     tenant: OfTenant = DEFAULT_TENANT,
+    yes: Yes = False,
     no_wait: NoWait = False,
     timeout: Patience = FIVE_MINUTES,
     data_dir: DataDir = None,
@@ -131,6 +137,8 @@ def revoke(
 
     If that PUT fails the peer is locked out, and only `peer reset` lets it in again.
     """
+    question = f"Every token issued to {name} of tenant {tenant} dies now; if it takes no new one, it is locked out."
+    prompts.confirm(question, yes=yes)
     request = RevokePeerRequest(name=peer_name(tenant, name), request_id=request_id())
     carry_out(
         lambda broker: broker.ask(broker.peers.RevokePeer, request).peer,

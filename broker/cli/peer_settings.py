@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 import typer
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from broker.cli import documents, notation
@@ -55,6 +56,32 @@ def update(
             help="Whether PUT may lead it below the newest version that it has used.",
         ),
     ] = None,
+    lifecycle: Annotated[
+        str | None,
+        typer.Option(
+            "--lifecycle",
+            metavar="managed|manual",
+            parser=reader(notation.lifecycle),
+            help="manual: never call its credentials module; people hand its tokens over.",
+        ),
+    ] = None,
+    rotation_period: Annotated[
+        str | None,
+        typer.Option(
+            "--rotation-period",
+            metavar="30d|never|tenant",
+            help="How old its tokens become before they are renewed. tenant: as the tenant's policy says.",
+        ),
+    ] = None,
+    renew: Annotated[
+        str | None,
+        typer.Option(
+            "--renew",
+            metavar="put|reregister",
+            parser=reader(notation.renewal),
+            help="reregister: it knows no PUT; a warning says when to ask it for a registration token.",
+        ),
+    ] = None,
     party: ExpectedParties = None,
     any_party: AnyParty = False,
     versions_url: ExpectedUrl = None,
@@ -74,6 +101,7 @@ def update(
         if downgrade is not None:
             changed.append("may_downgrade")
             wanted.may_downgrade = downgrade
+        changed += _cared(wanted, lifecycle, rotation_period, renew)
         if party or any_party or versions_url is not None:
             changed.append("terms")
             wanted.terms.CopyFrom(_terms(now, party, any_party=any_party, versions_url=versions_url))
@@ -130,6 +158,20 @@ def _approved(now: Peer, party: list[Party]) -> list[Party]:
 def _why_not(peer: Peer) -> str:
     found = [one.message for one in peer.findings if one.id in ("PARTIES_HELD_ELSEWHERE", "ANSWER_CONTRADICTS")]
     return "; ".join(found) or "see its warnings"
+
+
+def _cared(wanted: Peer, lifecycle: str | None, rotation_period: str | None, renew: str | None) -> list[str]:
+    """Write down what is to be done about its tokens; which fields that were."""
+    if lifecycle is not None:
+        wanted.MergeFrom(Peer(lifecycle=lifecycle))
+    if rotation_period is not None:
+        period = reader(notation.rotation_period)(rotation_period)
+        if isinstance(period, Duration):
+            wanted.rotation_period.CopyFrom(period)
+    if renew is not None:
+        wanted.MergeFrom(Peer(renewal=renew))
+    given = {"lifecycle": lifecycle, "rotation_period": rotation_period, "renewal": renew}
+    return [name for name, value in given.items() if value is not None]
 
 
 def _current(broker: Broker, tenant: str, name: str) -> Peer:

@@ -1,7 +1,8 @@
 """The peers of a tenant by the age of their tokens, as somebody reads them who looks after many."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from typing import Final
 
 from rich.table import Table
 
@@ -10,11 +11,45 @@ from broker.cli.names import id_of, word
 from broker.cli.output import Document, table
 from ocpi_broker.v1.resources_pb2 import ExchangeKind, Job, JobState, Peer, PeerState
 
+WIDTH: Final = 80
+"""What fits a terminal; when piped, long names are folded."""
+
+_OVERVIEW = ("peer", "state", "version", "parties", "notes")
 _COLUMNS = ("peer", "state", "version", "token_age", "next_rotation", "job", "warnings")
+
+
+def overview(peers: Sequence[Peer]) -> Table:
+    """A line for each, with the least that tells whether to look closer."""
+    return table([_glance(peer) for peer in peers], _OVERVIEW)
 
 
 def by_age(peers: Sequence[Peer], now: datetime) -> Table:
     return table([_row(peer, now) for peer in peers], _COLUMNS)
+
+
+def _glance(peer: Peer) -> Document:
+    first, rest = peer.parties[:1], len(peer.parties) - 1
+    parties = [notation.party_text(party) + (f" +{rest}" if rest else "") for party in first]
+    return {
+        "peer": id_of(peer.name),
+        "state": word(PeerState, peer.state, "PEER_STATE_"),
+        "version": peer.version,
+        "parties": parties,
+        "notes": list(_notes(peer)),
+    }
+
+
+def _notes(peer: Peer) -> Iterator[str]:
+    if peer.blocked:
+        yield "blocked"
+    if peer.quarantined:
+        yield "quarantined"
+    if peer.unconfirmed:
+        yield "unconfirmed"
+    if peer.HasField("job"):
+        yield _job(peer.job)
+    if peer.warnings:
+        yield f"{len(peer.warnings)} warning{'s' if len(peer.warnings) > 1 else ''}"
 
 
 def _row(peer: Peer, now: datetime) -> Document:

@@ -1,11 +1,10 @@
 """ocpi-broker peer …: the remote platforms that a tenant knows."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from broker.cli import documents, exchange_documents, notation, peer_jobs, peer_settings, peer_table
+from broker.cli import documents, notation, peer_export, peer_import, peer_jobs, peer_list, peer_settings
 from broker.cli.connection import connected
 from broker.cli.names import peer_name, tenant_name
 from broker.cli.options import (
@@ -17,16 +16,17 @@ from broker.cli.options import (
     Json,
     OfTenant,
     PeerId,
+    Yes,
     request_id,
 )
-from broker.cli.output import Document, answer, answer_list, fields, note
+from broker.cli.output import Document, answer, note
+from broker.cli.prompts import confirm
 from broker.core.paths import DEFAULT_TENANT
 from ocpi_broker.v1.peer_service_pb2 import (
     BlockPeerRequest,
+    DeletePeerRequest,
     GetPeerRequest,
     InvitePeerRequest,
-    ListExchangesRequest,
-    ListPeersRequest,
     ResetPeerRequest,
     UnblockPeerRequest,
 )
@@ -40,6 +40,10 @@ app.command()(peer_jobs.revoke)
 app.command()(peer_jobs.unregister)
 app.command()(peer_settings.update)
 app.command()(peer_settings.approve)
+app.command("import")(peer_import.import_)
+app.command()(peer_export.export)
+app.command("list")(peer_list.list_)
+app.command()(peer_list.exchanges)
 
 
 @app.command()
@@ -76,46 +80,17 @@ def show(name: PeerId, tenant: OfTenant = DEFAULT_TENANT, data_dir: DataDir = No
     _print_peer(found, as_json=as_json)
 
 
-@app.command("list")
-def list_(
-    tenant: OfTenant = DEFAULT_TENANT,
-    by_age: Annotated[
-        bool, typer.Option("--by-age", help="Those whose tokens we hold, the oldest tokens first, with their age.")
-    ] = False,
-    data_dir: DataDir = None,
-    as_json: Json = False,
-) -> None:
-    """List the peers of a tenant."""
-    request = ListPeersRequest(parent=tenant_name(tenant), order_by="token_time" if by_age else "")
-    with connected(data_dir) as broker:
-        found = [peer for page in broker.pages(broker.peers.ListPeers, request) for peer in page.peers]
-    rows = [documents.peer(peer) for peer in found]
-    if by_age and found:
-        answer({"peers": rows}, as_json=as_json, text=peer_table.by_age(found, datetime.now(UTC)))
-        return
-    columns = ["peer", "state", "blocked", "unconfirmed", "version", "parties", "warnings"]
-    answer_list("peers", rows, columns, as_json=as_json)
-
-
-@app.command()
-def exchanges(name: PeerId, tenant: OfTenant = DEFAULT_TENANT, data_dir: DataDir = None, as_json: Json = False) -> None:
-    """List the exchanges of a peer (POST, PUT, DELETE credentials) with every step, newest first."""
-    with connected(data_dir) as broker:
-        pages = broker.pages(broker.peers.ListExchanges, ListExchangesRequest(parent=peer_name(tenant, name)))
-        rows = [exchange_documents.exchange(exchange) for page in pages for exchange in page.exchanges]
-    text = "\n\n".join(fields(row) for row in rows) or "no exchanges"
-    answer({"exchanges": rows}, as_json=as_json, text=text)
-
-
 @app.command()
 def reset(
     name: PeerId,
     tenant: OfTenant = DEFAULT_TENANT,
     expires: Expiry = None,
+    yes: Yes = False,
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
     """Revoke every token issued to the peer and invite it anew. The new token is shown this once."""
+    confirm(f"Every token issued to {name} of tenant {tenant} dies; it must register anew.", yes=yes)
     request = ResetPeerRequest(name=peer_name(tenant, name), expiry=expires, request_id=request_id())
     with connected(data_dir) as broker:
         invitation = broker.ask(broker.peers.ResetPeer, request)
@@ -123,8 +98,11 @@ def reset(
 
 
 @app.command()
-def block(name: PeerId, tenant: OfTenant = DEFAULT_TENANT, data_dir: DataDir = None, as_json: Json = False) -> None:
+def block(
+    name: PeerId, tenant: OfTenant = DEFAULT_TENANT, yes: Yes = False, data_dir: DataDir = None, as_json: Json = False
+) -> None:
     """Refuse the peer's tokens, and stop giving out ours, until it is unblocked."""
+    confirm(f"Nothing of {name} of tenant {tenant} is let in, and services get no token for it.", yes=yes)
     request = BlockPeerRequest(name=peer_name(tenant, name), request_id=request_id())
     with connected(data_dir) as broker:
         changed = broker.ask(broker.peers.BlockPeer, request).peer
@@ -138,6 +116,18 @@ def unblock(name: PeerId, tenant: OfTenant = DEFAULT_TENANT, data_dir: DataDir =
     with connected(data_dir) as broker:
         changed = broker.ask(broker.peers.UnblockPeer, request).peer
     _print_peer(changed, as_json=as_json)
+
+
+@app.command()
+def delete(
+    name: PeerId, tenant: OfTenant = DEFAULT_TENANT, yes: Yes = False, data_dir: DataDir = None, as_json: Json = False
+) -> None:
+    """Remove a peer that is not registered, with its exchanges. An open invitation of it dies."""
+    confirm(f"{name} of tenant {tenant} and the records of its exchanges go for good.", yes=yes)
+    request = DeletePeerRequest(name=peer_name(tenant, name), request_id=request_id())
+    with connected(data_dir) as broker:
+        broker.ask(broker.peers.DeletePeer, request)
+    answer({"peer": name, "tenant": tenant, "deleted": True}, as_json=as_json)
 
 
 def _print_peer(peer: Peer, *, as_json: bool) -> None:

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from broker.cli.connection import DATA_DIR
 from broker.cli.failures import CommandError
 from broker.cli.options import DatabaseUrl, reader
-from broker.cli.output import note
+from broker.core import public_urls
 from broker.process.address import Address
+from broker.process.door import Door
 
 if TYPE_CHECKING:
     from broker.process import stack
@@ -23,13 +25,8 @@ INSECURE = {"loopback": frozenset({"loopback"}), "private": frozenset({"loopback
 
 GRPC = Address("127.0.0.1", 50051)
 HTTP = Address("127.0.0.1", 8080)
-
-WARNING = """\
-*******************************************************************************
-*  WARNING: insecure peers are allowed. Plain http and addresses of
-*  {networks} are called, and tokens travel in the clear.
-*  This is for trials, never for production.
-*******************************************************************************"""
+BROKER_HEALTH = Door(Address("127.0.0.1", 9464), usual=True)
+GATEWAY_HEALTH = Door(Address("127.0.0.1", 9465), usual=True)
 
 
 def _insecure_kind(text: str) -> str:
@@ -44,9 +41,21 @@ def _log_level(text: str) -> str:
     return text.upper()
 
 
+def _public_url(text: str) -> str:
+    wrong = public_urls.flaw(text)
+    if wrong:
+        raise ValueError(wrong)
+    return text
+
+
 DataDir: TypeAlias = Annotated[
     Path,
-    typer.Option("--data-dir", metavar="DIR", help="Keys, service keys and (with SQLite) the database. Keep a copy."),
+    typer.Option(
+        "--data-dir",
+        metavar="DIR",
+        envvar=DATA_DIR,
+        help="Keys, service keys and (with SQLite) the database. Keep a copy.",
+    ),
 ]
 Grpc: TypeAlias = Annotated[
     Address,
@@ -64,6 +73,23 @@ LogLevel: TypeAlias = Annotated[
         help="DEBUG, INFO, WARNING or ERROR. Logs go to standard error.",
     ),
 ]
+Health: TypeAlias = Annotated[
+    Door,
+    typer.Option(
+        "--health",
+        metavar="HOST:PORT|off",
+        envvar="OCPI_BROKER_HEALTH",
+        parser=reader(Door.parse),
+        help="Where /livez, /readyz and /metrics are shown, in plain HTTP and to everybody: never where peers call. "
+        "Unless given, a port that is taken is done without.",
+    ),
+]
+MetricsTenants: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--metrics-tenants", envvar="OCPI_BROKER_METRICS_TENANTS", help="Give metrics the ids of tenants as a label."
+    ),
+]
 
 
 def up(
@@ -73,7 +99,10 @@ def up(
     public_url: Annotated[
         str | None,
         typer.Option(
-            "--public-url", metavar="URL", help="How peers reach us; without it, http:// and the address of --http."
+            "--public-url",
+            metavar="URL",
+            parser=reader(_public_url),
+            help="How peers reach us; without it, http:// and the address of --http.",
         ),
     ] = None,
     database_url: DatabaseUrl = None,
@@ -91,6 +120,8 @@ def up(
         ),
     ] = "private",
     log_level: LogLevel = "INFO",
+    health: Health = BROKER_HEALTH,
+    metrics_tenants: MetricsTenants = False,
 ) -> None:
     """Start broker and gateway on this machine, over one directory that is made on first start.
 
@@ -98,18 +129,31 @@ def up(
     """
     insecure = INSECURE[insecure_peers_in] if allow_insecure_peers else frozenset()
     check_addresses(grpc, http, insecure)
-    if insecure:
-        warn(insecure)
+    if public_url and not insecure:
+        check_safe(public_url)
     from broker.cli import serving
     from broker.process import stack
 
-    servers = stack.up(data_dir, grpc, http, public_url, database_url, insecure=insecure, log_level=log_level)
+    if insecure:
+        serving.warn(insecure, log_level)
+    servers = stack.up(
+        data_dir, grpc, http, public_url, database_url,
+        insecure=insecure, log_level=log_level, health=health, metrics_tenants=metrics_tenants,
+    )  # fmt: skip
     serving.serve(servers, _print_stack)
 
 
 def serve(
     data_dir: DataDir,
-    public_url: Annotated[str, typer.Option("--public-url", metavar="URL", help="How peers reach the gateway.")],
+    public_url: Annotated[
+        str,
+        typer.Option(
+            "--public-url",
+            metavar="URL",
+            parser=reader(_public_url),
+            help="How peers reach the gateway from outside: https, without /ocpi.",
+        ),
+    ],
     grpc: Grpc = GRPC,
     database_url: DatabaseUrl = None,
     tls_cert: Annotated[
@@ -118,8 +162,11 @@ def serve(
     ] = None,
     tls_key: Annotated[Path | None, typer.Option("--tls-key", metavar="FILE", help="Its private key (PEM).")] = None,
     log_level: LogLevel = "INFO",
+    health: Health = BROKER_HEALTH,
+    metrics_tenants: MetricsTenants = False,
 ) -> None:
     """Start one broker, for production. The schema must be current: run `ocpi-broker db upgrade` first."""
+    check_safe(public_url)
     if (tls_cert is None) != (tls_key is None):
         raise CommandError("give --tls-cert and --tls-key together", 2)
     if tls_cert is None and not grpc.loopback:
@@ -129,8 +176,10 @@ def serve(
     from broker.process import stack
 
     tls = TlsFiles(tls_cert, tls_key) if tls_cert and tls_key else None
-    settings = stack.broker_settings(data_dir, grpc, public_url, database_url, tls=tls, log_level=log_level)
-    serving.serve(stack.broker_alone(settings), _print_broker)
+    settings = stack.broker_settings(
+        data_dir, grpc, public_url, database_url, tls=tls, log_level=log_level, metrics_tenants=metrics_tenants
+    )
+    serving.serve(stack.broker_alone(settings, health), _print_broker)
 
 
 def gateway(
@@ -159,13 +208,15 @@ def gateway(
         ),
     ] = "",
     log_level: LogLevel = "INFO",
+    health: Health = GATEWAY_HEALTH,
 ) -> None:
     """Start one gateway, for production. It keeps nothing: run as many as you like."""
     from broker.cli import serving
     from broker.process import stack
+    from broker.process.listening import listen
 
     settings = serving.gateway_settings(http, broker, key_file, ca_file, trusted_proxies)
-    serving.serve(stack.gateway_alone(settings, stack.listen(http), log_level), _print_gateway)
+    serving.serve(stack.gateway_alone(settings, listen(http), log_level, health), _print_gateway)
 
 
 def check_addresses(grpc: Address, http: Address, insecure: frozenset[str]) -> None:
@@ -176,25 +227,30 @@ def check_addresses(grpc: Address, http: Address, insecure: frozenset[str]) -> N
         raise CommandError(f"--allow-insecure-peers is for loopback only, and --http {http} is not", 2)
 
 
-def warn(insecure: frozenset[str]) -> None:
-    """Loud enough not to be overlooked among the log lines."""
-    networks = "this machine and of private networks" if "private" in insecure else "this machine"
-    for line in WARNING.format(networks=networks).splitlines():
-        note(line)
+def check_safe(public_url: str) -> None:
+    """Peers send their tokens there."""
+    if not public_urls.is_safe(public_url):
+        raise CommandError(
+            f"--public-url {public_url} must be https: tokens of peers would travel in the clear; put a TLS proxy in "
+            "front of the gateway and give its URL",
+            2,
+        )
 
 
 async def _print_stack(running: "stack.Stack") -> None:
-    _print_ready(grpc=running.grpc, http=running.http, versions_url=running.versions_url)
+    _print_ready(running.health, grpc=running.grpc, http=running.http, versions_url=running.versions_url)
 
 
-async def _print_broker(grpc: str) -> None:
-    _print_ready(grpc=grpc)
+async def _print_broker(running: "stack.Alone") -> None:
+    _print_ready(running.health, grpc=running.address)
 
 
-async def _print_gateway(http: str) -> None:
-    _print_ready(http=http)
+async def _print_gateway(running: "stack.Alone") -> None:
+    _print_ready(running.health, http=running.address)
 
 
-def _print_ready(**where: str) -> None:
+def _print_ready(health: str, **where: str) -> None:
     """One line, at once: whoever started us waits for it."""
+    if health:
+        where["health"] = health
     print(json.dumps({"event": "ready", **where}), flush=True)  # noqa: T201  this line is the command's answer

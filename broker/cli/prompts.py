@@ -1,4 +1,4 @@
-"""Secrets that people hand to a command: on standard input, or asked for and not shown. Never as an argument."""
+"""What people are asked for while a command runs: secrets, never taken as an argument, and whether it is meant."""
 
 import sys
 
@@ -17,6 +17,14 @@ def token(from_stdin: bool) -> str:
     if not given or not all("!" <= char <= "~" for char in given):
         raise CommandError("standard input holds no token: it is printable ASCII without blanks", 2)
     return given
+
+
+def confirm(what: str, *, yes: bool) -> None:
+    """Ask a person whether it is meant; a script is not asked. Raises CommandError if it is not."""
+    if yes or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return
+    if not typer.confirm(f"{what} Go on?", err=True):
+        raise CommandError("nothing was done")
 
 
 def authorization() -> str:

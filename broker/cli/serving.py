@@ -2,14 +2,19 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, TypeVar
 
+import structlog
+
+from broker import logs
 from broker.cli.connection import read_value
 from broker.cli.database import refused
 from broker.cli.failures import CommandError, in_words
+from broker.cli.output import note
 from broker.crypto.keys import KeyFileError
 from broker.errors import BrokerError
 from broker.process.address import Address
@@ -22,6 +27,16 @@ except ImportError:  # not there on every platform
     _new_loop = None
 else:
     _new_loop = uvloop.new_event_loop
+
+WARNING = """\
+*******************************************************************************
+*  WARNING: insecure peers are allowed. Plain http and addresses of
+*  {networks} are called, and tokens travel in the clear.
+*  This is for trials, never for production.
+*******************************************************************************"""
+SENTENCE = "WARNING: insecure peers are allowed: tokens travel in the clear. For trials, never for production."
+
+_log = structlog.get_logger("broker")
 
 Result = TypeVar("Result")
 Serving = TypeVar("Serving")
@@ -36,6 +51,17 @@ def gateway_settings(
         return GatewaySettings(http.host, http.port, broker, key, ca_file, trusted_proxies)
     except ValueError as err:
         raise CommandError(str(err), 2) from None
+
+
+def warn(insecure: frozenset[str], log_level: str) -> None:
+    """For people loud enough not to be overlooked among the log lines; for whoever collects these, one of them."""
+    if sys.stderr.isatty():
+        networks = "this machine and of private networks" if "private" in insecure else "this machine"
+        for line in WARNING.format(networks=networks).splitlines():
+            note(line)
+    else:
+        logs.take_over(log_level)
+        _log.warning("insecure_peers_allowed", networks=sorted(insecure), message=SENTENCE)
 
 
 def serve(servers: AbstractAsyncContextManager[Serving], ready: Callable[[Serving], Awaitable[None]]) -> None:

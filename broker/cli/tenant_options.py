@@ -75,6 +75,13 @@ RotationPeriod: TypeAlias = Annotated[
         "--rotation-period", "How old tokens become before we renew them by PUT; 30d unless set, 0 renews nothing."
     ),
 ]
+ProbeInterval: TypeAlias = Annotated[
+    Duration | None,
+    _window(
+        "--probe-interval",
+        "How long a peer may be quiet before we look whether it still takes our token; 1h unless set, 0 never looks.",
+    ),
+]
 Roles: TypeAlias = Annotated[
     str | None,
     typer.Option(

@@ -5,11 +5,11 @@ from typing import Annotated, Any
 import typer
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from broker.cli import documents
+from broker.cli import documents, prompts
 from broker.cli.connection import connected
 from broker.cli.failures import CommandError
 from broker.cli.names import tenant_name
-from broker.cli.options import DataDir, Json, TenantId, request_id
+from broker.cli.options import DataDir, Json, TenantId, Yes, request_id
 from broker.cli.output import answer, answer_list
 from broker.cli.tenant_options import (
     Downgrade,
@@ -17,6 +17,7 @@ from broker.cli.tenant_options import (
     InvitationExpiry,
     Parties,
     PostRetryWindow,
+    ProbeInterval,
     PublicUrl,
     PutRetryWindow,
     Requirements,
@@ -49,6 +50,7 @@ def create(
     post_retry_window: PostRetryWindow = None,
     put_retry_window: PutRetryWindow = None,
     rotation_period: RotationPeriod = None,
+    probe_interval: ProbeInterval = None,
     role_policy: Roles = None,
     downgrade: Downgrade = None,
     strict: Strict = None,
@@ -64,6 +66,7 @@ def create(
             post_retry_window=post_retry_window,
             put_retry_window=put_retry_window,
             rotation_period=rotation_period,
+            probe_interval=probe_interval,
             role_policy=role_policy,
             may_downgrade=downgrade,
             strict=bool(strict),
@@ -87,6 +90,7 @@ def update(
     post_retry_window: PostRetryWindow = None,
     put_retry_window: PutRetryWindow = None,
     rotation_period: RotationPeriod = None,
+    probe_interval: ProbeInterval = None,
     role_policy: Roles = None,
     downgrade: Downgrade = None,
     strict: Strict = None,
@@ -109,6 +113,7 @@ def update(
         "post_retry_window": post_retry_window,
         "put_retry_window": put_retry_window,
         "rotation_period": rotation_period,
+        "probe_interval": probe_interval,
         "role_policy": role_policy,
         "may_downgrade": downgrade,
         "strict": strict,
@@ -162,8 +167,9 @@ def list_(data_dir: DataDir = None, as_json: Json = False) -> None:
 
 
 @app.command()
-def delete(tenant: TenantId, data_dir: DataDir = None, as_json: Json = False) -> None:
+def delete(tenant: TenantId, yes: Yes = False, data_dir: DataDir = None, as_json: Json = False) -> None:
     """Remove a tenant that has no registered peer. Nothing that was sealed for it can ever be read again."""
+    prompts.confirm(f"Tenant {tenant} and all its peers go for good.", yes=yes)
     with connected(data_dir) as broker:
         request = DeleteTenantRequest(name=tenant_name(tenant), request_id=request_id())
         broker.ask(broker.tenants.DeleteTenant, request)

@@ -1,24 +1,27 @@
 """Peers and their exchanges."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
+from google.protobuf.duration_pb2 import Duration
 from google.rpc import code_pb2
 from google.rpc.error_details_pb2 import ErrorInfo
 
 from broker.contract.parties import endpoint_to_pb, key_from_pb, key_to_pb, party_to_pb
-from broker.contract.values import Violations, duration, each, etag, timestamp
-from broker.core import rotation
+from broker.contract.values import Violations, duration, each, enum_name, etag, invalid, seconds_from_pb, timestamp
+from broker.core import lifecycle, rotation
 from broker.core.exchange import Exchange
+from broker.core.health import NO_HEALTH, Health
+from broker.core.health import warning as health_warning
 from broker.core.job import Job, JobState
+from broker.core.lifecycle import Care, Lifecycle, Renewal
 from broker.core.model import HeaderForm, PartyPattern, Terms
 from broker.core.peer import Peer, PeerState, Rejection
 from broker.core.quirks import Quirks
 from broker.core.warnings import warnings as peer_warnings
 from ocpi_broker.client.reasons import DOMAIN
-from ocpi_broker.v1 import (
-    resources_pb2,
-)
+from ocpi_broker.v1 import peer_service_pb2, resources_pb2
 
 MAX_TERMS: Final = 1000
 
@@ -34,15 +37,55 @@ def terms_from_pb(message: resources_pb2.InvitationTerms, field: str, found: Vio
     return Terms(frozenset(keys), message.any_party, message.versions_url or None, frozenset(patterns))
 
 
+def terms_to_pb(terms: Terms) -> resources_pb2.InvitationTerms:
+    return resources_pb2.InvitationTerms(
+        parties=[key_to_pb(key) for key in sorted(terms.parties, key=str)],
+        any_party=terms.any_party,
+        versions_url=terms.versions_url or "",
+        patterns=sorted(map(str, terms.patterns)),
+    )
+
+
+def state_from_pb(value: int) -> PeerState | None:
+    """None for any state. Raises InvalidArgumentError for one that this release does not know."""
+    if not value:
+        return None
+    try:
+        return PeerState(enum_name(resources_pb2.PeerState, value, "PEER_STATE_"))
+    except ValueError:
+        raise invalid("state", f"{value} is no state of a peer") from None
+
+
 def quirks_from_pb(message: Mapping[str, str], found: Violations) -> Quirks:
     with found.of("peer.quirks"):
         return Quirks.read(message)
     return Quirks()
 
 
-def peer_to_pb(peer: Peer, now: int, rotation_period: int = 0) -> resources_pb2.Peer:
+def care_from_pb(message: resources_pb2.Peer | peer_service_pb2.PortablePeer, field: str, found: Violations) -> Care:
+    care = Care()
+    with found.of(f"{field}.lifecycle"):
+        if message.lifecycle:
+            name = enum_name(resources_pb2.PeerLifecycle, message.lifecycle, "PEER_LIFECYCLE_")
+            care = replace(care, lifecycle=Lifecycle(name))
+    with found.of(f"{field}.rotation_period"):
+        if message.HasField("rotation_period"):
+            care = replace(care, rotation_period=seconds_from_pb(message.rotation_period, shortest=0))
+    with found.of(f"{field}.renewal"):
+        if message.renewal:
+            name = enum_name(resources_pb2.PeerRenewal, message.renewal, "PEER_RENEWAL_")
+            care = replace(care, renewal=Renewal(name))
+    return care
+
+
+def period_to_pb(care: Care) -> Duration | None:
+    return None if care.rotation_period is None else Duration(seconds=care.rotation_period)
+
+
+def peer_to_pb(peer: Peer, now: int, rotation_period: int = 0, health: Health = NO_HEALTH) -> resources_pb2.Peer:
     """Never a token of either direction. rotation_period is the tenant's, in seconds."""
-    invitation, found = peer.invitation, peer_warnings(peer, now)
+    invitation, failing = peer.invitation, health_warning(health)
+    found = [*peer_warnings(peer, now), *([failing] if failing else [])]
     message = resources_pb2.Peer(
         name=peer.name,
         state=f"PEER_STATE_{peer.state.value}",
@@ -52,12 +95,7 @@ def peer_to_pb(peer: Peer, now: int, rotation_period: int = 0) -> resources_pb2.
         versions_url=peer.versions_url or "",
         parties=map(party_to_pb, peer.parties),
         endpoints=map(endpoint_to_pb, peer.endpoints),
-        terms=resources_pb2.InvitationTerms(
-            parties=[key_to_pb(key) for key in sorted(peer.terms.parties, key=str)],
-            any_party=peer.terms.any_party,
-            versions_url=peer.terms.versions_url or "",
-            patterns=sorted(map(str, peer.terms.patterns)),
-        ),
+        terms=terms_to_pb(peer.terms),
         etag=etag(peer.revision),
         create_time=timestamp(peer.created_at),
         update_time=timestamp(peer.updated_at),
@@ -67,9 +105,13 @@ def peer_to_pb(peer: Peer, now: int, rotation_period: int = 0) -> resources_pb2.
         versions=map(str, peer.versions),
         may_downgrade=peer.may_downgrade,
         requested_parties=map(key_to_pb, peer.requested),
-        auth_form_in=_form_to_pb(peer.form_in),
-        auth_form_out=_form_to_pb(peer.quirks.auth_form_out or peer.form_out),
+        auth_form_in=form_to_pb(peer.form_in),
+        auth_form_out=form_to_pb(peer.quirks.auth_form_out or peer.form_out),
         quarantined=peer.quarantined,
+        health=_health_to_pb(health),
+        lifecycle=f"PEER_LIFECYCLE_{peer.care.lifecycle.value}",
+        rotation_period=period_to_pb(peer.care),
+        renewal=f"PEER_RENEWAL_{peer.care.renewal.value}",
     )
     if peer.state is PeerState.INVITED and invitation is not None and invitation.not_after is not None:
         message.invitation_expire_time.CopyFrom(timestamp(invitation.not_after))
@@ -77,11 +119,33 @@ def peer_to_pb(peer: Peer, now: int, rotation_period: int = 0) -> resources_pb2.
         message.register_time.CopyFrom(timestamp(peer.registered_at))
     if peer.held is not None and peer.state is PeerState.REGISTERED:
         message.token_time.CopyFrom(timestamp(peer.held.created_at))
-        due = rotation.due(peer.uid, peer.held.created_at, rotation_period)
+        due = rotation.due(peer.uid, peer.held.created_at, peer.care.automatic(rotation_period))
+        reminder = lifecycle.reminder(peer.care, peer.uid, peer.held.created_at, rotation_period, now)
+        if reminder is not None:
+            message.warnings.append(reminder)
+            message.findings.add(id="RENEWAL_DUE", message=reminder)
         if due is not None:
             message.next_rotation_time.CopyFrom(timestamp(due))
     if peer.job is not None:
         message.job.CopyFrom(_job_to_pb(peer.job, now))
+    return message
+
+
+def _health_to_pb(health: Health) -> resources_pb2.Health:
+    message = resources_pb2.Health(
+        state=f"HEALTH_STATE_{health.state.value}",
+        reason=f"HEALTH_REASON_{health.trouble.value if health.trouble else 'UNSPECIFIED'}",
+        message=health.message,
+    )
+    times = {
+        "since_time": health.since,
+        "last_contact_in_time": health.last_in,
+        "last_contact_out_time": health.last_out,
+        "last_probe_time": health.last_probe,
+    }
+    for field, at in times.items():
+        if at is not None:
+            getattr(message, field).CopyFrom(timestamp(at))
     return message
 
 
@@ -132,7 +196,7 @@ def exchange_to_pb(exchange: Exchange) -> resources_pb2.Exchange:
     return message
 
 
-def _form_to_pb(form: HeaderForm | None) -> str:
+def form_to_pb(form: HeaderForm | None) -> str:
     return f"HEADER_FORM_{form.name if form else 'UNSPECIFIED'}"
 
 

@@ -69,6 +69,7 @@ def policy_from_pb(message: resources_pb2.TenantPolicy, found: Violations) -> Po
         may_downgrade=message.may_downgrade,
         strict=message.strict,
         rotation_period=_seconds(message, "rotation_period", default.rotation_period, found),
+        probe_interval=_seconds(message, "probe_interval", default.probe_interval, found),
     )
 
 
@@ -89,6 +90,7 @@ def policy_to_pb(policy: Policy) -> resources_pb2.TenantPolicy:
         may_downgrade=policy.may_downgrade,
         strict=policy.strict,
         rotation_period=Duration(seconds=policy.rotation_period),
+        probe_interval=Duration(seconds=policy.probe_interval),
     )
 
 

@@ -5,16 +5,12 @@ What is wrong with its parties must not cost us the token in its answer: nothing
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from broker.core.announcements import Known, Understood, echoes, renamed, understood
 from broker.core.model import Announcement, Party, PartyKey
 from broker.core.quirks import Quirks
-from broker.core.receiver import MOST_REQUESTED
+from broker.core.receiver import MOST_REQUESTED, TOLD
 from broker.errors import BrokerError
-
-TOLD: Final = 20
-"""Entries of a peer's list that one message names."""
 
 
 @dataclass(frozen=True, slots=True)

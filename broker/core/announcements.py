@@ -69,6 +69,8 @@ def understood(announced: Announcement, known: Known) -> Understood:
         except (BrokerError, ValueError) as error:
             complaints.append(str(error))
         else:
+            if party.key in found:
+                complaints.append(f"roles: {party.key} is listed twice")
             found.setdefault(party.key, (written, party))
     if found:
         named = tuple((written, party.key) for written, party in found.values())

@@ -24,13 +24,13 @@ _NAMES: Final = {
     ExchangeKind.DELETE: "unregistering",
 }
 _ADVICE: Final = {
-    "ANSWER_LOST": "the peer has carried out our request, but its token is lost: ask it to reset this connection and "
+    "ANSWER_LOST": "if the peer has carried out our request, its token is lost: ask it to reset this connection and "
     "for a new registration token, and connect again under the same name",
-    "PEER_REJECTED_TOKEN": "check the token; else ask the peer whether it knows this connection, and for a new "
-    "registration token",
+    "PEER_REJECTED_TOKEN": "ask the peer whether it knows this connection and this token, and for a new registration "
+    "token",
     "OUTCOME_UNKNOWN": "try again; if the peer says that it has carried out our request, ask it to reset this "
     "connection and for a new registration token",
-    "PEER_UNUSABLE": "try again when the peer can be reached, or check its versions URL",
+    "PEER_UNUSABLE": "try again when the peer has mended it, or check its versions URL",
     "PEER_VERSION_UNSUPPORTED": "agree with the peer on a version that both sides offer",
     "PEER_ENDPOINTS_MISSING": "ask the peer to list these modules, or do not require them",
     "NOT_EXPRESSIBLE": "use another version, or give this tenant's parties tenants of their own",
@@ -39,6 +39,11 @@ _ADVICE: Final = {
     "INTERNAL": "look for this id in the log of the broker; the peer has no part in it",
 }
 _REFUSED: Final = "look at the exchange, tell the peer, and try again"
+_REFUSED_BY_KIND: Final = {
+    ExchangeKind.POST: f"{_REFUSED}; if it has us registered already, ask it to reset this connection and for a new "
+    "registration token",
+    ExchangeKind.PUT: f"{_REFUSED}; if it does not offer PUT: peer update --renew reregister, or connect anew",
+}
 
 
 class JobState(Enum):
@@ -46,6 +51,16 @@ class JobState(Enum):
     """For its next attempt; while its lease holds, one is running."""
     FAILED = "FAILED"
     """No further attempt is made by itself."""
+
+
+class JobOutcome(Enum):
+    """How a job ended."""
+
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    """It waits for an operator, who may have it go on."""
+    DROPPED = "DROPPED"
+    """An exchange of the peer does as well, or an operator wants something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +116,19 @@ class Job:
             return "tell the peer that the registration has ended"
         if self.kind is ExchangeKind.DELETE:
             return "try again, or use force to end it on our side; the peer may then think that it is still connected"
-        return _ADVICE.get(self.reason, _REFUSED)
+        return _ADVICE.get(self.reason, _REFUSED_BY_KIND[self.kind])
 
     def is_running(self, now: int) -> bool:
         return now < self.running_until
+
+
+@dataclass(frozen=True, slots=True)
+class EndedJob:
+    """A job as it was when it ended."""
+
+    peer_uid: str
+    job: Job
+    outcome: JobOutcome
 
 
 def confirming(job: Job, spare: Sealed | None, now: int) -> Job:
@@ -130,10 +154,13 @@ def without_invitation(job: Job) -> Job:
     return replace(job, kind=ExchangeKind.PUT, access=None, versions_url=None)
 
 
-def next_attempt(job: Job, now: int, chance: float) -> int | None:
-    """When to try again after another failure; None if it is an operator's turn. chance is from [0, 1)."""
+def next_attempt(job: Job, now: int, chance: float, *, not_before: int = 0) -> int | None:
+    """When to try again after another failure; None if it is an operator's turn. chance is from [0, 1).
+
+    not_before is until when the peer wants to be left alone (Retry-After).
+    """
     made = job.attempts + 1
     if made >= MOST_ATTEMPTS:
         return None
     pause = (_SCHEDULED_PAUSES if job.scheduled else _PAUSES)[made - 1]
-    return now + round(pause * (1 + _JITTER * chance))
+    return max(now + round(pause * (1 + _JITTER * chance)), not_before)

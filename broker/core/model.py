@@ -318,6 +318,8 @@ class Policy:
     """For certification: what is otherwise noted as a warning refuses the exchange (CO-40)."""
     rotation_period: int = 30 * 24 * 3600
     """How old tokens may become before we renew them (TK-02); zero renews nothing."""
+    probe_interval: int = 3600
+    """How long a peer may be quiet before we look whether it still takes our token; zero does not look."""
 
 
 @dataclass(frozen=True, slots=True)

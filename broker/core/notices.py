@@ -68,7 +68,7 @@ def without_parties(found: Iterable[Notice]) -> list[Notice]:
 
 
 def kept_notices(before: Peer, new: Iterable[Notice]) -> tuple[Notice, ...]:
-    """What stays to be looked at after an exchange of the peer: it cannot take back a suspicion itself."""
+    """What stays to be looked at after an exchange, of either side: none of them takes back a suspicion."""
     return (*(one for one in before.notices if one.id == POSSIBLE_TOKEN_THEFT), *new)
 
 

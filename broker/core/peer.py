@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Final
 
 from broker.core.job import Job
+from broker.core.lifecycle import USUAL, Care
 from broker.core.model import Endpoint, HeaderForm, Party, PartyKey, Sealed, Style, Tenant, Terms, Version
 from broker.core.quirks import NO_QUIRKS, Quirks
 from broker.core.receiver import Presented
@@ -76,16 +77,25 @@ class IssuedToken:
     """
     received_at: int | None = None
     """First use while it was provisional or resent: the peer has it, whether it keeps it or not."""
+    weak: bool = False
+    """It was imported, and is easier to guess than one of ours."""
+    kept: Sealed | None = None
+    """The text of one that was imported, until it is replaced: who leaves takes it along. Of ours there is none."""
 
     def __repr__(self) -> str:
         return f"IssuedToken({self.lookup_id!r}, {self.purpose.value}, {self.state.value})"
 
     @property
     def presented(self) -> Presented:
-        retiring = self.state in (TokenState.RETIRING, TokenState.RESENT)
+        retiring = self.state is TokenState.RETIRING
         if self.purpose is Purpose.INVITATION:
             return Presented.SPENT_INVITATION if retiring else Presented.INVITATION
         return Presented.REPLACED if retiring else Presented.CURRENT
+
+    @property
+    def is_of_a_repeat(self) -> bool:
+        """Whether it was replaced, or given to somebody who has shown one that was: that may be a thief (F11)."""
+        return self.state in (TokenState.RETIRING, TokenState.RESENT)
 
     @property
     def goes_on(self) -> bool:
@@ -172,10 +182,16 @@ class Peer:
     job: Job | None = None
     used_access: bytes | None = None
     """Keyed hash of the invitation of the peer with which we have registered last."""
+    care: Care = USUAL
 
     @property
     def name(self) -> str:
         return f"tenants/{self.tenant}/peers/{self.id}"
+
+    @property
+    def where(self) -> dict[str, str]:
+        """Which partner it is, as every log event says it."""
+        return {"tenant": self.tenant, "peer": self.id}
 
     @property
     def style(self) -> Style:
@@ -307,8 +323,9 @@ def succeed(
 ) -> Succession:
     """The token shown in the exchange stays for a repeat, unless the window (microseconds) is zero; the rest goes.
 
-    A repeat ends nothing that is newer than the token that it shows: it may come from somebody who has stolen that one.
-    Neither does it prolong the window (F3, F4). Of tokens given to repeats and not used, the newest few are kept.
+    A repeat of PUT ends nothing that is newer than the token that it shows: it may come from somebody who has stolen
+    that one. A repeat of POST ends the token never seen (F3). Neither prolongs the window. Of the tokens given to
+    repeats the newest few are kept, those in use before others.
     """
     live = {token.lookup_id: token for token in issued if token.state is not TokenState.REVOKED}
     if shown in live and _is_repeat(live[shown], now):
@@ -318,13 +335,14 @@ def succeed(
         return Succession(tuple(too_many), None, live[shown].not_after or now + window, beside=True)
     keep = window > 0 and shown in live
     revoke = tuple(sorted(lookup for lookup in live if not (keep and lookup == shown) and lookup != promote))
-    return Succession(revoke, shown if keep else None, now + window, promote)
+    already = keep and live[shown].state is TokenState.RETIRING and live[shown].purpose is Purpose.INVITATION
+    return Succession(revoke, shown if keep and not already else None, now + window, promote)
 
 
 def _is_repeat(shown: IssuedToken, now: int) -> bool:
     """One that the peer went on using after its time is no repeat: it is the only one that the peer has (F4)."""
     over = shown.not_after is not None and now >= shown.not_after
-    return shown.state in (TokenState.RETIRING, TokenState.RESENT) and not over
+    return shown.is_of_a_repeat and shown.purpose is Purpose.MAIN and not over
 
 
 def crossing(job: Job, issued: Iterable[IssuedToken], shown: str, now: int) -> str | None:

@@ -5,6 +5,8 @@ Times are microseconds.
 
 from typing import Final
 
+from broker.core.peer import HeldToken, Peer, TokenState
+
 _SECOND: Final = 1_000_000
 FIRST_PAUSE: Final = _SECOND
 """A peer may take its new token only once it has our answer."""
@@ -15,3 +17,12 @@ _LONGEST: Final = 3600 * _SECOND
 def pause(tries: int) -> int:
     """Until the next try, after so many that have failed before this one."""
     return _PAUSES[tries] if tries < len(_PAUSES) else _LONGEST
+
+
+def is_of_the_last_word(peer: Peer, token: HeldToken) -> bool:
+    """Whether the token of ours that the peer was given for this one has prevailed over all others (F4).
+
+    Where the peer answers everybody alike, nothing else tells which of two tokens it takes.
+    """
+    given = peer.token(TokenState.ACTIVE)
+    return given is not None and given.created_at == token.created_at and given.first_used_at is not None

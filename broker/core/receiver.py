@@ -48,6 +48,8 @@ MISSING_IDS = "X-Request-ID, X-Correlation-ID: at least one is missing; OCPI 2.2
 
 MOST_REQUESTED = 100
 """Parties that can wait for approval; an operator has to look at each."""
+TOLD: Final = 20
+"""Entries of a peer's list that one message names."""
 
 
 class Presented(Enum):
@@ -154,9 +156,10 @@ class Deleted:
 
 @dataclass(frozen=True, slots=True)
 class VersionsRead:
-    """The peer's version list (RR-05)."""
+    """The peer's version list (RR-05). unknown are the entries that are no version number, such as 2.1.1-d2."""
 
     urls: Mapping[Version, str]
+    unknown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -412,8 +415,21 @@ def _choose(state: Verifying, event: VersionsRead) -> tuple[State, Effect]:
     """Exactly the version of the endpoint used (RR-04, RR-09)."""
     url = event.urls.get(state.version)
     if url is None:
-        return state.before, Refuse(PeerVersionUnsupportedError(f"your version list does not offer {state.version}"))
+        refusal = PeerVersionUnsupportedError(f"your version list does not offer {state.version}")
+        return state.before, Refuse(refusal.because(lists(event)))
     return replace(state, details_url=url), ReadEndpoints(url, state.version, state.theirs.token)
+
+
+def lists(event: VersionsRead) -> str:
+    """What a peer lists, in words: the newest versions, since it may list thousands, and what is no version."""
+    newest = [str(version) for version in sorted(event.urls)][-TOLD:]
+    more = [f"and {len(event.urls) - TOLD} older ones"] if len(event.urls) > TOLD else []
+    known = f"it lists {', '.join([*newest, *more])}" if newest else ""
+    if not event.unknown:
+        return known or "it lists nothing"
+    which = "is no version number" if len(event.unknown) == 1 else "are no version numbers"
+    unknown = f"{', '.join(event.unknown)}, which {which} that we know"
+    return f"{known}; and {unknown}" if known else f"it lists {unknown}"
 
 
 def _conclude(state: Verifying, event: EndpointsRead) -> tuple[State, Effect]:

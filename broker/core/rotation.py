@@ -3,8 +3,9 @@
 Times are microseconds since 1970.
 """
 
-import hashlib
 from typing import Final
+
+from broker.core.chance import chance
 
 _SPREAD: Final = 0.2
 """How much earlier than the period a peer's turn may come, as a part of it."""
@@ -16,7 +17,7 @@ def due(uid: str, since: int, period: int) -> int | None:
     """When the tokens of this peer, which are from since, are to be renewed; None without a period (seconds)."""
     if period == 0:
         return None
-    return since + round(period * 1_000_000 * (1 - _SPREAD * _chance(uid, since)))
+    return since + round(period * 1_000_000 * (1 - _SPREAD * chance(uid, since)))
 
 
 def passed(uid: str, since: int, period: int, now: int) -> int | None:
@@ -30,10 +31,4 @@ def passed(uid: str, since: int, period: int, now: int) -> int | None:
 def start(uid: str, at: int, now: int) -> int:
     """When to begin what is due: at once in good time, else some time within the next hours."""
     late = now - at
-    return now if late < _BACKLOG // 6 else now + round(min(_BACKLOG, late) * _chance(uid, at))
-
-
-def _chance(uid: str, moment: int) -> float:
-    """Another number from [0, 1) for each peer and each time, the same at every broker."""
-    digest = hashlib.sha256(f"{uid} {moment}".encode()).digest()
-    return int.from_bytes(digest[:6]) / (1 << 48)
+    return now if late < _BACKLOG // 6 else now + round(min(_BACKLOG, late) * chance(uid, at))

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from broker.core.acceptance import TOLD, accept
+from broker.core.acceptance import accept
 from broker.core.announcements import Known
 from broker.core.exchange import ExchangeKind
 from broker.core.model import (
@@ -36,6 +36,7 @@ from broker.core.receiver import (
     ReadEndpoints,
     ReadVersions,
     VersionsRead,
+    lists,
 )
 from broker.core.required_modules import CREDENTIALS, missing_modules
 from broker.errors import (
@@ -54,6 +55,7 @@ _UNSUPPORTED_VERSION = 3002
 _ENDPOINTS_MISSING = 3003
 _ERRORS_OF_THEIRS = range(3000, 4000)
 _METHOD_NOT_ALLOWED = 405
+_NOT_IMPLEMENTED = 501
 _NOT_FOUND = 404
 _TOO_MANY_REQUESTS = 429
 
@@ -268,8 +270,8 @@ def _begin(plan: Plan) -> tuple[State, Effect]:
 
 def _reading(state: Listing | Detailing, event: Event) -> tuple[State, Effect]:
     match state, event:
-        case Listing(), VersionsRead(urls):
-            return _choose(state.plan, urls)
+        case Listing(), VersionsRead():
+            return _choose(state.plan, event)
         case Detailing(), EndpointsRead(endpoints):
             return _prepare(state, endpoints)
         case _, PeerFailed(error):
@@ -314,21 +316,21 @@ def _illegal(state: object, event: Event) -> IllegalTransitionError:
     return IllegalTransitionError(f"{type(event).__name__} while {type(state).__name__}")
 
 
-def _choose(plan: Plan, listed: Mapping[Version, str]) -> tuple[State, Effect]:
+def _choose(plan: Plan, event: VersionsRead) -> tuple[State, Effect]:
     """RS-02, VL-12; a repeat goes where the first went."""
+    listed = event.urls
     wanted = plan.sent or plan.version or plan.current
     if wanted is None:
         mutual = plan.offers & listed.keys()
         if not mutual:
-            return _stop(
-                PeerVersionUnsupportedError(f"no version in common: {_lists(listed)}, we {_names(plan.offers)}")
-            )
+            ours = ", ".join(map(str, sorted(plan.offers)))
+            return _stop(PeerVersionUnsupportedError(f"no version in common: {lists(event)}; we offer {ours}"))
         wanted = max(mutual)
     if wanted in listed:
         return _read(plan, wanted, listed, frozenset())
     if wanted == plan.current:
         return Asking(plan, wanted, listed, endpoints=plan.endpoints, unlisted=True), Offer(wanted)
-    return _stop(PeerVersionUnsupportedError(f"the peer does not offer {wanted}: {_lists(listed)}"))
+    return _stop(PeerVersionUnsupportedError(f"the peer does not offer {wanted}: {lists(event)}"))
 
 
 def _read(
@@ -352,20 +354,31 @@ def _unreadable(plan: Plan, error: BrokerError) -> tuple[State, Effect]:
     if not isinstance(error, PeerRejectedTokenError):
         return _stop(error, again=not isinstance(error, PeerVersionUnsupportedError))
     if plan.sent is not None:
-        return _stop(
-            AnswerLostError(f"{error}: the peer has carried out our {plan.kind.value}, and its answer is lost")
-        )
+        return _stop(_answer_lost(plan, error, "it took this token before that request"))
+    if plan.kind is ExchangeKind.POST and error.cause:
+        error.because(f"{error.cause}; is it the one that the peer gave you?")
     return _stop(error)
+
+
+def _answer_lost(plan: Plan, error: BrokerError, seen: str) -> AnswerLostError:
+    """What follows from a refusal after a request whose outcome is not known."""
+    method = plan.kind.value
+    what = f"the peer seems to have carried out our earlier {method}, whose answer did not reach us"
+    return AnswerLostError(f"{error}: {what}").after(error).because(seen)
 
 
 def _refused(state: Asking, error: BrokerError) -> tuple[State, Effect]:
     plan = state.plan
     code = error.code if isinstance(error, PeerRefusedError) else None
     status = error.status if isinstance(error, PeerRefusedError) else None
-    if isinstance(error, PeerRejectedTokenError) or status == _METHOD_NOT_ALLOWED:
+    if isinstance(error, PeerRejectedTokenError):
         return _unknown_to_peer(plan, error)
+    if status in {_METHOD_NOT_ALLOWED, _NOT_IMPLEMENTED}:
+        return _not_offered(plan, error)
     if status == _NOT_FOUND and state.unlisted:
         return _lower(state, plan.offers & state.listed.keys()) or _stop(error)
+    if status == _NOT_FOUND and error.cause:
+        error.because(f"{error.cause}, although its version details name it")
     if code == _UNSUPPORTED_VERSION and _may_choose(plan) and not state.tried:
         older = {version for version in plan.offers & state.listed.keys() if version < state.version}
         return _lower(state, older) or _stop(error)
@@ -373,16 +386,24 @@ def _refused(state: Asking, error: BrokerError) -> tuple[State, Effect]:
 
 
 def _unknown_to_peer(plan: Plan, error: BrokerError) -> tuple[State, Effect]:
-    """A5, RS-11: POST to a peer that has us registered, or PUT to one that has not."""
+    """A5: it knows neither the token nor us, although it has just answered GETs with that token."""
+    seen = f"{error.cause or 'it refuses'}, although it has just answered GETs with the same token"
     if plan.sent is not None:
-        return _stop(
-            AnswerLostError(f"{error}: the peer has carried out our {plan.kind.value}, and its answer is lost")
-        )
-    if plan.kind is ExchangeKind.POST and isinstance(error, PeerRejectedTokenError):
-        return _stop(error)
-    if plan.kind is ExchangeKind.POST:
-        return _stop(PeerRejectedTokenError(f"{error}: the peer holds that we are registered already"))
-    return _stop(PeerRejectedTokenError(f"{error}: the peer does not know our registration"))
+        return _stop(_answer_lost(plan, error, seen))
+    return _stop(PeerRejectedTokenError(str(error)).after(error).because(seen))
+
+
+def _not_offered(plan: Plan, error: BrokerError) -> tuple[State, Effect]:
+    """A5, RS-11: 405 is how OCPI says that we are registered already, or not at all. It is not about the token."""
+    good = "the token is good, since the peer has just answered GETs with it"
+    if plan.kind is not ExchangeKind.POST:
+        why = f"{good}; it does not offer PUT, or does not know this connection"
+        status = error.status if isinstance(error, PeerRefusedError) else None
+        return _stop(PeerRefusedError(str(error), status=status).after(error).because(why))
+    seen = f"{good}; it has us registered already, or does not offer POST"
+    if plan.sent is not None:
+        return _stop(_answer_lost(plan, error, seen))
+    return _stop(PeerRejectedTokenError(str(error)).after(error).because(seen))
 
 
 def _lower(state: Asking, candidates: frozenset[Version] | set[Version]) -> tuple[State, Effect] | None:
@@ -457,10 +478,10 @@ def _tried(state: Trying, event: VersionsRead | PeerFailed) -> tuple[State, Effe
     if not isinstance(event.error, PeerRejectedTokenError):
         if state.plan.spare is not None:
             return _stop(event.error, again=True)
-        return Ended(), Finish(f"the new token could not be tried: {event.error}")
+        return Ended(), Finish(f"the new token could not be tried: {event.error.explained}")
     if state.plan.spare is not None and not state.spare:
         return Trying(state.plan, spare=True), ReadVersions(state.plan.versions_url, state.plan.spare)
-    return Ended(), Finish(f"the peer does not take the token that it gave: {event.error}")
+    return Ended(), Finish(f"the peer does not take the token that it gave: {event.error.explained}")
 
 
 def _stop(error: BrokerError, *, again: bool = False) -> tuple[State, Effect]:
@@ -468,16 +489,8 @@ def _stop(error: BrokerError, *, again: bool = False) -> tuple[State, Effect]:
 
 
 def _credentials_url(endpoints: tuple[Endpoint, ...]) -> str:
-    """There is one, or nothing would be sent (VD-05)."""
-    return next(endpoint.url for endpoint in endpoints if endpoint.module == CREDENTIALS)
-
-
-def _lists(listed: Mapping[Version, str]) -> str:
-    return f"it lists {_names(listed)}"
-
-
-def _names(versions: Mapping[Version, str] | frozenset[Version]) -> str:
-    """The newest of them: a peer may list thousands."""
-    newest = [str(version) for version in sorted(versions)][-TOLD:]
-    more = [f"and {len(versions) - TOLD} older ones"] if len(versions) > TOLD else []
-    return ", ".join([*newest, *more]) or "nothing"
+    """There is one in all details that were read (VD-05), but not in every peer that was imported."""
+    for endpoint in endpoints:
+        if endpoint.module == CREDENTIALS:
+            return endpoint.url
+    raise PeerEndpointsMissingError("no credentials endpoint of the peer is known")

@@ -24,7 +24,13 @@ class PeerWarning:
 
 def warnings(peer: Peer, now: int) -> list[PeerWarning]:
     """In the order in which they should be looked at."""
-    found = [*_token_warnings(peer, now), *_held_warnings(peer), *_party_warnings(peer), *_job_warnings(peer)]
+    found = [
+        *_token_warnings(peer, now),
+        *_held_warnings(peer),
+        *_import_warnings(peer),
+        *_party_warnings(peer),
+        *_job_warnings(peer),
+    ]
     return [PeerWarning(*one) for one in found] + [PeerWarning(one.id, one.message) for one in peer.notices]
 
 
@@ -54,6 +60,11 @@ def _held_warnings(peer: Peer) -> Iterator[_Found]:
     yield "TOKEN_UNPROVEN", f"{since}, and {services}: {token.finding}; it is tried again"
 
 
+def _import_warnings(peer: Peer) -> Iterator[_Found]:
+    if any(token.weak and token.state is not TokenState.REVOKED for token in peer.issued):
+        yield "IMPORTED_TOKEN_WEAK", "the token that was imported for the peer is easy to guess: have it replaced"
+
+
 def _party_warnings(peer: Peer) -> Iterator[_Found]:
     if peer.quarantined and peer.announced:
         yield "QUARANTINED", "the peer is quarantined: approve its requested_parties to open it"
@@ -69,7 +80,10 @@ def _job_warnings(peer: Peer) -> Iterator[_Found]:
     if job is not None and job.state is JobState.FAILED:
         yield "JOB_FAILED", f"{job.what} failed: {job.message}"
     elif job is not None and job.outcome_unknown and job.attempts:
-        yield "ANSWER_UNKNOWN", f"{job.what}: the answer of the peer was lost; it is being found out what became of it"
+        yield (
+            "ANSWER_UNKNOWN",
+            f"{job.what}: it is not known whether the peer has done it: {job.message or 'no answer came'}",
+        )
 
 
 def _is_locked_out(peer: Peer, now: int) -> bool:
@@ -78,6 +92,8 @@ def _is_locked_out(peer: Peer, now: int) -> bool:
         return False
     if peer.job is not None and peer.job.state is JobState.WAITING and peer.job.reason is None:
         return False
+    if peer.care.is_manual and not peer.issued:
+        return False  # it was imported as one that never calls us
     return all(reject(peer, token, now) is not None for token in peer.issued)
 
 

@@ -15,7 +15,7 @@ import structlog
 from broker.clock import Clock
 from broker.core import notices, proving
 from broker.core.exchange import Direction, Exchange, ExchangeKind, Outcome
-from broker.core.job import Job, JobState, confirming, next_attempt, without_invitation
+from broker.core.job import Job, JobOutcome, JobState, confirming, next_attempt, without_invitation
 from broker.core.model import HeaderForm, Sealed, Token, Version
 from broker.core.peer import HeldToken, Peer, TokenState, has_expired, room
 from broker.core.sender import Committed, Finish, Keep, Stop, Swap
@@ -149,10 +149,10 @@ class AttemptCommits:
             peer, job = self._standing(tx, attempt)
             newest = peer.unproven or peer.held
             crossed = newest.sealed if newest is not None and _differs(peer, attempt.peer) else None
-            settled = self._settled(tx, attempt, keep, job)
+            settled = self._settled(tx, attempt, keep, peer, job)
             if not offers.settle(tx, peer, attempt.lease, confirming(job, crossed, tx.now), settled):
                 raise LeaseLostError
-            lost = offers.claim(tx, peer, keep.parties)
+            lost = offers.claim(tx, peer, keep.parties, settled.notices)
             quirk = keep.quirk or attempt.quirk
             exchange_records.end(tx, replace(attempt.record, outcome=Outcome.SUCCEEDED, quirk=quirk))
             tx.audit(
@@ -200,13 +200,19 @@ class AttemptCommits:
             try:
                 return await self._store.change(attempt.peer.name, work)
             except StoreUnavailableError:
-                _log.warning("answer_waits_for_database", peer=attempt.peer.name)
+                _log.warning("answer_waits_for_database", **attempt.peer.where)
             await asyncio.sleep(pause)
         return await self._store.change(attempt.peer.name, work)
 
-    def _settled(self, tx: Transaction, attempt: Attempt, keep: Keep, job: Job) -> offers.Settled:
+    def _settled(self, tx: Transaction, attempt: Attempt, keep: Keep, peer: Peer, job: Job) -> offers.Settled:
         window = attempt.tenant.policy.put_retry_window
         used = self._model.unsealed(attempt.peer, job.access, ACCESS_TOKEN) if job.access else None
+        used_access = minting.digest(self._pepper, used.reveal()) if used else None
+        is_invitation = minting.digest(self._pepper, keep.token.reveal()) == (used_access or peer.used_access)
+        new = [
+            *(notices.contradictions(keep.warnings, tx.now) if keep.parties is None else ()),
+            *([notices.token_is_invitation(tx.now)] if is_invitation else ()),
+        ]
         return offers.Settled(
             version=keep.version,
             versions_url=keep.url,
@@ -222,8 +228,8 @@ class AttemptCommits:
             asked=keep.asked,
             offered=job.offered_lookup_id or "",
             not_after=tx.now + window * 1_000_000 if window else None,
-            notices=notices.contradictions(keep.warnings, tx.now) if keep.parties is None else (),
-            used_access=minting.digest(self._pepper, used.reveal()) if used else None,
+            notices=notices.kept_notices(peer, new),
+            used_access=used_access,
         )
 
     async def leave(self, attempt: Attempt, error: BrokerError | None = None) -> None:
@@ -231,10 +237,11 @@ class AttemptCommits:
 
         def commit(tx: Transaction) -> None:
             peer, job = self._standing(tx, attempt)
+            jobs.end(tx, peer.uid, attempt.lease)
             transitions.dissolve(tx, peer)
             record = replace(attempt.record, outcome=Outcome.SUCCEEDED)
             if error is not None:
-                what = f"{error}; the peer may think that it is still connected"
+                what = f"{error.explained}; the peer may think that it is still connected"
                 jobs.put(tx, peer.uid, replace(job, state=JobState.FAILED, reason=error.reason, message=what))
                 record = replace(record, outcome=Outcome.UNKNOWN, reason=error.reason, message=what)
             exchange_records.end(tx, record)
@@ -285,25 +292,26 @@ class AttemptCommits:
                     attempt.record,
                     outcome=outcome,
                     reason=stop.error.reason,
-                    message=str(stop.error),
+                    message=stop.error.explained,
                     quirk=stop.error.quirk,
                 ),
             )
             crossed = _differs(peer, attempt.peer)
             if crossed and job.is_for_tokens and not _stays_in_doubt(attempt):
                 offers.withdraw_offer(tx, peer.uid, tx.now + _GRACE_MICROSECONDS)
-                jobs.end(tx, peer.uid, attempt.lease)
+                jobs.end(tx, peer.uid, attempt.lease, JobOutcome.DROPPED)
                 return
             if crossed:
                 job = without_invitation(job)
-            due = next_attempt(job, tx.now, self._chance()) if stop.again or crossed else None
+            wait = tx.now + round((stop.error.retry_after or 0) * 1_000_000)
+            due = next_attempt(job, tx.now, self._chance(), not_before=wait) if stop.again or crossed else None
             after = replace(
                 job,
                 state=JobState.WAITING if due is not None else JobState.FAILED,
                 attempts=job.attempts + 1,
                 next_attempt_at=due if due is not None else tx.now,
                 reason=stop.error.reason,
-                message=str(stop.error),
+                message=stop.error.advised,
             )
             if not _stays_in_doubt(attempt):
                 after = replace(after, offered=None, offered_lookup_id=None, sent_version=None)
@@ -320,7 +328,7 @@ class AttemptCommits:
 
     async def overtaken(self, attempt: Attempt) -> None:
         """The record says so; what was committed by somebody else stands."""
-        _log.info("attempt_overtaken", peer=attempt.peer.name, kind=attempt.job.kind.value)
+        _log.info("attempt_overtaken", **attempt.peer.where, kind=attempt.job.kind.value)
         error = ConflictError("the connection was changed from another side meanwhile")
         outcome = Outcome.UNKNOWN if attempt.doubtful else Outcome.REFUSED
         ended = replace(attempt.record, outcome=outcome, reason=error.reason, message=str(error))

@@ -7,8 +7,10 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from contextvars import Context, copy_context
 
 import structlog
+from structlog.contextvars import bind_contextvars
 
 from broker.clock import Clock
 from broker.core import rotation
@@ -48,6 +50,7 @@ class Dispatcher:
         self._tenants: dict[str, str] = {}
         self._wanted = asyncio.Event()
         self._finished = False
+        self._waits = False
 
     def wake(self) -> None:
         """Look at once: somebody has begun a job."""
@@ -80,7 +83,9 @@ class Dispatcher:
         try:
             await work()
         except StoreUnavailableError:
-            _log.warning("jobs_waiting")
+            if not self._waits:
+                _log.warning("jobs_waiting")
+            self._waits = True
         except Exception:  # noqa: BLE001  a defect must not end the loop unseen
             _log.exception("jobs_stuck")
 
@@ -102,7 +107,9 @@ class Dispatcher:
     async def _due(self, limit: int) -> list[tuple[str, str]]:
         now, counts = self._clock(), Counter(self._tenants.values())
         full = [tenant for tenant, count in counts.items() if count >= MOST_PER_TENANT]
-        return await self._store.read(lambda session: jobs.due(session, now, limit, full))
+        due = await self._store.read(lambda session: jobs.due(session, now, limit, full))
+        self._waits = False
+        return due
 
     async def schedule(self) -> None:
         """Begin the rotations that are due (TK-02)."""
@@ -132,17 +139,26 @@ class Dispatcher:
         """Whether another attempt runs now."""
         if peer_uid in self._running or Counter(self._tenants.values())[tenant] >= MOST_PER_TENANT:
             return False
-        self._running[peer_uid] = task = asyncio.create_task(self._sender_loop.attempt(peer_uid))
+        self._running[peer_uid] = task = asyncio.create_task(
+            self._sender_loop.attempt(peer_uid), context=self._context(tenant, peer_uid)
+        )
         self._tenants[peer_uid] = tenant
         task.add_done_callback(lambda done: self._ended(peer_uid, done))
         return True
+
+    def _context(self, tenant: str, peer_uid: str) -> Context:
+        """Every event of an attempt says which partner it is about."""
+        context, peer = copy_context(), self._model.peer_of(peer_uid)
+        context.run(bind_contextvars, **(peer.where if peer else {"tenant": tenant}))
+        return context
 
     def _ended(self, peer_uid: str, task: "asyncio.Task[None]") -> None:
         full = len(self._running) >= MOST_ATTEMPTS
         self._running.pop(peer_uid, None)
         self._tenants.pop(peer_uid, None)
         if not task.cancelled() and task.exception() is not None:
-            _log.error("jobs_stuck", exc_info=task.exception())
+            peer = self._model.peer_of(peer_uid)
+            _log.error("jobs_stuck", **(peer.where if peer else {}), exc_info=task.exception())
         if full:
             self.wake()
 
@@ -151,7 +167,8 @@ def _rotation(policy: Policy, peer: Peer, now: int) -> Job | None:
     """The job that renews the tokens of this peer, if its turn has come."""
     if peer.state is not PeerState.REGISTERED or peer.blocked or peer.held is None or not _is_idle(peer.job, now):
         return None
-    due = rotation.passed(peer.uid, peer.held.created_at, policy.rotation_period, now)
+    period = peer.care.automatic(policy.rotation_period)
+    due = rotation.passed(peer.uid, peer.held.created_at, period, now)
     if due is None or room(peer.issued, now) is None:
         return None
     begin = rotation.start(peer.uid, due, now)

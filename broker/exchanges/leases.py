@@ -82,7 +82,7 @@ class Leases:
         """An exchange that never got a lease is on record all the same: operators look here first."""
 
         def write(tx: Transaction) -> None:
-            refused = replace(exchange, outcome=Outcome.REFUSED, reason=error.reason, message=str(error))
+            refused = replace(exchange, outcome=Outcome.REFUSED, reason=error.reason, message=error.explained)
             exchange_records.begin(tx, replace(refused, quirk=error.quirk, ended_at=tx.now))
 
         await self._store.jot(write)
@@ -116,7 +116,7 @@ class Leases:
                     exchange,
                     outcome=Outcome.REFUSED,
                     reason=error.reason,
-                    message=str(error),
+                    message=error.explained,
                     quirk=error.quirk,
                 ),
             )
@@ -126,7 +126,7 @@ class Leases:
             if await self._store.jot(give_up) >= _MAX_FAILURES:
                 await self._withdraw(identity)
         except StoreUnavailableError:
-            _log.warning("exchange_not_closed", exchange=exchange.uid)
+            _log.warning("exchange_not_closed", **identity.peer.where, exchange=exchange.uid)
 
     async def _withdraw(self, identity: Identity) -> None:
         """An invitation with which nothing but failures came is taken back."""

@@ -43,13 +43,14 @@ class Prover:
         self._trials = TokenTrials(http)
         self._clock = clock
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._wanted: dict[str, int] = {}
+        self._wanted: set[str] = set()
+        self._begun: dict[str, int] = {}
         self._finished = asyncio.Event()
 
     def asked_for(self, peer: Peer) -> None:
         """A service has asked for the token of a peer that has announced another: a good moment to try that."""
         if len(self._wanted) < MOST_TRIES:
-            self._wanted.setdefault(peer.uid, self._clock())
+            self._wanted.add(peer.uid)
 
     def finish(self) -> None:
         """Begin nothing more."""
@@ -66,15 +67,17 @@ class Prover:
 
     def _begin_what_is_due(self) -> None:
         now, wanted = self._clock(), self._wanted
-        self._wanted = {}
+        self._wanted = set()
+        self._begun = {uid: at for uid, at in self._begun.items() if at > now - _RARELY}
         for peer in self._model.unproven():
             if len(self._running) >= MOST_TRIES:
                 return
             token = peer.unproven
             if token is None or peer.uid in self._running or peer.blocked or peer.state is not PeerState.REGISTERED:
                 continue
-            hurried = peer.uid in wanted and token.tries > 0
+            hurried = peer.uid in wanted and token.tries > 0 and peer.uid not in self._begun
             if token.next_try_at <= now or (hurried and token.next_try_at - now > _RARELY):
+                self._begun[peer.uid] = now
                 self._running[peer.uid] = task = asyncio.create_task(self._safely(peer, token))
                 task.add_done_callback(partial(self._ended, peer.uid))
 
@@ -85,9 +88,9 @@ class Prover:
         try:
             await self._try(peer, token)
         except StoreUnavailableError:
-            _log.warning("token_try_interrupted", tenant=peer.tenant, peer=peer.name)
+            _log.warning("token_try_interrupted", **peer.where)
         except Exception:  # noqa: BLE001  a defect must not end the loop unseen
-            _log.exception("token_try_stuck", tenant=peer.tenant, peer=peer.name)
+            _log.exception("token_try_stuck", **peer.where)
 
     async def _try(self, peer: Peer, token: HeldToken) -> None:
         until = self._clock() + _CLAIMED
@@ -95,7 +98,7 @@ class Prover:
             await self._model.catch_up()
             return
         trial = await self._made(peer, token)
-        if trial.verdict is Verdict.OPEN and await self._is_dead(peer):
+        if trial.verdict is Verdict.OPEN and (proving.is_of_the_last_word(peer, token) or await self._is_dead(peer)):
             trial = Trial(Verdict.WORKED, trial.form)
         if trial.verdict is Verdict.WORKED:
             await self._proved(peer, token, trial)
@@ -109,7 +112,7 @@ class Prover:
         try:
             text = self._model.unsealed(peer, token.sealed, HELD_TOKEN)
         except BrokerError as error:
-            return Trial(Verdict.FAILED, _form(peer, token), str(error))
+            return Trial(Verdict.FAILED, _form(peer, token), error.explained)
         return await self._trials.of(self._subject(peer, token, None if alone else credentials), text)
 
     async def _is_dead(self, peer: Peer) -> bool:
@@ -134,7 +137,7 @@ class Prover:
             return proved
 
         if await self._store.change("broker", commit):
-            _log.info("token_proven", tenant=peer.tenant, peer=peer.name)
+            _log.info("token_proven", **peer.where)
 
     async def _failed(self, peer: Peer, token: HeldToken, trial: Trial) -> None:
         at = self._clock() + proving.pause(token.tries)
@@ -146,7 +149,7 @@ class Prover:
 
         await self._store.change("broker", commit)
         if token.tries == 0:
-            _log.warning("token_unproven", tenant=peer.tenant, peer=peer.name, finding=trial.finding)
+            _log.warning("token_unproven", **peer.where, finding=trial.finding)
 
 
 def _form(peer: Peer, token: HeldToken) -> HeaderForm:

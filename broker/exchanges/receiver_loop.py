@@ -22,6 +22,7 @@ from broker.core.model import (
     Credentials,
     Fingerprint,
     PartyKey,
+    Registration,
     Tenant,
     Token,
     Version,
@@ -39,6 +40,7 @@ from broker.core.receiver import (
     ReadVersions,
     Refuse,
 )
+from broker.core.required_modules import CREDENTIALS
 from broker.core.screening import Screening, screen
 from broker.crypto import minting
 from broker.crypto.minting import Pepper, SecretKind
@@ -59,6 +61,7 @@ from broker.memory.authenticator import Identity
 from broker.memory.readmodel import HELD_TOKEN, OFFERED_TOKEN, ReadModel
 from broker.outbound.callbacks import BUDGET_SECONDS, Callbacks
 from broker.outbound.discovery import HttpPeers, Tolerances
+from broker.outbound.token_trials import Subject, TokenTrials, Trial, Verdict
 from broker.outbound.url_policy import UrlPolicy
 from broker.store import exchange_records, held_tokens, jobs, peers, transitions
 from broker.store.transactions import Store, Transaction
@@ -118,6 +121,7 @@ class ReceiverLoop:
         self._pepper = pepper
         self._clock = clock
         self._ourselves = ourselves
+        self._trials = TokenTrials(http)
         self._slots = slots or ExchangeSlots()
         self._running: set[asyncio.Task[Credentials]] = set()
 
@@ -185,8 +189,7 @@ class ReceiverLoop:
 
     def _issued_here(self, token: Token, tenant: Tenant) -> bool:
         """Whether this tenant has issued it. That of another one is a stranger's: tenants may connect to each other."""
-        lookup_id = minting.lookup_id(SecretKind.ISSUED_TOKEN, token.reveal())
-        found = self._model.issued(lookup_id) if lookup_id else None
+        found = self._model.recognised(token.reveal())
         return found is not None and found[0].tenant == tenant.id
 
     def _is_admitted(self, token: Token, request: Request) -> bool:
@@ -234,8 +237,9 @@ class ReceiverLoop:
                 situation = await self._situation(request, event)
                 callbacks = self._callbacks(request, situation, event, deadline, steps, warnings)
                 established = await _converse(callbacks, situation.screened)
+                held = await self._held(request, situation, callbacks, established.registration)
                 said = replace(record, steps=tuple(steps), warnings=tuple(warnings))
-                return await self._commit(request, said, situation, callbacks, established)
+                return await self._commit(request, said, situation, held, established)
         except Exception as err:  # noqa: BLE001  whatever it was, it goes on record and the lease is given back
             refusal = err if isinstance(err, BrokerError) else _defect(err, request)
             said = replace(record, steps=tuple(steps), warnings=tuple(warnings))
@@ -290,6 +294,7 @@ class ReceiverLoop:
             deadline=deadline,
             steps=steps,
             warnings=warnings,
+            given=(request.identity.text,),
         )
 
     async def _commit(
@@ -297,7 +302,7 @@ class ReceiverLoop:
         request: Request,
         record: Exchange,
         situation: Situation,
-        callbacks: Callbacks,
+        held: held_tokens.Held,
         established: Establish,
     ) -> Credentials:
         """Everything in one transaction; then, and only then, there is an answer."""
@@ -306,7 +311,6 @@ class ReceiverLoop:
         fresh = Token(minting.mint(SecretKind.ISSUED_TOKEN))
         policy = request.tenant.policy
         window = policy.post_retry_window if situation.token.purpose is Purpose.INVITATION else policy.put_retry_window
-        held = self._held(situation, registration.theirs.token, callbacks)
 
         def commit(tx: Transaction) -> Token:
             changed = identity_change(peer, registration, tx.now) if record.kind is ExchangeKind.PUT else None
@@ -348,26 +352,45 @@ class ReceiverLoop:
 
         token = await self._store.change(peer.name, commit)
         if not held.proven:
-            _log.warning("token_unproven", tenant=peer.tenant, peer=peer.name, finding=held.finding)
+            _log.warning("token_unproven", **peer.where, finding=held.finding)
         return self._ourselves.credentials(request.tenant, peer, token)
 
-    def _held(self, situation: Situation, token: Token, callbacks: Callbacks) -> held_tokens.Held:
+    async def _held(
+        self, request: Request, situation: Situation, callbacks: Callbacks, registration: Registration
+    ) -> held_tokens.Held:
         """What is known of the token that the peer has sent.
 
         It has worked in the call backs, unless only the one before did (A11). In a repeat that does not tell enough:
         who has stolen a replaced token may send anything, and version documents may be open to everybody (A27, F11).
         So there the token that has worked before stays until the new one is known to be the peer's.
         """
-        peer = situation.peer
+        peer, token = situation.peer, registration.theirs.token
         sealed = self._model.sealed(peer.tenant, peer.uid, token, HELD_TOKEN)
         before = self._model.held_token(peer) if peer.held is not None and peer.held.proven else None
         if callbacks.settled is not None:
             finding = "the peer refused it during its own PUT and took the one before"
             return held_tokens.Held(sealed, callbacks.form, proven=False, finding=finding, pause=proving.FIRST_PAUSE)
-        if situation.is_repeat and before is not None and before != token:
-            finding = "it came in a repeat of an exchange, with a token of ours that was replaced"
-            return held_tokens.Held(sealed, callbacks.form, proven=False, finding=finding)
-        return held_tokens.Held(sealed, callbacks.form, proven=True)
+        if not situation.is_repeat or before in (None, token):
+            return held_tokens.Held(sealed, callbacks.form, proven=True)
+        trial = await self._known(request, callbacks, registration, before)
+        if trial.verdict is Verdict.WORKED:
+            return held_tokens.Held(sealed, trial.form, proven=True)
+        finding = f"it came in a repeat, with a token of ours that was replaced: {trial.finding}"
+        return held_tokens.Held(sealed, trial.form, proven=False, finding=finding, pause=proving.FIRST_PAUSE)
+
+    async def _known(self, request: Request, callbacks: Callbacks, registration: Registration, before: Token) -> Trial:
+        """Whether the peer knows its new token; if it tells nothing, whether it has forgotten the one before."""
+        credentials = next((one.url for one in registration.endpoints if one.module == CREDENTIALS), None)
+        subject = Subject(registration.theirs.url, callbacks.form, callbacks.tolerances, credentials)
+        try:
+            async with asyncio.timeout_at(callbacks.deadline):
+                trial = await self._trials.known(subject, registration.theirs.token, request.correlation_id)
+                if trial.verdict is Verdict.OPEN:
+                    alone = await self._trials.of(replace(subject, credentials_url=None), before)
+                    return replace(trial, verdict=Verdict.WORKED) if alone.verdict is Verdict.REFUSED else trial
+        except TimeoutError:
+            return Trial(Verdict.FAILED, callbacks.form, "the peer did not answer in time")
+        return trial
 
     def _given(
         self, tx: Transaction, peer: Peer, issued: Sequence[IssuedToken], fresh: Token, window: int, *, shown: str
@@ -418,7 +441,7 @@ def _warnings(event: Posted | Put) -> tuple[str, ...]:
 
 def _defect(error: BaseException, request: Request) -> InternalError:
     """It has the same id in the log, in the record of the exchange and in the answer."""
-    return defects.report(error, request_id=request.request_id, peer=request.peer.name)
+    return defects.report(error, request_id=request.request_id, **request.peer.where)
 
 
 def _unheard(request: Request, task: asyncio.Task[Credentials]) -> None:

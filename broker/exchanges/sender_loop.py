@@ -46,7 +46,7 @@ from broker.exchanges.ourselves import Ourselves
 from broker.memory.readmodel import ACCESS_TOKEN, HELD_TOKEN, OFFERED_TOKEN, ReadModel
 from broker.ocpi import DIALECTS
 from broker.ocpi.authorization import ENCODED, OTHER_FORM, is_encoded
-from broker.outbound.callbacks import Callbacks
+from broker.outbound.callbacks import LONGEST_SUMMARY, Callbacks
 from broker.outbound.deliveries import Deliveries, Delivery
 from broker.outbound.discovery import HttpPeers, Tolerances
 from broker.outbound.http_call import CallbackError
@@ -88,7 +88,7 @@ class SenderLoop:
         except LeaseLostError:
             await self._commits.overtaken(attempt)
         except StoreUnavailableError:
-            _log.warning("attempt_interrupted", peer=attempt.peer.name, kind=attempt.job.kind.value)
+            _log.warning("attempt_interrupted", **attempt.peer.where, kind=attempt.job.kind.value)
 
     async def _guarded(self, attempt: Attempt) -> None:
         """A defect of ours ends the attempt like a failure of the peer, and never the loop that makes attempts."""
@@ -101,7 +101,7 @@ class SenderLoop:
         except BrokerError as err:
             await self._stop(attempt, Stop(err))
         except Exception as err:  # noqa: BLE001  whatever it was, it goes on record and the lease is given back
-            error = defects.report(err, request_id=attempt.exchange.request_id, peer=attempt.peer.name)
+            error = defects.report(err, request_id=attempt.exchange.request_id, **attempt.peer.where)
             await self._stop(attempt, Stop(error, again=True))
 
     async def _run(self, attempt: Attempt) -> None:
@@ -163,6 +163,7 @@ class SenderLoop:
             steps=attempt.steps,
             warnings=attempt.warnings,
             versions_url=attempt.versions_url,
+            given=self._given(attempt),
         )
         event = await callbacks.ask(question)
         attempt.form = callbacks.form
@@ -170,8 +171,12 @@ class SenderLoop:
             attempt.token = callbacks.settled
             await self._commits.prove(attempt, spare)
         if isinstance(event, PeerFailed) and _rejects_token(event.error):
-            return PeerFailed(PeerRejectedTokenError(str(event.error)))
+            return PeerFailed(PeerRejectedTokenError(str(event.error)).after(event.error))
         return event
+
+    def _given(self, attempt: Attempt) -> tuple[Token, ...]:
+        job = attempt.job
+        return () if job.offered is None else (self._model.unsealed(attempt.peer, job.offered, OFFERED_TOKEN),)
 
     async def _send(self, attempt: Attempt, effect: Send) -> sender.Event:
         event: sender.Event | None = None
@@ -212,10 +217,12 @@ class SenderLoop:
             event: sender.Event = await self._deliver(attempt, effect, token, form)
             result = "answered"
         except BrokerError as error:
-            event, result = Failed(error), str(error).removeprefix(f"{effect.kind.value} credentials: ")
+            if error.quirk == "explicit_nulls" and attempt.peer.quirks.explicit_nulls:
+                error.quirk = None  # it is set, and has not helped
+            event, result = Failed(error), error.explained.removeprefix(f"{effect.kind.value} credentials: ")
             attempt.doubtful = not isinstance(error, SETTLING)
         now = self._clock()
-        attempt.steps.append(Step(f"{effect.kind.value} {effect.url}: {result}"[:500], now, now - started))
+        attempt.steps.append(Step(f"{effect.kind.value} {effect.url}: {result}"[:LONGEST_SUMMARY], now, now - started))
         return event
 
     async def _deliver(self, attempt: Attempt, effect: Send, token: Token, form: HeaderForm) -> sender.Event:
@@ -248,7 +255,7 @@ class SenderLoop:
         if job.force:
             await self._commits.leave(attempt, stop.error)
         elif job.confirming and (not stop.again or next_attempt(job, 0, 0) is None):
-            await self._commits.finish(attempt, Finish(f"the new token could not be tried: {stop.error}"))
+            await self._commits.finish(attempt, Finish(f"the new token could not be tried: {stop.error.explained}"))
         else:
             await self._commits.put_off(attempt, stop)
 

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass, replace
 
-from broker.core.model import Credentials, Registration, RolePolicy, Tenant, Token
+from broker.core.model import Credentials, HeaderForm, Registration, RolePolicy, Tenant, Token
 from broker.core.peer import IssuedToken, Peer, PeerState, usable
-from broker.core.receiver import Deleted, Posted, Presented, Put, Rules, Standing
+from broker.core.receiver import Deleted, Posted, Put, Rules, Standing
 from broker.core.screening import Screening
+from broker.ocpi import DIALECTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class Situation:
     @property
     def is_repeat(self) -> bool:
         """Whether the token shown was replaced: the answer to an exchange may have been lost (F3, F4)."""
-        return self.token.presented in (Presented.REPLACED, Presented.SPENT_INVITATION)
+        return self.token.is_of_a_repeat
 
 
 def overtaken(event: Posted | Put | Deleted, seen: Peer, found: Peer) -> Posted | Put | Deleted:
@@ -62,3 +63,8 @@ def registration_of(peer: Peer) -> Registration | None:
         return None
     theirs = Credentials(Token("-"), peer.versions_url, peer.parties)
     return Registration(peer.version, theirs, peer.endpoints)
+
+
+def form_shown(peer: Peer) -> HeaderForm:
+    """In which services show our token to a registered peer: as an operator has set it, or as the peer took it last."""
+    return peer.quirks.auth_form_out or peer.form_out or DIALECTS[str(peer.version)].header

@@ -4,7 +4,7 @@ The text is looked up in both header forms (A1); which of several reasons refuse
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -16,13 +16,14 @@ from broker.core.model import HeaderForm, Token
 from broker.core.notices import may_be_stolen
 from broker.core.peer import IssuedToken, Peer, Rejection, TokenState, opens_modules, reject
 from broker.crypto import minting
-from broker.crypto.minting import Pepper, SecretKind
+from broker.crypto.minting import SecretKind
 from broker.errors import StoreUnavailableError
 from broker.limits import Reminders
 from broker.memory.readmodel import ReadModel
 from broker.ocpi.authorization import candidates
 from broker.store import token_uses, transitions
 from broker.store.transactions import Store, Transaction
+from broker.tally import Tally
 
 _log = structlog.get_logger(__name__)
 
@@ -34,6 +35,10 @@ _USES = {
     TokenState.REVOKED: (token_uses.note_reuse, "token.shown_after_revocation"),
 }
 """What the first use of a token means, by its state."""
+
+VERIFICATION = "VerifyToken"
+OCPI = "OcpiService"
+"""Who asks whether a token is good: an internal service, or the gateway for a peer."""
 
 _PATIENCE_SECONDS = 1.0
 """A request waits no longer for its note: a database that hangs would use up the time for the answer."""
@@ -52,13 +57,18 @@ class Identity:
 class Authenticator:
     """Recognises peers by the tokens we issued."""
 
-    def __init__(self, model: ReadModel, store: Store, peppers: Mapping[str, Pepper], clock: Clock) -> None:
+    def __init__(
+        self, model: ReadModel, store: Store, clock: Clock, *, met: Callable[[Peer], None] = lambda _peer: None
+    ) -> None:
+        """Tell met of each peer that has shown a token that works."""
         self._model = model
+        self._met = met
         self._store = store
-        self._peppers = peppers
         self._clock = clock
         self._strangers = Reminders(clock)
         self._notes: dict[str, asyncio.Task[None]] = {}
+        self.refused = Tally((VERIFICATION, OCPI), [each.value for each in Rejection], from_zero=True)
+        """Tokens that were refused, by who asked and why."""
 
     async def identify(
         self,
@@ -86,32 +96,27 @@ class Authenticator:
                 await self._note_use(found)
             if refusal is Rejection.REVOKED and kind is not None and may_be_stolen(found.peer, found.token):
                 await self._note_theft(found, kind, source)
+            if refusal is None:
+                self._met(found.peer)
             return refusal or found
         return found
 
     def _recognise(self, authorization: Sequence[str], admits: Callable[[Peer], bool]) -> Identity | Rejection:
-        """Whose token it is, or was."""
+        """Whose token it is, or was. If its two readings belong to two peers, it is nobody's."""
         shown = candidates(authorization)
         if not shown:
             return Rejection.MALFORMED
-        for text, form in shown:
-            match = self._match(text)
-            if match is not None and admits(match[0]):
-                return Identity(*match, Token(text), form)
-        return Rejection.UNKNOWN
+        matches = [(self._model.recognised(text), text, form) for text, form in shown]
+        found = [Identity(*match, Token(text), form) for match, text, form in matches if match is not None]
+        if len({identity.peer.uid for identity in found}) > 1:
+            self._report_ambiguity(found)
+            return Rejection.UNKNOWN
+        return next((identity for identity in found if admits(identity.peer)), Rejection.UNKNOWN)
 
     def _refusal(self, found: Identity) -> Rejection | None:
         if found.peer.quirks.auth_form_in not in (None, found.form):
             return Rejection.HEADER_FORM
         return reject(found.peer, found.token, self._clock())
-
-    def _match(self, text: str) -> tuple[Peer, IssuedToken] | None:
-        lookup_id = minting.lookup_id(SecretKind.ISSUED_TOKEN, text)
-        found = self._model.issued(lookup_id) if lookup_id else None
-        pepper = self._peppers.get(found[1].pepper_id) if found else None
-        if found is None or pepper is None or not minting.matches(pepper, text, found[1].digest):
-            return None
-        return found
 
     def _well_formed(self, authorization: Sequence[str]) -> bool:
         return any(minting.lookup_id(SecretKind.ISSUED_TOKEN, text) for text, _ in candidates(authorization))
@@ -123,12 +128,17 @@ class Authenticator:
             if lookup_id and self._model.issued(lookup_id) is None and self._strangers.is_due(lookup_id):
                 _log.warning("token_not_in_database", lookup_id=lookup_id, source=source)
 
+    def _report_ambiguity(self, found: Sequence[Identity]) -> None:
+        """Foreign tokens that were imported at the same moment: one is the Base64 of the other."""
+        if self._strangers.is_due(found[0].token.lookup_id):
+            _log.error("token_ambiguous", peers=sorted(identity.peer.name for identity in found))
+
     async def _note_use(self, identity: Identity) -> None:
         """Written once per token. With the database away or slow the peer is served all the same."""
         try:
             await asyncio.wait_for(asyncio.shield(self._note(identity)), _PATIENCE_SECONDS)
         except TimeoutError:
-            _log.warning("first_use_recorded_late", peer=identity.peer.name, lookup_id=identity.token.lookup_id)
+            _log.warning("first_use_recorded_late", **identity.peer.where, lookup_id=identity.token.lookup_id)
 
     def _note(self, identity: Identity) -> "asyncio.Task[None]":
         """One at a time per token: more of them would only occupy the threads for which every change waits.
@@ -144,7 +154,7 @@ class Authenticator:
     async def _note_theft(self, identity: Identity, kind: str, source: str | None) -> None:
         """Once per peer, until an operator has settled it. With the database away the log alone has it."""
         peer, lookup_id = identity.peer, identity.token.lookup_id
-        _log.warning("possible_token_theft", tenant=peer.tenant, peer=peer.name, lookup_id=lookup_id, source=source)
+        _log.warning("possible_token_theft", **peer.where, lookup_id=lookup_id, source=source)
 
         def note(tx: Transaction) -> None:
             if transitions.add_notice(tx, peer, notices.replaced_token_shown(kind, tx.now)):
@@ -164,7 +174,7 @@ class Authenticator:
         try:
             await self._store.change(peer.name, note)
         except StoreUnavailableError:
-            _log.warning("first_use_not_recorded", peer=peer.name, lookup_id=token.lookup_id)
+            _log.warning("first_use_not_recorded", **peer.where, lookup_id=token.lookup_id)
 
 
 def registration_only(identity: Identity) -> bool:

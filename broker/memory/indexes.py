@@ -48,6 +48,9 @@ class Memory:
     def peers(self) -> list[Peer]:
         return list(self._uids.values())
 
+    def peer_of(self, uid: str) -> Peer | None:
+        return self._uids.get(uid)
+
     def put_peer(self, uid: str, found: Peer | None) -> None:
         """Replace a peer; None removes it."""
         before = self._uids.pop(uid, None)
@@ -74,10 +77,13 @@ class Memory:
             self.holders.setdefault(_place(peer, party.key), {})[party.key.role.value] = peer
 
     def _remove(self, peer: Peer) -> None:
-        self.names.pop((peer.tenant, peer.id), None)
         self.unproven.pop(peer.uid, None)
+        if self.names.get((peer.tenant, peer.id)) is peer:  # the id of a deleted peer may be another's by now
+            del self.names[peer.tenant, peer.id]
         for token in peer.issued:
-            self.issued.pop(token.lookup_id, None)
+            # Another peer may have been given it by an import, and been read before this one.
+            if token.lookup_id in self.issued and self.issued[token.lookup_id][0] is peer:
+                del self.issued[token.lookup_id]
         for party in peer.parties:
             roles = self.holders.get(_place(peer, party.key), {})
             # Another peer may have taken the party over, and been read before this one.

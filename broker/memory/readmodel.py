@@ -10,6 +10,7 @@ from broker.clock import Clock
 from broker.core.caller import Caller
 from broker.core.model import Policy, Sealed, Tenant, Token
 from broker.core.peer import IssuedToken, Peer
+from broker.crypto import minting
 from broker.crypto.keys import Keyring
 from broker.crypto.sealing import DataKey
 from broker.errors import NotFoundError, StoreUnavailableError, TamperedError
@@ -23,6 +24,7 @@ _log = structlog.get_logger(__name__)
 HELD_TOKEN = "held-token"  # noqa: S105  no secret
 ACCESS_TOKEN = "access-token"  # noqa: S105
 OFFERED_TOKEN = "offered-token"  # noqa: S105
+IMPORTED_TOKEN = "imported-token"  # noqa: S105
 
 _POLL_SECONDS = 0.25
 _CLOCK_SECONDS = 60.0
@@ -41,6 +43,7 @@ class ReadModel:
         self._clock = clock
         self._max_staleness = max_staleness
         self._memory = Memory(keyring.encryption_keys)
+        self._peppers = keyring.peppers
         self._lock = asyncio.Lock()
         self._begun = self._done = 0
         self._fresh_at = 0.0
@@ -48,7 +51,12 @@ class ReadModel:
 
     @property
     def is_fresh(self) -> bool:
-        return time.monotonic() - self._fresh_at <= self._max_staleness
+        return self.lag <= self._max_staleness
+
+    @property
+    def lag(self) -> float:
+        """Seconds since memory was known to be what the database has."""
+        return time.monotonic() - self._fresh_at
 
     def require_fresh(self) -> None:
         """Raises StoreUnavailableError when the database has been away for too long."""
@@ -69,6 +77,10 @@ class ReadModel:
         """Those that have announced a token that has not worked yet."""
         return list(self._memory.unproven.values())
 
+    def peer_of(self, uid: str) -> Peer | None:
+        """By the uid of its row."""
+        return self._memory.peer_of(uid)
+
     def policy(self, tenant: str) -> Policy:
         found = self._memory.tenants.get(tenant)
         return found.policy if found else Policy()
@@ -82,6 +94,15 @@ class ReadModel:
 
     def issued(self, lookup_id: str) -> tuple[Peer, IssuedToken] | None:
         return self._memory.issued.get(lookup_id)
+
+    def recognised(self, text: str) -> tuple[Peer, IssuedToken] | None:
+        """Whose issued token this is, or was; ours and foreign ones alike. A few keyed hashes, whatever the text."""
+        for lookup_id in minting.lookup_ids(self._peppers.values(), text):
+            found = self._memory.issued.get(lookup_id)
+            pepper = self._peppers.get(found[1].pepper_id) if found else None
+            if found is not None and pepper is not None and minting.matches(pepper, text, found[1].digest):
+                return found
+        return None
 
     def caller(self, lookup_id: str) -> Caller | None:
         """An unrevoked caller by the lookup id of its key."""
@@ -158,7 +179,7 @@ class ReadModel:
                     self._clock.offset = await self._store.clock_offset()
                     measured = time.monotonic()
             except StoreUnavailableError:
-                _log.warning("database_away", stale_seconds=round(time.monotonic() - self._fresh_at, 1))
+                continue  # the store says so, once
             except Exception:  # noqa: BLE001  a defect must not end the loop unseen
                 _log.exception("read_model_stuck")
 
@@ -191,7 +212,9 @@ class ReadModel:
         try:
             return self._read(session, kind, key)
         except _UNREADABLE as err:
-            _log.error("row_unreadable", kind=kind, key=key, cause=type(err).__name__)
+            known = self.peer_of(key) if kind == "peer" else None
+            where = known.where if known else {"tenant": key} if kind == "tenant" else {}
+            _log.error("row_unreadable", **where, kind=kind, key=key, cause=type(err).__name__)
             return lambda: None
 
     def _read(self, session: Reading, kind: str, key: str) -> Update:

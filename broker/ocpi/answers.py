@@ -6,7 +6,7 @@ whatever else is odd, and every oddity becomes a warning. Requests of peers are 
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any
 
 from broker.core.model import AnnouncedParty, Announcement, BusinessDetails, Role, Token
 from broker.ocpi import salvage
@@ -18,14 +18,13 @@ from broker.ocpi.roles import MAX_ROLES
 
 _DECORATION = Decoration(open_categories=True, logo_as_url=True)
 _HUB_ID = re.compile(r"[A-Za-z]{2}\*?[A-Za-z0-9]{3}")
-_CODE: Final = "status_code"
 
 
 def read_answer(dialect: Dialect, body: bytes, offered: Token, *, success: bool) -> Announcement:
     """What the peer says of itself, with the token that it gives us; never with offered, the one in our request.
 
-    success says that the HTTP status is one. Raises EnvelopeError if the peer reports a failure, and ValueError if
-    there is no token in the answer.
+    success says that the HTTP status is one. Raises EnvelopeError if the peer reports a failure, whatever stands beside
+    that, and ValueError if there is no token in the answer.
     """
     flaws: tuple[str, ...] = ()
     try:
@@ -35,8 +34,10 @@ def read_answer(dialect: Dialect, body: bytes, offered: Token, *, success: bool)
         read = dialect.read_credentials(envelope.data)
         if read.token == offered:
             raise Malformed("token", "is the one that we sent")
+    except EnvelopeError:
+        raise
     except ValueError as error:
-        found = salvage.find(body, offered, refused=isinstance(error, EnvelopeError)) if success else None
+        found = salvage.find(body, offered) if success else None
         if found is None:
             raise
         return _announcement(found, error, flaws)
@@ -53,9 +54,7 @@ def _announcement(found: salvage.Find, error: ValueError, flaws: Sequence[str]) 
 
 def _said(error: ValueError, found: salvage.Find, warnings: Sequence[str]) -> Iterator[str]:
     """What kept the answer from being read as it should be, unless a warning says it already."""
-    if isinstance(error, EnvelopeError):
-        yield f"{_CODE}: {error.code} beside a token, which was kept"
-    elif not isinstance(error, Malformed):
+    if not isinstance(error, Malformed):
         yield f"the answer {error}; the token in it was kept"
     elif _is_about(error, found) and not any(warning.startswith(f"{error.path}:") for warning in warnings):
         yield str(error)
@@ -63,7 +62,7 @@ def _said(error: ValueError, found: salvage.Find, warnings: Sequence[str]) -> It
 
 def _is_about(error: Malformed, found: salvage.Find) -> bool:
     """Whether it was said of the object that the token was found in, or of the envelope around it."""
-    return bool(error.path and found.path) and (error.path == _CODE or found.path == "data")
+    return bool(error.path and found.path) and (error.path == "status_code" or found.path == "data")
 
 
 def _url_if_valid(value: object, notes: Notes) -> str | None:

@@ -9,9 +9,10 @@ from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from typing import Final
 
-from broker.core.model import HeaderForm, Token
+from broker.core.model import MAX_TOKEN, HeaderForm, Token
 
-MAX_VALUE = 256
+MAX_VALUE = 384
+"""Room for the longest token in Base64, of which OCPI 2.0 names no limit (core.model.MAX_TOKEN)."""
 OTHER_FORM: Final = {HeaderForm.RAW: HeaderForm.BASE64, HeaderForm.BASE64: HeaderForm.RAW}
 ENCODED = (
     "the token is Base64 of another token: it is used as it was given; if the partner meant the header's value, "
@@ -37,6 +38,21 @@ def candidates(values: Sequence[str]) -> tuple[tuple[str, HeaderForm], ...]:
     value = match[1]
     readings = ((value, HeaderForm.RAW), (_decoded(value), HeaderForm.BASE64))
     return tuple((text, form) for text, form in readings if text is not None and _could_be_token(text))
+
+
+def readings(text: str) -> tuple[str, ...]:
+    """Tokens that cannot be told from this one by a header: what it is in Base64, and what it is the Base64 of.
+
+    A line end that careless encoders put in is not seen (A2).
+    """
+    encoded = (b64encode((text + end).encode("ascii")).decode("ascii") for end in ("", "\n", "\r\n"))
+    return tuple(other for other in (*encoded, decoded(text)) if other is not None and _could_be_token(other))
+
+
+def decoded(text: str) -> str | None:
+    """The token that this one is the Base64 of, if it is."""
+    other = _decoded(text)
+    return other if other is not None and _could_be_token(other) else None
 
 
 def write_authorization(token: Token, form: HeaderForm) -> str:
@@ -67,6 +83,8 @@ def _decoded(value: str) -> str | None:
 
 
 def _could_be_token(text: str) -> bool:
+    if len(text) > MAX_TOKEN:
+        return False
     try:
         Token(text)
     except ValueError:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from broker.core.model import Announcement, Credentials, Endpoint, HeaderForm, Style, Version
+from broker.ocpi.notes import Notes
 
 Json = dict[str, Any]
 
@@ -27,7 +28,8 @@ class Malformed(ValueError):  # noqa: N818  the sentence reads "raises Malformed
 class Dialect:
     """How one version is spoken.
 
-    read_* take parsed JSON and raise Malformed. write_* raise NotExpressibleError for what the version cannot say.
+    read_* take parsed JSON and raise Malformed; read_details notes what it lets pass. write_* raise
+    NotExpressibleError for what the version cannot say.
     header is the form in which we show a token unless the peer has shown another one (A1). unregistered is the data of
     a successful DELETE. has_message_ids says whether the version has X-Request-ID and X-Correlation-ID (ID-01).
     """
@@ -36,7 +38,7 @@ class Dialect:
     header: HeaderForm
     read_credentials: Callable[[object], Announcement]
     write_credentials: Callable[[Credentials, Style], Json]
-    read_details: Callable[[object], tuple[Version, tuple[Endpoint, ...]]]
+    read_details: Callable[[object, Notes], tuple[Version, tuple[Endpoint, ...]]]
     write_details: Callable[[Version, Sequence[Endpoint]], Json]
     unregistered: object = ABSENT
     has_message_ids: bool = True

@@ -7,28 +7,9 @@ from urllib.parse import urlsplit
 from broker.core.model import MAX_TOKEN, MAX_URL, Token, Version, country_code, party_id
 from broker.ocpi.countries import COUNTRIES
 from broker.ocpi.dialect import Json, Malformed
+from broker.ocpi.notes import Notes as Notes  # noqa: PLC0414  readers take both from here
 
 T = TypeVar("T")
-
-_MOST_NOTES = 20
-
-
-class Notes:
-    """What is not right in an object but does not matter enough to refuse it (CO-40); the first few of it."""
-
-    def __init__(self) -> None:
-        self._found: list[str] = []
-        self._more = 0
-
-    def add(self, path: str, what: str) -> None:
-        """Path and rule, never the value found there."""
-        if len(self._found) < _MOST_NOTES:
-            self._found.append(f"{path}: {what}")
-        else:
-            self._more += 1
-
-    def taken(self) -> tuple[str, ...]:
-        return (*self._found, f"and {self._more} more") if self._more else tuple(self._found)
 
 
 def as_object(value: object, path: str) -> Json:

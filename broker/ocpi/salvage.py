@@ -42,17 +42,14 @@ class Find:
     notes: Notes
 
 
-def find(body: bytes, offered: Token, *, refused: bool) -> Find | None:
-    """The first token where one should stand, else where one could. Never the one that we have offered.
-
-    refused says that the envelope reports a failure: then a short word is no token unless an object is around it.
-    """
+def find(body: bytes, offered: Token) -> Find | None:
+    """The first token where one should stand, else where one could. Never the one that we have offered."""
     text = _text(body)
     try:
         parsed: object = json.loads(text, strict=False)
     except (ValueError, RecursionError):
         return _in_text(text, offered, shortest=1)
-    found = _in_objects(parsed, offered, refused=refused) or _bare(parsed, offered)
+    found = _in_objects(parsed, offered) or _bare(parsed, offered)
     return found or _in_text(text, offered, shortest=_SURE)
 
 
@@ -67,11 +64,11 @@ def _text(body: bytes) -> str:
         return body.decode("latin-1")
 
 
-def _in_objects(parsed: object, offered: Token, *, refused: bool) -> Find | None:
+def _in_objects(parsed: object, offered: Token) -> Find | None:
     for path, around, quoted in _objects(parsed):
         notes = Notes()
         token = _token_in(around, notes)
-        if token is None or token == offered or not _is_credible(token, around, path, refused=refused):
+        if token is None or token == offered or not _is_credible(token, around, path):
             continue
         if token.appears_in(path) or offered.appears_in(path):
             path = "(elsewhere)"  # noqa: PLW2901  a name that gives a token away
@@ -85,11 +82,11 @@ def _in_objects(parsed: object, offered: Token, *, refused: bool) -> Find | None
     return None
 
 
-def _is_credible(token: Token, around: Json, path: str, *, refused: bool) -> bool:
+def _is_credible(token: Token, around: Json, path: str) -> bool:
     """Whether it is a token rather than a word about one, as in {"errors": {"token": "required"}}."""
     if len(token.reveal()) >= _SURE or any(around.get(name) is not None for name in _BESIDE):
         return True
-    return not refused and _USUAL_PLACES.fullmatch(path) is not None
+    return _USUAL_PLACES.fullmatch(path) is not None
 
 
 def _objects(parsed: object) -> Iterator[tuple[str, Json, bool]]:

@@ -29,8 +29,8 @@ def read_credentials(value: object) -> Announcement:
     return Announcement(token, None, (AnnouncedParty("party_id", details),), draft=True, warnings=notes.taken())
 
 
-def read_details(value: object) -> tuple[Version, tuple[Endpoint, ...]]:
-    return read_details_without_roles(value[0] if isinstance(value, list) and len(value) == 1 else value)
+def read_details(value: object, notes: Notes) -> tuple[Version, tuple[Endpoint, ...]]:
+    return read_details_without_roles(value[0] if isinstance(value, list) and len(value) == 1 else value, notes)
 
 
 DIALECT = replace(

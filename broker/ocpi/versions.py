@@ -1,8 +1,8 @@
 """The version list, the same in every version: what cannot be understood in a peer's list is skipped (VL-05)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from broker.core.model import Version
+from broker.core.model import VERSION_NUMBER, Version
 from broker.ocpi.dialect import Json, Malformed
 from broker.ocpi.fields import Notes, as_list, as_object, as_url, as_version, below
 
@@ -19,8 +19,16 @@ def read_versions(data: object, notes: Notes) -> tuple[tuple[Version, str], ...]
         try:
             unique.setdefault(*_entry(entry, f"[{index}]"))
         except Malformed as error:
-            notes.add(error.path, f"{error.message}; the entry was skipped")
+            notes.add(error.path, error.message, "the entry was skipped")
     return tuple(unique.items())
+
+
+def unknown_versions(data: object) -> Iterator[str]:
+    """What a list names as versions and no version number is, such as 2.1.1-d2; as it stands there."""
+    for entry in data if isinstance(data, list) else ():
+        text = entry.get("version") if isinstance(entry, dict) else None
+        if isinstance(text, str) and not VERSION_NUMBER.fullmatch(text):
+            yield text
 
 
 def write_versions(versions: Iterable[tuple[Version, str]]) -> list[Json]:

@@ -49,7 +49,7 @@ _usual_context = cache(client_context)  # to read the authorities takes longer t
 
 
 def is_tls_failure(error: BaseException) -> bool:
-    return any(isinstance(cause, ssl.SSLError) for cause in _causes(error))
+    return any(isinstance(cause, ssl.SSLError) for cause in causes(error))
 
 
 class PinnedTransport(httpx.AsyncBaseTransport):
@@ -134,7 +134,8 @@ def _one_per_family(addresses: Sequence[str]) -> Sequence[str]:
     return list(first.values())
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """An exception and what led to it."""
     cause: BaseException | None = error
     while cause is not None:
         yield cause

@@ -9,9 +9,10 @@ from typing import Any, TypeAlias
 from broker.clock import Clock
 from broker.core.exchange import Step
 from broker.core.model import HeaderForm, Token
-from broker.core.receiver import EndpointsRead, PeerFailed, ReadEndpoints, ReadVersions, VersionsRead
+from broker.core.receiver import EndpointsRead, PeerFailed, ReadEndpoints, ReadVersions, VersionsRead, lists
 from broker.errors import PeerUnusableError, PeerVersionUnsupportedError
 from broker.ocpi import DIALECTS
+from broker.outbound import words
 from broker.outbound.discovery import Answer, HttpPeers, Tolerances
 from broker.outbound.http_call import CallbackError
 
@@ -19,8 +20,8 @@ BUDGET_SECONDS = 25.0
 """For all callbacks of one exchange, so that our answer leaves before a peer's own limit of 30 s (A33)."""
 
 
-_LONGEST_SUMMARY = 500
-"""Characters; what a peer lists is up to a megabyte long."""
+LONGEST_SUMMARY = 1000
+"""Characters of a step; what a peer lists is up to a megabyte long."""
 
 
 Told: TypeAlias = VersionsRead | EndpointsRead | PeerFailed
@@ -48,6 +49,8 @@ class Callbacks:
     warnings: list[str]
     versions_url: str = ""
     """Where the list is; known once it was asked for."""
+    given: tuple[Token, ...] = field(default=(), repr=False)
+    """Tokens that we have issued to the peer, or offer to it: it may repeat them, and no record may."""
     settled: Token | None = field(default=None, init=False, repr=False)
     """The fallback, once only it has worked: the exchange is finished with it."""
 
@@ -60,7 +63,7 @@ class Callbacks:
         except TimeoutError:
             event = PeerFailed(PeerUnusableError(f"your answers took more than {BUDGET_SECONDS:g} seconds in all"))
         except (PeerUnusableError, PeerVersionUnsupportedError) as err:
-            event = PeerFailed(err)
+            event = PeerFailed(err.quoting(words.masked(err.said or "", self._secrets(question))))
         self._record(question, event, started)
         return event
 
@@ -88,7 +91,7 @@ class Callbacks:
                     url, token, self.form, self.tolerances, correlation_id=self.correlation_id
                 )
                 self._learn(versions)
-                return VersionsRead(dict(versions.value))
+                return VersionsRead(dict(versions.value), versions.unknown)
             case ReadEndpoints(url, version):
                 details = await self.peers.details(
                     url,
@@ -107,20 +110,25 @@ class Callbacks:
         self.warnings += [f"quirk {quirk}: the answer was taken all the same" for quirk in answer.quirks]
         self.warnings += answer.flaws
 
+    def _secrets(self, question: ReadVersions | ReadEndpoints) -> tuple[Token, ...]:
+        """The tokens that the peer may know and repeat."""
+        fallback = () if self.fallback is None else (self.fallback,)
+        return (question.token, *fallback, *self.given)
+
     def _record(self, question: ReadVersions | ReadEndpoints, event: Told, started: int) -> None:
         now = self.clock()
         summary = f"GET {question.url}: {_result(event)}"
-        if question.token.appears_in(summary) or (self.fallback and self.fallback.appears_in(summary)):
+        if any(token.appears_in(summary) for token in self._secrets(question)):
             summary = f"GET {type(question).__name__}: the answer repeats the token and is not recorded"
-        self.steps.append(Step(summary[:_LONGEST_SUMMARY], now, now - started))
+        self.steps.append(Step(summary[:LONGEST_SUMMARY], now, now - started))
 
 
 def _result(event: Told) -> str:
     match event:
-        case VersionsRead(urls):
-            return "offers " + ", ".join(str(version) for version in sorted(urls))
+        case VersionsRead():
+            return lists(event).replace("it lists", "offers", 1)
         case EndpointsRead(endpoints):
             return "serves " + ", ".join(endpoint.key for endpoint in endpoints)
         case PeerFailed(error):
-            return str(error)
+            return error.explained
     raise AssertionError(event)

@@ -21,6 +21,7 @@ from broker.errors import BrokerError, OutcomeUnknownError, PeerRefusedError, Pe
 from broker.ocpi.answers import read_answer
 from broker.ocpi.dialect import Dialect, Json
 from broker.ocpi.envelope import EnvelopeError, read_envelope
+from broker.outbound import causes, words
 from broker.outbound.http_call import (
     BUDGETS,
     Budgets,
@@ -33,7 +34,8 @@ from broker.outbound.http_call import (
 
 T = TypeVar("T")
 
-_LONGEST_QUOTE = 200
+_DISLIKED = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}
+_INVALID_PARAMETERS = 2001
 _REJECTED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
 
@@ -98,7 +100,7 @@ class Deliveries:
         if reply.body or not success:
             await self._read(call, reply, read_envelope)
         if not success:
-            raise _unreadable(call, reply.status, "it reports a success")
+            raise _told(call, reply, _unreadable(call, reply.status, "it reports a success"))
 
     def _call(self, delivery: Delivery) -> Call:
         return Call(
@@ -118,16 +120,16 @@ class Deliveries:
         try:
             return await self._wire.exchange(call, delivery.form, refuse_redirect)
         except CallbackError as error:
-            raise _classified(call, error) from error
+            raise _classified(call, error).after(error) from error
 
     async def _read(self, call: Call, reply: Reply, read: Callable[[bytes], T]) -> T:
         """What a success says, on whatever HTTP status. Raises what stands for anything else."""
         try:
             return await threads.run(len(reply.body), read, reply.body)
         except EnvelopeError as error:
-            raise _declined(call, reply.status, error) from None
+            raise _told(call, reply, _declined(call, reply.status, error)) from None
         except ValueError as error:
-            raise _unreadable(call, reply.status, str(error)) from None
+            raise _told(call, reply, _unreadable(call, reply.status, str(error))) from None
 
 
 def _announced(call: Call, reply: Reply, dialect: Dialect, offered: Token | None, body: bytes) -> Announcement:
@@ -153,26 +155,36 @@ def _classified(call: Call, error: CallbackError) -> BrokerError:
 
 def _declined(call: Call, status: int, error: EnvelopeError) -> BrokerError:
     """An error in an envelope. A gateway between us may have written one for a peer that went on (F2)."""
-    if httpx.codes.is_server_error(status) or status == HTTPStatus.REQUEST_TIMEOUT:
+    if status != HTTPStatus.NOT_IMPLEMENTED and (
+        httpx.codes.is_server_error(status) or status == HTTPStatus.REQUEST_TIMEOUT
+    ):
         return OutcomeUnknownError(f"{call.what}: HTTP {status} with OCPI status code {error.code}")
     if status in _REJECTED:
         return PeerRejectedTokenError(f"{call.what}: HTTP {status}")
     where = "" if httpx.codes.is_success(status) else f"HTTP {status} with "
-    finding = f"{call.what}: {where}OCPI status code {error.code}{_quoted(call, error.said)}"
+    finding = f"{call.what}: {where}OCPI status code {error.code}"
     return PeerRefusedError(finding, code=error.code, status=status)
 
 
-def _quoted(call: Call, said: str) -> str:
-    """What the peer says about it, for the operator: cut, in printable ASCII, and never with a token (F20)."""
-    plain = "".join(char if char.isascii() and char.isprintable() and char != '"' else "?" for char in said)
-    return f', "{plain[:_LONGEST_QUOTE]}"' if plain and not call.reveals(said) else ""
+def _told(call: Call, reply: Reply, error: BrokerError) -> BrokerError:
+    """The same refusal with what the peer says, how long it wants to be left alone, and the quirk that may help."""
+    said = words.of_body(reply.body, call.tokens)
+    if httpx.codes.is_success(reply.status):
+        error.because(None if reply.body else "it has no body")
+    else:
+        error.because(causes.waiting(reply.status, call.method, reply.retry_after))
+    error.quoting(said).retry_after = reply.retry_after
+    blamed = isinstance(error, PeerRefusedError) and (error.status in _DISLIKED or error.code == _INVALID_PARAMETERS)
+    return error.helped_by("explicit_nulls") if blamed and words.speaks_of_missing_fields(said) else error
 
 
 def _unreadable(call: Call, status: int, finding: str) -> BrokerError:
     """An answer without an envelope, or with one that makes no sense (F12)."""
     if status in _REJECTED:
         return PeerRejectedTokenError(f"{call.what}: HTTP {status}")
-    if httpx.codes.is_client_error(status) and status != HTTPStatus.REQUEST_TIMEOUT:
+    if status == HTTPStatus.NOT_IMPLEMENTED or (
+        httpx.codes.is_client_error(status) and status != HTTPStatus.REQUEST_TIMEOUT
+    ):
         return PeerRefusedError(f"{call.what}: HTTP {status}", status=status)
     if not httpx.codes.is_success(status):
         return OutcomeUnknownError(f"{call.what}: HTTP {status}")

@@ -4,9 +4,10 @@ What goes wrong is said in sentences of ours. The calls themselves are http_call
 """
 
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Generic, TypeVar
 from uuid import UUID, uuid4
 
@@ -21,7 +22,8 @@ from broker.ocpi.authorization import OTHER_FORM
 from broker.ocpi.dialect import Dialect
 from broker.ocpi.envelope import EnvelopeError, read_envelope
 from broker.ocpi.fields import Notes
-from broker.ocpi.versions import read_versions
+from broker.ocpi.versions import read_versions, unknown_versions
+from broker.outbound import words
 from broker.outbound.addresses import Resolve, lookup
 from broker.outbound.http_call import BUDGETS, Budgets, Call, CallbackError, Wire, refuse_redirect
 from broker.outbound.url_policy import UrlPolicy
@@ -29,6 +31,7 @@ from broker.outbound.url_policy import UrlPolicy
 T = TypeVar("T")
 
 _MAX_PAGES = 10
+_MOST_UNKNOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,8 @@ class Answer(Generic[T]):
     form: HeaderForm
     quirks: tuple[str, ...] = ()
     flaws: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    """What stands in a version list where a version should, and is none that there can be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +104,13 @@ class HttpPeers:
         notes = Notes()
         with _said_by_peer(call):
             listed = dict(read_versions(data, notes))
+        unknown = [*unknown_versions(data)]
         async for page in self._further(call, answer, tolerances):
             with _said_by_peer(call):
                 listed = dict(read_versions(page, notes)) | listed
-        flaws = (*answer.value.flaws, *(f"{call.what}: {note}" for note in notes.taken()))
-        return Answer(tuple(listed.items()), answer.form, used, flaws)
+            unknown += unknown_versions(page)
+        flaws = (*answer.value.flaws, *_noted(call, notes))
+        return Answer(tuple(listed.items()), answer.form, used, flaws, _harmless(call, unknown))
 
     async def _further(self, call: Call, first: Answer["_Page"], tolerances: Tolerances) -> AsyncIterator[object]:
         page = first.value
@@ -130,19 +137,23 @@ class HttpPeers:
         call = self._call("version details", url, self.budgets.details, token, correlation_id)
         self.wire.admit_beside(call, "url", url, versions_url)
         answer = await self._ask(call, form, tolerances)
+        notes = Notes()
         try:
-            version, endpoints = dialect.read_details(answer.value.data)
+            version, endpoints = dialect.read_details(answer.value.data, notes)
             used: tuple[str, ...] = ()
         except ValueError:
             data, quirk = shapes.of_details(answer.value.data)
             used = _let_pass(call, quirk, tolerances)
-            with _said_by_peer(call):
-                version, endpoints = dialect.read_details(data)
+            version, endpoints = _read_details(call, dialect, data, notes)
         if version != dialect.version:
             used += self._require_version(call, version, dialect, tolerances)
         for endpoint in endpoints:
             self.wire.admit_beside(call, f"endpoint {call.repeated(endpoint.key)}", endpoint.url, versions_url)
-        return Answer(_one_credentials(endpoints), answer.form, used, answer.value.flaws)
+        if tolerances.strict and notes.first:
+            rule, seen = notes.first
+            raise call.failed(rule).because(words.masked(seen, call.tokens))
+        flaws = (*answer.value.flaws, *_noted(call, notes))
+        return Answer(_one_credentials(endpoints), answer.form, used, flaws)
 
     def _require_version(self, call: Call, found: Version, dialect: Dialect, tolerances: Tolerances) -> tuple[str, ...]:
         """VD-12: details of another version are not those that the list promised."""
@@ -175,18 +186,20 @@ class HttpPeers:
             if not error.unauthorized and not (tolerances.doubts_form and error.code is not None):
                 raise
             if fixed is not None:
-                raise (error.helped_by("auth_form_out") if error.unauthorized else error) from None
+                raise (_only_form(error, fixed) if error.unauthorized else error) from None
             refusal = error
         other = OTHER_FORM[form]
         try:
             return Answer(await self._get(call, other), other)
         except CallbackError as error:
             # Platforms that cannot decode the other form say 400 or 404 instead of 401: it is still about the token.
+            if error.unauthorized and refusal.unauthorized and refusal.cause:
+                refusal.cause += ", neither raw nor in Base64"
             raise (refusal if error.is_client_error or refusal.code else error) from None
 
     async def _get(self, call: Call, form: HeaderForm) -> "_Page":
         reply = await self.wire.exchange(call, form, _vet)
-        with _said_by_peer(call):
+        with _said_by_peer(call, reply.body or None):
             envelope = await threads.run(len(reply.body), read_envelope, reply.body)
         return _Page(envelope.data, reply.following, tuple(f"{call.what}: {flaw}" for flaw in envelope.flaws))
 
@@ -196,6 +209,30 @@ def _vet(call: Call, response: httpx.Response) -> None:
     refuse_redirect(call, response)
     if not response.is_success:
         raise call.failed(f"HTTP {response.status_code}", status=response.status_code)
+
+
+def _read_details(call: Call, dialect: Dialect, data: object, notes: Notes) -> tuple[Version, tuple[Endpoint, ...]]:
+    try:
+        with _said_by_peer(call):
+            return dialect.read_details(data, notes)
+    except CallbackError as error:
+        named = _harmless(call, unknown_versions([data]))
+        raise (error.because(f"it is {named[0]}") if named else error) from None
+
+
+def _noted(call: Call, notes: Notes) -> tuple[str, ...]:
+    return tuple(f"{call.what}: {words.masked(note, call.tokens)}" for note in notes.taken())
+
+
+def _harmless(call: Call, texts: Iterable[str]) -> tuple[str, ...]:
+    """Those that may be repeated, each once; the first few of them."""
+    return tuple(islice((text for text in dict.fromkeys(texts) if call.repeated(text) == text), _MOST_UNKNOWN))
+
+
+def _only_form(error: CallbackError, form: HeaderForm) -> CallbackError:
+    """What an operator has set may be wrong."""
+    cause = f"{error.cause or 'it refuses'}, shown {form.value}, as the quirk auth_form_out says"
+    return error.because(cause).helped_by("auth_form_out")
 
 
 def _let_pass(call: Call, quirk: str | None, tolerances: Tolerances) -> tuple[str, ...]:
@@ -215,11 +252,16 @@ def _one_credentials(endpoints: Sequence[Endpoint]) -> tuple[Endpoint, ...]:
 
 
 @contextmanager
-def _said_by_peer(call: Call) -> Iterator[None]:
-    """What cannot be read is a failure of the call; the readers' messages start with the JSON path."""
+def _said_by_peer(call: Call, body: bytes | None = b"") -> Iterator[None]:
+    """What cannot be read is a failure of the call; the readers' messages start with the JSON path.
+
+    body is where the peer's words are, None if there is none.
+    """
     try:
         yield
     except EnvelopeError as error:
-        raise call.failed(str(error), code=error.code) from None
+        raise call.failed(str(error), code=error.code).quoting(words.of_body(body or b"", call.tokens)) from None
     except ValueError as error:
-        raise call.failed("the answer is malformed" if call.token.appears_in(str(error)) else str(error)) from None
+        what = "the answer is malformed" if call.reveals(str(error)) else str(error)
+        cause = "it has no body" if body is None else None
+        raise call.failed(what).because(cause).quoting(words.of_body(body or b"", call.tokens)) from None

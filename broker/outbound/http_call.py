@@ -8,8 +8,10 @@ import asyncio
 import re
 import ssl
 from collections.abc import Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import Enum
 from http import HTTPStatus
 from urllib.parse import urljoin
 from uuid import UUID, uuid4
@@ -21,11 +23,14 @@ from broker import threads
 from broker.core.model import HeaderForm, Token, origin
 from broker.errors import PeerUnusableError
 from broker.ocpi.authorization import write_authorization
+from broker.outbound import causes, words
 from broker.outbound.addresses import PinnedTransport, Resolve, is_tls_failure, lookup
 from broker.outbound.encodings import EncodingError, undone
 from broker.outbound.url_policy import UrlPolicy
 
 _HARMLESS = re.compile(r"[A-Za-z0-9._:/-]{1,100}")
+_WORDS_SECONDS, _WORDS_BYTES = 2.0, 64 << 10
+"""What is spent on the words of an answer that is a failure already."""
 
 _log = structlog.get_logger("broker.peers")
 
@@ -47,20 +52,37 @@ class Budgets:
 BUDGETS = Budgets()
 
 
+class Breakdown(Enum):
+    """What went wrong below HTTP."""
+
+    TLS = "TLS"
+    CONNECT = "CONNECT"
+    TIME = "TIME"
+    BROKEN = "BROKEN"
+
+
 class CallbackError(PeerUnusableError):
     """A call to a peer failed (RR-08). status is the HTTP status, if there was one.
 
     unsent says that no part of the request has left: it cannot have had an effect (F2). code is the OCPI status
     code, if an envelope reports the failure: with it some platforms say that they do not know the token (A7).
+    breakdown is there if the failure was below HTTP.
     """
 
     def __init__(
-        self, message: str, *, status: int | None = None, unsent: bool = False, code: int | None = None
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        unsent: bool = False,
+        code: int | None = None,
+        breakdown: Breakdown | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.unsent = unsent
         self.code = code
+        self.breakdown = breakdown
         self.heard: Reply | None = None
         """As much of the answer as has come, if its end was not reached."""
 
@@ -94,9 +116,15 @@ class Call:
         return self.repeated(origin(self.url)[1])
 
     def failed(
-        self, how: str, *, status: int | None = None, unsent: bool = False, code: int | None = None
+        self,
+        how: str,
+        *,
+        status: int | None = None,
+        unsent: bool = False,
+        code: int | None = None,
+        breakdown: Breakdown | None = None,
     ) -> CallbackError:
-        return CallbackError(f"{self.what}: {how}", status=status, unsent=unsent, code=code)
+        return CallbackError(f"{self.what}: {how}", status=status, unsent=unsent, code=code, breakdown=breakdown)
 
     def repeated(self, text: str) -> str:
         """What the peer wrote, if it is short and plain and not our token on its way into a log (F20)."""
@@ -104,7 +132,12 @@ class Call:
 
     def reveals(self, text: str) -> bool:
         """Whether a text gives away a token that we have sent."""
-        return self.token.appears_in(text) or (self.secret is not None and self.secret.appears_in(text))
+        return any(token.appears_in(text) for token in self.tokens)
+
+    @property
+    def tokens(self) -> tuple[Token, ...]:
+        """Those that we send."""
+        return (self.token,) if self.secret is None else (self.token, self.secret)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +148,8 @@ class Reply:
     body: bytes
     following: str | None = None
     """The URL of the page that follows (PG-03)."""
+    retry_after: float | None = None
+    """Seconds for which the peer wants to be left alone."""
 
 
 class _Heard:
@@ -133,7 +168,7 @@ class _Heard:
             body = await threads.run(len(self.body), self._plain, head, call.limit)
         except EncodingError as error:
             raise call.failed(str(error), status=head.status_code) from None
-        return Reply(head.status_code, body, _following(call, head))
+        return Reply(head.status_code, body, _following(call, head), _retry_after(head))
 
     async def reply(self, call: Call) -> Reply | None:
         """The same of what was cut off; None if there is nothing to be read."""
@@ -198,7 +233,7 @@ class Wire:
             error.heard = await heard.reply(call)
             raise
         except (OSError, httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError) as error:
-            failure = _explained(call, error)
+            failure = _explained(call, error).because(causes.of_failure(error, self._connect))
             failure.heard = await heard.reply(call)
             raise failure from None
         except (UnicodeError, httpx.InvalidURL):
@@ -209,9 +244,13 @@ class Wire:
     async def _exchange(
         self, call: Call, form: HeaderForm | None, vet: Callable[[Call, httpx.Response], None], heard: "_Heard"
     ) -> None:
+        until = asyncio.get_running_loop().time() + call.seconds
         async with aclosing(await self._transport.handle_async_request(self._request(call, form))) as response:
             heard.head = response
-            vet(call, response)
+            try:
+                vet(call, response)
+            except CallbackError as error:
+                raise await _with_words(call, response, until, error) from None
             async for chunk in response.aiter_raw():
                 heard.body += chunk
                 if len(heard.body) > call.limit:
@@ -249,17 +288,43 @@ def refuse_redirect(call: Call, response: httpx.Response) -> None:
         raise call.failed(f"HTTP {status}, a redirect to {host}, which is not followed", status=status)
 
 
+async def _with_words(call: Call, response: httpx.Response, until: float, error: CallbackError) -> CallbackError:
+    """The same failure with what the peer says about it, as far as that comes soon: what its head says stands."""
+    error.retry_after = _retry_after(response)
+    if error.cause is None and error.status is not None:
+        error.cause = causes.waiting(error.status, call.method, error.retry_after)
+    body, now = bytearray(), asyncio.get_running_loop().time()
+    with suppress(OSError, httpx.TransportError):
+        async with asyncio.timeout_at(min(now + _WORDS_SECONDS, until - _WORDS_SECONDS / 10)):
+            async for chunk in response.aiter_raw():
+                body += chunk
+                if len(body) > _WORDS_BYTES:
+                    break
+    return error.quoting(words.of_body(_undone_if_possible(response, bytes(body)), call.tokens))
+
+
+def _undone_if_possible(response: httpx.Response, body: bytes) -> bytes:
+    try:
+        return undone(response.headers.get("content-encoding", ""), body, _WORDS_BYTES)
+    except EncodingError:
+        return body
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    return causes.retry_after(response.status_code, response.headers.get("retry-after"), datetime.now(UTC))
+
+
 def _explained(call: Call, error: Exception) -> CallbackError:
     """Whether a host does not exist, must not be called, refuses or is silent looks all the same outside (F9)."""
     _log.info("peer_call_failed", what=call.what, host=call.host, cause=type(error).__name__)
     unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
     if is_tls_failure(error):
-        return call.failed(f"no trusted TLS connection to {call.host}", unsent=unsent)
+        return call.failed(f"no trusted TLS connection to {call.host}", unsent=unsent, breakdown=Breakdown.TLS)
     if unsent:
-        return call.failed(f"could not connect to {call.host}", unsent=True)
+        return call.failed(f"could not connect to {call.host}", unsent=True, breakdown=Breakdown.CONNECT)
     if isinstance(error, TimeoutError | httpx.TimeoutException):
-        return call.failed(f"no complete answer within {call.seconds:g} seconds")
-    return call.failed("the answer was cut off or is not HTTP")
+        return call.failed(f"no complete answer within {call.seconds:g} seconds", breakdown=Breakdown.TIME)
+    return call.failed("the answer was cut off or is not HTTP", breakdown=Breakdown.BROKEN)
 
 
 def _redirected_to(url: str, location: str) -> str:

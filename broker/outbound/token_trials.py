@@ -13,7 +13,6 @@ import httpx
 
 from broker.core.model import HeaderForm, Token
 from broker.ocpi.authorization import OTHER_FORM
-from broker.ocpi.envelope import read_envelope
 from broker.outbound.discovery import HttpPeers, Tolerances
 from broker.outbound.http_call import Call, CallbackError
 
@@ -52,7 +51,6 @@ class Subject:
 @dataclass(frozen=True, slots=True)
 class _Shown:
     status: int
-    success: bool
 
     @property
     def refused(self) -> bool:
@@ -72,6 +70,16 @@ class TokenTrials:
     def __init__(self, http: HttpPeers) -> None:
         self._http = http
 
+    async def known(self, subject: Subject, token: Token, correlation_id: str) -> Trial:
+        """Whether a token with which the version documents have been read is one that the peer knows."""
+        asking = _Asking(subject, token, correlation_id)
+        if subject.credentials_url is None:
+            return Trial(Verdict.OPEN, subject.form, "the peer has no credentials endpoint to ask")
+        try:
+            return await self._compared(asking, subject.credentials_url, subject.form)
+        except CallbackError as error:
+            return Trial(Verdict.FAILED, subject.form, error.explained)
+
     async def of(self, subject: Subject, token: Token) -> Trial:
         """One try; takes as long as a few GETs at most, and never raises."""
         asking = _Asking(subject, token, str(uuid4()))
@@ -84,7 +92,7 @@ class TokenTrials:
             return await self._compared(asking, subject.credentials_url, listed.form)
         except CallbackError as error:
             verdict = Verdict.REFUSED if error.unauthorized else Verdict.FAILED
-            return Trial(verdict, subject.form, str(error))
+            return Trial(verdict, subject.form, error.explained)
 
     async def _compared(self, asking: _Asking, url: str, form: HeaderForm) -> Trial:
         for shown_in in self._forms(asking, form):
@@ -93,7 +101,7 @@ class TokenTrials:
                 break
         else:
             return Trial(Verdict.REFUSED, form, f"GET credentials: HTTP {shown.status}")
-        if shown.success or await self._discriminates(asking, url, asking.subject.versions_url):
+        if await self._discriminates(asking, url, asking.subject.versions_url):
             return Trial(Verdict.WORKED, shown_in)
         return Trial(Verdict.OPEN, shown_in, "the peer answers the same without a token")
 
@@ -113,11 +121,7 @@ class TokenTrials:
         call = Call("credentials", url, budgets.details, asking.token, asking.correlation_id, seconds=budgets.whole)
         self._http.wire.admit_beside(call, "url", url, asking.subject.versions_url)
         reply = await self._http.wire.exchange(call, form, _vet)
-        try:
-            read_envelope(reply.body)
-        except ValueError:
-            return _Shown(reply.status, success=False)
-        return _Shown(reply.status, success=httpx.codes.is_success(reply.status))
+        return _Shown(reply.status)
 
 
 def _vet(_call: Call, _response: httpx.Response) -> None:

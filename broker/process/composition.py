@@ -4,27 +4,36 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
+from prometheus_client.registry import Collector
 
 from broker.clock import Clock
 from broker.config import Settings
 from broker.crypto import keys, sealing
 from broker.crypto.keys import Keyring
 from broker.exchanges.attempt_commits import AttemptCommits
+from broker.exchanges.connection_check import ConnectionCheck
 from broker.exchanges.dispatcher import Dispatcher
+from broker.exchanges.journal import Journal
 from broker.exchanges.ourselves import Ourselves
+from broker.exchanges.prober import Prober
 from broker.exchanges.prover import Prover
 from broker.exchanges.receiver_loop import ReceiverLoop
 from broker.exchanges.sender_loop import SenderLoop
-from broker.limits import FailureLimit
+from broker.limits import ExchangeSlots, FailureLimit
 from broker.memory.authenticator import Authenticator
+from broker.memory.contacts import Contacts
 from broker.memory.disclosures import Disclosures
 from broker.memory.highwater import HighWater
+from broker.memory.neighbours import Neighbours
 from broker.memory.readmodel import ReadModel
 from broker.outbound.discovery import HttpPeers
 from broker.outbound.http_call import BUDGETS, Budgets
+from broker.process.broker_metrics import BrokerMetrics, Counted
 from broker.process.grpc_server import GrpcServer, require_safe_address
+from broker.process.outside import Check
 from broker.process.parts import Part, loop
 from broker.process.parts import running as all_running
 from broker.rpc.admin_service import AdminServicer
@@ -33,6 +42,7 @@ from broker.rpc.inspection import Inspector
 from broker.rpc.mutations import Mutations
 from broker.rpc.ocpi_service import OcpiServicer
 from broker.rpc.page_tokens import Pages
+from broker.rpc.peer_moves import Moving
 from broker.rpc.peer_service import PeerServicer
 from broker.rpc.tenant_service import TenantServicer
 from broker.rpc.token_service import TokenServicer
@@ -67,9 +77,13 @@ SERVICES = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """A broker that answers. grpc is the HOST:PORT it is bound to."""
+    """A broker that answers. grpc is the HOST:PORT it is bound to. not_ready says why it does not serve; empty if it
+    does. metrics is what is counted of it.
+    """
 
     grpc: str
+    not_ready: Check
+    metrics: Collector
 
 
 @asynccontextmanager
@@ -82,7 +96,7 @@ async def running(settings: Settings, *, budgets: Budgets = BUDGETS) -> AsyncIte
     made = _made(settings, budgets)
     async with all_running(parts(made)):
         _log.info("broker_started", grpc=made.server.bound, database=made.store.dialect)
-        yield Broker(made.server.bound)
+        yield Broker(made.server.bound, partial(_not_ready, made), BrokerMetrics(made.counted))
     _log.info("broker_stopped")
 
 
@@ -99,10 +113,15 @@ class Made:
     model: ReadModel
     high_water: HighWater
     disclosures: Disclosures
+    contacts: Contacts
     receiver_loop: ReceiverLoop
     dispatcher: Dispatcher
+    prober: Prober
     prover: Prover
     server: GrpcServer
+    journal: Journal
+    counted: Counted
+    neighbours: Neighbours
 
 
 def parts(made: Made) -> tuple[Part, ...]:
@@ -119,14 +138,21 @@ def parts(made: Made) -> tuple[Part, ...]:
         Part("restored database", start=lambda: asyncio.to_thread(made.high_water.compare)),
         loop("high water", made.high_water.follow, made.high_water.finish),
         loop("disclosures", made.disclosures.follow, made.disclosures.finish),
+        loop("contacts", made.contacts.follow, made.contacts.finish),
         loop("change log", model.follow),
         Part("exchanges of peers", start=lambda: _recovered(made), stop=made.receiver_loop.drain),
         Part("gRPC", start=server.start, stop=server.stop),
         loop("tokens not proven", made.prover.follow, made.prover.finish),
         loop("jobs", made.dispatcher.follow, made.dispatcher.finish),
+        loop("probes", made.prober.follow, made.prober.finish),
+        loop("neighbours", made.neighbours.follow, made.neighbours.finish),
         loop("freshness", lambda: server.report(model)),
         Part("readiness", start=server.serving, stop=server.leaving),
     )
+
+
+async def _not_ready(made: Made) -> str:
+    return made.server.not_serving(made.model)
 
 
 async def _filled(store: Store, model: ReadModel) -> None:
@@ -145,6 +171,13 @@ def _made(settings: Settings, budgets: Budgets) -> Made:
     store = Store(engine.connect(settings.database_url), clock)
     http = HttpPeers(settings.urls, budgets=budgets)
     model = ReadModel(store, keyring, clock)
+    journal = Journal(model, by_tenant=settings.metrics_tenants)
+    store.on_told(journal.ended)
+    guard, slots = Guard(model, keyring.peppers), ExchangeSlots()
+    failures = FailureLimit(asyncio.get_running_loop().time)
+    contacts = Contacts(store, clock)
+    authenticator = Authenticator(model, store, clock, met=contacts.note)
+    server = GrpcServer(settings, guard, SERVICES)
     commits = AttemptCommits(store, model, keyring.pepper, clock)
     sender_loop = SenderLoop(commits, model, http, settings.urls, clock, ourselves)
     made = Made(
@@ -157,10 +190,15 @@ def _made(settings: Settings, budgets: Budgets) -> Made:
         model=model,
         high_water=HighWater(settings.high_water_file, model),
         disclosures=Disclosures(store),
-        receiver_loop=ReceiverLoop(store, model, http, settings.urls, keyring.pepper, clock, ourselves),
+        contacts=contacts,
+        receiver_loop=ReceiverLoop(store, model, http, settings.urls, keyring.pepper, clock, ourselves, slots=slots),
         dispatcher=Dispatcher(store, model, sender_loop, clock),
+        prober=Prober(store, model, http, clock, journal),
         prover=Prover(store, model, http, clock),
-        server=GrpcServer(settings, Guard(model, keyring.peppers), SERVICES),
+        server=server,
+        journal=journal,
+        counted=Counted(settings, store, model, clock, guard, authenticator, failures, slots, journal),
+        neighbours=Neighbours(store, settings.public_url, lambda: server.bound),
     )
     _add_services(made)
     return made
@@ -169,15 +207,16 @@ def _made(settings: Settings, budgets: Budgets) -> Made:
 def _add_services(made: Made) -> None:
     server, store, model, clock, ourselves = made.server.server, made.store, made.model, made.clock, made.ourselves
     settings, pepper, master = made.settings, made.keyring.pepper, made.keyring.encryption_key
-    authenticator = Authenticator(model, store, made.keyring.peppers, clock)
+    authenticator, failures = made.counted.authenticator, made.counted.failures
     mutations, pages = Mutations(store, sealing.own_key(master)), Pages(sealing.own_key(master))
-    failures = FailureLimit(asyncio.get_running_loop().time)
-    inspector = Inspector(settings, store, model)
+    moving = Moving(pages, made.keyring.peppers, ConnectionCheck(made.http))
+    inspector = Inspector(settings, store, model, made.neighbours)
     token_service_pb2_grpc.add_TokenServiceServicer_to_server(
         TokenServicer(model, authenticator, made.disclosures, made.prover.asked_for), server
     )
     peer_service_pb2_grpc.add_PeerServiceServicer_to_server(
-        PeerServicer(store, model, mutations, pages, pepper, settings.urls, clock, ourselves, made.dispatcher), server
+        PeerServicer(store, model, mutations, settings.urls, clock, pepper, ourselves, made.dispatcher, moving),
+        server,
     )
     tenant_service_pb2_grpc.add_TenantServiceServicer_to_server(
         TenantServicer(store, mutations, pages, master, public_url=settings.public_url), server

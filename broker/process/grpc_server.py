@@ -1,6 +1,7 @@
 """The gRPC server: where it listens, how long it waits for open calls, health and reflection beside our services."""
 
 import asyncio
+import errno
 from collections.abc import Iterable, Sequence
 
 import grpc
@@ -11,9 +12,11 @@ from grpc_reflection.v1alpha import reflection
 from broker.config import Settings, TlsFiles
 from broker.core.hosts import is_loopback
 from broker.memory.readmodel import ReadModel
+from broker.process import tls_files
 from broker.process.not_ready import NotReadyError
 from broker.rpc.guard import EXCHANGE_SECONDS, Guard
 from broker.rpc.permissions import require_rules
+from gateway.server import bind
 
 _GRACE_SECONDS = 10.0
 _REPORT_SECONDS = 1.0
@@ -34,6 +37,7 @@ class GrpcServer:
         self._settings = settings
         self._guard = guard
         self._readiness = health.aio.HealthServicer()
+        self._serving = self._leaving = False
         health_pb2_grpc.add_HealthServicer_to_server(self._readiness, self.server)
         names = [service.full_name for service in services]
         reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], self.server)
@@ -49,11 +53,23 @@ class GrpcServer:
         await self.server.stop(EXCHANGE_SECONDS if self._guard.exchanging else _GRACE_SECONDS)
 
     async def serving(self) -> None:
+        self._serving = True
         await self._readiness.set("", health_pb2.HealthCheckResponse.SERVING)
 
     async def leaving(self) -> None:
         """From here on health says NOT_SERVING, whatever the loop says."""
+        self._leaving = True
         await self._readiness.enter_graceful_shutdown()
+
+    def not_serving(self, model: ReadModel) -> str:
+        """Why health says NOT_SERVING, in words; empty while it says SERVING."""
+        if self._leaving:
+            return "stopping"
+        if not self._serving:
+            return "starting"
+        if not model.is_fresh:
+            return f"the database has been away for {model.lag:.0f} seconds, too long to answer from memory"
+        return ""
 
     async def report(self, model: ReadModel) -> None:
         """Say that we do not serve while the database has been away for too long, until cancelled."""
@@ -84,9 +100,20 @@ def _bind(server: grpc.aio.Server, settings: Settings) -> str:
         else:
             bound = server.add_insecure_port(settings.grpc)
     except RuntimeError:
-        raise NotReadyError(f"cannot listen on {settings.grpc}: is something else using port {port}?") from None
+        raise NotReadyError(f"cannot listen on {settings.grpc}: {_cause(host, int(port), settings.tls)}") from None
     return f"{host}:{bound}"
 
 
 def _credentials(tls: TlsFiles) -> grpc.ServerCredentials:
-    return grpc.ssl_server_credentials([(tls.key.read_bytes(), tls.certificate.read_bytes())])
+    chain, key = tls_files.read(tls)
+    return grpc.ssl_server_credentials([(key, chain)])
+
+
+def _cause(host: str, port: int, tls: TlsFiles | None) -> str:
+    """Why gRPC could not listen, which it does not say: whether the address is to be had is tried without it."""
+    try:
+        bind(host, port).close()
+    except OSError as err:
+        taken = f"; is something else using port {port}?" if err.errno == errno.EADDRINUSE else ""
+        return f"{err.strerror or err}{taken}"
+    return "the TLS library refuses --tls-cert and --tls-key" if tls else "gRPC does not say why"

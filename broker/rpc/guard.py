@@ -9,6 +9,7 @@ nothing of this.
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final, TypeAlias
 from uuid import uuid4
 
@@ -17,6 +18,7 @@ import structlog
 from grpc.aio import AbortError, ServicerContext
 
 from broker import defects
+from broker.contract.names import peer_of
 from broker.core.caller import EVERY_TENANT, Caller
 from broker.crypto import minting
 from broker.crypto.minting import Pepper, SecretKind
@@ -25,11 +27,13 @@ from broker.errors import (
     CallerUnauthenticatedError,
     DeadlineExceededError,
     InternalError,
+    InvalidArgumentError,
 )
 from broker.memory.readmodel import ReadModel
 from broker.rpc import call_context
 from broker.rpc.permissions import RULES, Rule, authorise
-from broker.rpc.refusals import refuse
+from broker.rpc.refusals import STATUS, refuse
+from broker.tally import Durations, Tally
 
 _log = structlog.get_logger("broker.rpc")
 
@@ -46,9 +50,14 @@ _JOBS: Final = tuple(
 _LIMITS: Final = {
     **dict.fromkeys(_JOBS, OUTCOME_SECONDS),
     "/ocpi_broker.v1.AdminService/GetServerInfo": INSPECTION_SECONDS,
+    "/ocpi_broker.v1.PeerService/ImportPeer": EXCHANGE_SECONDS,
     **dict.fromkeys(_EXCHANGES, EXCHANGE_SECONDS),
 }
 _MAX_ID: Final = 128
+_PEER_FIELDS: Final = ("peer", "name", "parent")
+CANCELLED: Final = "CANCELLED"
+OUTCOMES: Final = ("OK", CANCELLED, *STATUS)
+"""How a call may end: well, given up by its caller, or with a refusal for a reason."""
 
 Context: TypeAlias = "ServicerContext[Any, Any]"
 Handler = Callable[[Any, Context], Awaitable[Any]]
@@ -64,6 +73,10 @@ class Guard(grpc.aio.ServerInterceptor):
         self._peppers = peppers
         self._guarded: dict[str, MethodHandler] = {}
         self._exchanges = 0
+        methods = [_short(method) for method, rule in RULES.items() if not rule.public]
+        self.calls = Tally(methods, OUTCOMES)
+        """By method and outcome."""
+        self.seconds = Durations(methods)
 
     @property
     def exchanging(self) -> bool:
@@ -102,21 +115,22 @@ class Guard(grpc.aio.ServerInterceptor):
         raise RuntimeError(f"{method} has a shape that is not guarded")
 
     def _unary(self, method: str, rule: Rule, handler: Any) -> Handler:
-        name = method.removeprefix("/ocpi_broker.v1.")
+        name = _short(method)
         limit = _LIMITS.get(method, UNARY_SECONDS)
 
         async def serve(request: Any, context: Context) -> Any:
             started = time.perf_counter()
             metadata = _metadata(context)
             request_id = metadata.get("x-request-id", "")[:_MAX_ID] or str(uuid4())
-            outcome, call = "OK", None
+            outcome, call, answer = "OK", None, None
             self._exchanges += method in _EXCHANGES
             try:
                 async with asyncio.timeout(_time_left(context, limit)):
                     call = await self._identified(metadata, request_id)
-                    await self._authorise(rule, call.caller, request)
+                    await self._authorise(rule, call, request)
                     call_context.begin(call)
-                    return await handler(request, context)
+                    answer = await handler(request, context)
+                    return answer
             except BrokerError as err:
                 outcome = err.reason
                 await refuse(context, err)
@@ -124,20 +138,25 @@ class Guard(grpc.aio.ServerInterceptor):
                 outcome = DeadlineExceededError.reason
                 await refuse(context, DeadlineExceededError("the call's time is up"))
             except (asyncio.CancelledError, AbortError):
-                outcome = "CANCELLED"
+                outcome = CANCELLED
                 raise
             except Exception as err:  # noqa: BLE001  the last resort: grpc.aio would send its text to the caller
                 outcome = InternalError.reason
-                await refuse(context, defects.report(err, method=name, request_id=request_id))
+                where = _about(call, None, request) if call else {}
+                await refuse(context, defects.report(err, method=name, request_id=request_id, **where))
             finally:
                 self._exchanges -= method in _EXCHANGES
+                seconds = time.perf_counter() - started
+                self.calls.add(name, outcome)
+                self.seconds.add(name, seconds)
                 _log.info(
                     "rpc",
                     method=name,
                     outcome=outcome,
                     caller=call.caller.id if call else "",
+                    **(_about(call, answer, request) if call else {}),
                     request_id=request_id,
-                    duration_ms=round((time.perf_counter() - started) * 1000, 2),
+                    duration_ms=round(seconds * 1000, 2),
                 )
 
         return serve
@@ -146,7 +165,7 @@ class Guard(grpc.aio.ServerInterceptor):
         async def serve(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
             try:
                 call = await self._identified(_metadata(context), str(uuid4()))
-                await self._authorise(rule, call.caller, None)
+                await self._authorise(rule, call, None)
             except BrokerError as err:
                 await refuse(context, err)
             async for response in handler(requests, context):
@@ -172,8 +191,9 @@ class Guard(grpc.aio.ServerInterceptor):
             return None
         return caller
 
-    async def _authorise(self, rule: Rule, caller: Caller, request: Any) -> None:
-        tenant = rule.tenant(request)
+    async def _authorise(self, rule: Rule, call: call_context.Call, request: Any) -> None:
+        caller, tenant = call.caller, rule.tenant(request)
+        call.tenant = tenant if tenant and tenant != EVERY_TENANT else ""
         exists = tenant in (None, EVERY_TENANT) or self._model.tenant(tenant) is not None
         if not exists and not rule.creates_tenant and caller.role in rule.roles:
             # Another broker may have created it a moment ago.
@@ -192,6 +212,29 @@ def _metadata(context: Context) -> dict[str, str]:
         if isinstance(value, str):
             found[key] = value
     return {key: value for key, value in found.items() if key not in doubled}
+
+
+def _short(method: str) -> str:
+    return method.removeprefix("/ocpi_broker.v1.")
+
+
+def _about(call: call_context.Call, answer: Any, request: Any) -> dict[str, str]:
+    """The partner that a call is about: as its servicer says, as the answer names it, or as it was asked for."""
+    if not call.peer:
+        name = _peer_in(answer) or _peer_in(request)
+        if name:
+            with suppress(InvalidArgumentError):
+                call.tenant, call.peer = peer_of(name, "name")
+    return call.where
+
+
+def _peer_in(message: Any) -> str:
+    for field in _PEER_FIELDS:
+        value = getattr(message, field, "")
+        name = getattr(value, "name", value)
+        if isinstance(name, str) and "/peers/" in name:
+            return name
+    return ""
 
 
 def _time_left(context: Context, limit: float) -> float:

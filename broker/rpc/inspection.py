@@ -1,19 +1,22 @@
 """What runs here, and what an administrator should look at: the source of ocpi-broker doctor."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version as installed_version
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from broker.config import Settings
+from broker.core import public_urls
 from broker.core.paths import DEFAULT_TENANT
 from broker.core.placeholder import PLACEHOLDER
 from broker.memory import highwater
+from broker.memory.neighbours import Neighbours
 from broker.memory.readmodel import ReadModel
 from broker.ocpi import DIALECTS
 from broker.ocpi.shortcomings import shortcomings
-from broker.store import audit, schema
+from broker.store import audit, peer_health, schema
 from broker.store.engine import sqlite_version
 from broker.store.transactions import Store
 
@@ -44,7 +47,8 @@ class Inspection:
 class Inspector:
     """Looks when asked. Raises StoreUnavailableError."""
 
-    def __init__(self, settings: Settings, store: Store, model: ReadModel) -> None:
+    def __init__(self, settings: Settings, store: Store, model: ReadModel, neighbours: Neighbours) -> None:
+        self._neighbours = neighbours
         self._settings = settings
         self._store = store
         self._model = model
@@ -54,6 +58,7 @@ class Inspector:
     async def look(self) -> Inspection:
         found = await asyncio.to_thread(schema.current, self._settings.database_url)
         broken = await self._store.read(audit.first_break)
+        failing = await self._store.read(peer_health.count_failing)
         return Inspection(
             version=installed_version("ocpi-broker"),
             database=self._store.dialect,
@@ -66,7 +71,9 @@ class Inspector:
                 _audit(broken),
                 await asyncio.to_thread(self._high_water),
                 self._peers(),
+                await self._public_url(),
                 self._default_tenant(),
+                _connections(failing),
                 *self._shortcomings(),
                 self._sqlite(),
             ),
@@ -78,6 +85,21 @@ class Inspector:
             kinds = " and ".join(sorted(self._settings.urls.insecure))
             return Check("peer URLs", ok=False, finding=f"http and {kinds} addresses are admitted: for trials only")
         return Check("peer URLs", ok=True, finding="https and public addresses only")
+
+    async def _public_url(self) -> Check:
+        differing = await self._neighbours.differing()
+        ours = self._settings.public_url
+        if differing:
+            others = ", ".join(f"{other.public_url} ({other.place})" for other in differing)
+            finding = (
+                f"this broker gives peers {ours}, others over the same database give {others}: "
+                "start all of them with the same --public-url"
+            )
+            return Check("public URL", ok=False, finding=finding)
+        if not public_urls.is_safe(ours):
+            finding = f"{ours} is plain http and leads beyond this machine: tokens of peers travel in the clear"
+            return Check("public URL", ok=False, finding=finding)
+        return Check("public URL", ok=True, finding=ours)
 
     def _high_water(self) -> Check:
         path = self._settings.high_water_file
@@ -126,3 +148,12 @@ def _audit(broken: int | None) -> Check:
     if broken is None:
         return Check("audit chain", ok=True, finding="whole")
     return Check("audit chain", ok=False, finding=f"broken at revision {broken}: the log was altered")
+
+
+def _connections(failing: Mapping[str, int]) -> Check:
+    """Partners come and go: that one fails is no fault of this deployment, and the command's exit code stays 0."""
+    if not failing:
+        return Check("connections", ok=True, finding="no probe says that one is failing")
+    where = ", ".join(f"{count} of tenant {tenant}" for tenant, count in failing.items())
+    finding = f"failing: {where}; see: ocpi-broker peer list --failing --tenant {next(iter(failing))}"
+    return Check("connections", ok=True, finding=finding)

@@ -5,8 +5,9 @@ from typing import Final
 
 from broker.core.exchange import ExchangeKind
 from broker.core.job import Job, JobState
+from broker.core.lifecycle import Care
 from broker.core.model import Version
-from broker.core.peer import IssuedToken, Peer, TokenState, room
+from broker.core.peer import IssuedToken, Peer, PeerState, TokenState, room
 from broker.errors import ConflictError, WrongStateError
 from broker.store import jobs
 from broker.store.transactions import Transaction
@@ -58,6 +59,30 @@ def replace_revoked(tx: Transaction, peer: Peer) -> None:
         jobs.resume(tx, peer.uid, replace(job, offered=None, offered_lookup_id=None))
     else:
         jobs.put(tx, peer.uid, begun_job(tx, ExchangeKind.PUT))
+
+
+def lay_down(tx: Transaction, peer: Peer, care: Care) -> None:
+    """Drop the job that is not wanted any more under this care. Raises ConflictError while it cannot be dropped."""
+    job = peer.job
+    if job is None or not (care.is_manual or (job.kind is ExchangeKind.PUT and not care.may_put)):
+        return
+    if job.is_running(tx.now) or job.outcome_unknown or job.confirming:
+        raise ConflictError(
+            "a request to the peer is running, or its outcome is not known yet; try again when the job is done"
+        )
+    jobs.drop(tx, peer.uid)
+
+
+def require_over(peer: Peer) -> None:
+    """That nothing is left of the peer which somebody could miss. Raises WrongStateError with what to do first."""
+    job = peer.job
+    if peer.state is PeerState.REGISTERED:
+        raise WrongStateError("the peer is registered; unregister it first, then it can be deleted")
+    if job is not None and job.state is JobState.WAITING:
+        end = "wait until it is over" if peer.state is PeerState.UNREGISTERED else "unregister the peer, which ends it"
+        raise WrongStateError(f"what was wanted of the peer ({job.kind.value}) still goes on; {end}; then delete it")
+    if peer.parties:
+        raise WrongStateError("the peer was reset and still has its parties; unregister it first, then delete it")
 
 
 def dies(token: IssuedToken, *, open_: bool) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 from grpc.aio import ServicerContext
+from structlog.contextvars import bind_contextvars
 
 from broker import threads
 from broker.clock import Clock
@@ -25,7 +26,7 @@ from broker.errors import (
 from broker.exchanges.ourselves import Ourselves
 from broker.exchanges.receiver_loop import ReceiverLoop, Request
 from broker.limits import FailureLimit
-from broker.memory.authenticator import Authenticator, Identity
+from broker.memory.authenticator import OCPI, Authenticator, Identity
 from broker.memory.readmodel import ReadModel
 from broker.rpc import call_context
 from ocpi_broker.v1 import ocpi_service_pb2 as pb
@@ -113,6 +114,7 @@ class OcpiServicer(rpc.OcpiServiceServicer):
             # It was being committed when this request came: its time was taken before, its answer is given after.
             arrived = min(arrived, identity.peer.answered_at)
         ids = call_context.current()
+        bind_contextvars(**ids.where)  # for all that is logged from here on, also in tasks that outlast the call
         return Request(
             tenant=tenant,
             identity=identity,
@@ -134,8 +136,11 @@ class OcpiServicer(rpc.OcpiServiceServicer):
         )
         tenant = self._model.tenant(call.tenant)
         if isinstance(found, Rejection) or tenant is None:
+            refusal = found if isinstance(found, Rejection) else Rejection.UNKNOWN
+            self._authenticator.refused.add(OCPI, refusal.value)
             self._failures.count(call.source)
             raise TokenRejectedError
+        call_context.current().concerns(found.peer)
         return found, tenant
 
 

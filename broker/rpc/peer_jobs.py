@@ -15,22 +15,24 @@ from grpc.aio import ServicerContext
 from broker.clock import Clock
 from broker.contract.names import peer_of, resource_id, tenant_of
 from broker.contract.values import Violations
+from broker.core import lifecycle
 from broker.core.exchange import ExchangeKind
 from broker.core.job import Job, JobState
 from broker.core.model import Terms, Token, Version, origin
-from broker.core.peer import Peer, PeerState, offered
+from broker.core.peer import Notice, Peer, PeerState, offered
 from broker.crypto import minting
 from broker.crypto.minting import Pepper
 from broker.errors import ConflictError, NotFoundError, PeerBlockedError, WrongStateError
 from broker.exchanges.dispatcher import Dispatcher
 from broker.exchanges.ourselves import Ourselves
 from broker.memory.readmodel import ACCESS_TOKEN, ReadModel
+from broker.ocpi.authorization import ENCODED, is_encoded
 from broker.outbound.url_policy import UrlPolicy
 from broker.rpc import intents
 from broker.rpc.guard import OUTCOME_SECONDS
 from broker.rpc.mutations import Mutations
 from broker.rpc.stored_peer import StoredPeers, read
-from broker.store import jobs, offers, peers, tenants, transitions
+from broker.store import jobs, offers, tenants, transitions
 from broker.store.transactions import Store, Transaction
 from ocpi_broker.v1 import peer_service_pb2 as pb
 from ocpi_broker.v1 import resources_pb2
@@ -74,6 +76,7 @@ class PeerJobs(StoredPeers):
             peer = self._to_connect(tx, tenant, request.peer_id, terms)
             if peer.state is PeerState.REGISTERED and self._has_used(peer, wanted):
                 return self._reread(tx, peer)
+            _admit(lifecycle.why_not(peer.care, "connecting"))
             _require_same_host(peer, request.versions_url)
             begun = self._registration_job(tx, peer, request.versions_url, wanted, version)
             asked = replace(terms or peer.terms, versions_url=request.versions_url)
@@ -83,6 +86,8 @@ class PeerJobs(StoredPeers):
                 return self._reread(tx, peer)
             offers.connect(tx, peer, asked)
             jobs.put(tx, peer.uid, begun)
+            if is_encoded(wanted):
+                transitions.add_notice(tx, peer, Notice("TOKEN_ENCODED", ENCODED, tx.now))
             tx.audit("peer.connect_requested", tenant, peer.name, url=request.versions_url, version=request.version)
             return self._reread(tx, peer)
 
@@ -91,6 +96,7 @@ class PeerJobs(StoredPeers):
     async def RotatePeer(self, request: pb.RotatePeerRequest, context: Context) -> pb.RotatePeerResponse:
         def rotate(tx: Transaction) -> resources_pb2.Peer:
             peer = self._registered(tx, request.name, request.etag)
+            _admit(lifecycle.why_no_put(peer.care, "renewing the tokens"))
             intents.renew(tx, peer, None)
             tx.audit("peer.rotation_requested", peer.tenant, peer.name)
             return self._reread(tx, peer)
@@ -102,6 +108,7 @@ class PeerJobs(StoredPeers):
     ) -> pb.SwitchPeerVersionResponse:
         def switch(tx: Transaction) -> resources_pb2.Peer:
             peer = self._registered(tx, request.name, request.etag)
+            _admit(lifecycle.why_no_put(peer.care, "switching the version"))
             if peer.job is not None and peer.job.confirming:
                 raise ConflictError(intents.RUNNING)
             if peer.job is not None and peer.job.outcome_unknown:
@@ -124,7 +131,7 @@ class PeerJobs(StoredPeers):
             transitions.revoke(tx, ended)
             tx.changed("peer", peer.uid)
             tx.audit("peer.revoked", peer.tenant, peer.name, lookup_ids=ended)
-            if peer.state is PeerState.REGISTERED and not peer.blocked and not open_:
+            if peer.state is PeerState.REGISTERED and not peer.blocked and not open_ and peer.care.may_put:
                 intents.replace_revoked(tx, peer)
             return self._reread(tx, peer)
 
@@ -139,7 +146,10 @@ class PeerJobs(StoredPeers):
                 raise ConflictError(
                     "a request of ours is open, whose answer would be lost; try again when it is over, or use force"
                 )
-            if peer.state is PeerState.REGISTERED and peer.held is not None:
+            registered = peer.state is PeerState.REGISTERED and peer.held is not None
+            if registered and not request.force:
+                _admit(lifecycle.why_not(peer.care, "unregistering without force"))
+            if registered and not peer.care.is_manual:
                 intents.end(tx, peer, force=request.force)
                 tx.audit("peer.unregister_requested", peer.tenant, peer.name, force=request.force)
             else:
@@ -177,10 +187,7 @@ class PeerJobs(StoredPeers):
             if peer is None or peer.job is None or peer.job.state is JobState.FAILED:
                 break
             await asyncio.sleep(_POLL_SECONDS)
-        found = await self._store.read(lambda session: peers.find(session, tenant, peer_id))
-        if found is None:
-            raise NotFoundError("there is no such peer")
-        return self._message(found)
+        return await self._shown(tenant, peer_id)
 
     def _invited(self, request: pb.ConnectPeerRequest, tenant: str) -> tuple[Token, Terms | None]:
         """The token and the terms, if there are any. Raises InvalidArgumentError with everything that is wrong."""
@@ -269,6 +276,11 @@ class PeerJobs(StoredPeers):
             wrong.add("version", f"must be one of {', '.join(map(str, versions))}, which are offered to this peer")
         wrong.check()
         return Version(text)
+
+
+def _admit(objection: str | None) -> None:
+    if objection is not None:
+        raise WrongStateError(objection)
 
 
 def _require_same_host(peer: Peer, versions_url: str) -> None:

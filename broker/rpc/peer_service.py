@@ -9,29 +9,23 @@ from uuid import uuid4
 
 from grpc.aio import ServicerContext
 
-from broker.clock import Clock
 from broker.contract.names import peer_of, resource_id, tenant_of
-from broker.contract.peers import exchange_to_pb, quirks_from_pb
+from broker.contract.peers import care_from_pb, exchange_to_pb, quirks_from_pb, state_from_pb
 from broker.contract.tenants import versions_from_pb
 from broker.contract.values import Violations, invalid, masked, page_size, seconds_from_pb, timestamp
 from broker.core import notices
 from broker.core.model import HeaderForm, Tenant, Terms, Token
 from broker.core.peer import Peer, PeerState, Purpose, offered
 from broker.crypto import minting
-from broker.crypto.minting import Pepper, SecretKind
+from broker.crypto.minting import SecretKind
 from broker.errors import AlreadyExistsError, NotFoundError, WrongStateError
-from broker.exchanges.dispatcher import Dispatcher
-from broker.exchanges.ourselves import Ourselves
-from broker.memory.readmodel import ReadModel
 from broker.ocpi import DIALECTS
 from broker.ocpi.authorization import write_authorization
-from broker.outbound.url_policy import UrlPolicy
-from broker.rpc.mutations import Mutations
-from broker.rpc.page_tokens import Pages
-from broker.rpc.peer_jobs import PeerJobs
+from broker.rpc import intents
+from broker.rpc.peer_moves import PeerMoves
 from broker.rpc.stored_peer import found, read
-from broker.store import exchange_records, peers, tenants, transitions
-from broker.store.transactions import Store, Transaction
+from broker.store import exchange_records, peer_health, peers, removals, tenants, transitions
+from broker.store.transactions import Transaction
 from ocpi_broker.v1 import peer_service_pb2 as pb
 from ocpi_broker.v1 import peer_service_pb2_grpc as rpc
 from ocpi_broker.v1 import resources_pb2
@@ -39,7 +33,8 @@ from ocpi_broker.v1 import resources_pb2
 Context: TypeAlias = "ServicerContext[Any, Any]"
 
 
-_SETTINGS = ("terms", "quirks", "versions", "may_downgrade", "requested_parties")
+_CARE = ("lifecycle", "rotation_period", "renewal")
+_SETTINGS = ("terms", "quirks", "versions", "may_downgrade", "requested_parties", *_CARE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +46,8 @@ class _Invitation:
     expires: int
 
 
-class PeerServicer(PeerJobs, rpc.PeerServiceServicer):
-    """What is done with peers as Receiver; the rest is PeerJobs's."""
-
-    def __init__(
-        self,
-        store: Store,
-        model: ReadModel,
-        mutations: Mutations,
-        pages: Pages,
-        pepper: Pepper,
-        urls: UrlPolicy,
-        clock: Clock,
-        ourselves: Ourselves,
-        dispatcher: Dispatcher,
-    ) -> None:
-        super().__init__(store, model, mutations, urls, clock, pepper, ourselves, dispatcher)
-        self._pages = pages
+class PeerServicer(PeerMoves, rpc.PeerServiceServicer):
+    """What is done with peers as Receiver; the rest is PeerJobs's and PeerMoves's."""
 
     async def InvitePeer(self, request: pb.InvitePeerRequest, _context: Context) -> pb.InvitePeerResponse:
         tenant = tenant_of(request.parent, "parent")
@@ -108,33 +88,37 @@ class PeerServicer(PeerJobs, rpc.PeerServiceServicer):
 
     async def GetPeer(self, request: pb.GetPeerRequest, _context: Context) -> pb.GetPeerResponse:
         tenant, peer_id = peer_of(request.name, "name")
-        peer = await self._store.read(lambda session: peers.find(session, tenant, peer_id))
-        return pb.GetPeerResponse(peer=self._message(found(peer)))
+        return pb.GetPeerResponse(peer=await self._shown(tenant, peer_id))
 
     async def ListPeers(self, request: pb.ListPeersRequest, _context: Context) -> pb.ListPeersResponse:
         tenant, size = tenant_of(request.parent, "parent"), page_size(request.page_size)
+        among = peers.Among(tenant, state_from_pb(request.state), request.failing)
         match request.order_by:
             case "":
-                what = f"peers of {tenant}"
+                what = f"peers {among}"
                 after = self._pages.read(what, request.page_token) or ""
-                listed = await self._store.read(lambda session: peers.page(session, tenant, after, size + 1))
+                listed = await self._store.read(lambda session: peers.page(session, among, after, size + 1))
                 place: Callable[[Peer], Any] = attrgetter("id")
             case "token_time":
-                what = f"peers of {tenant} by age"
+                what = f"peers {among} by age"
                 older = self._pages.read(what, request.page_token)
                 since = (int(older[0]), str(older[1])) if older else None
-                listed = await self._store.read(lambda session: peers.page_by_age(session, tenant, since, size + 1))
+                listed = await self._store.read(lambda session: peers.page_by_age(session, among, since, size + 1))
                 place = _age
             case _:
                 raise invalid("order_by", 'must be empty or "token_time"')
         more = self._pages.write(what, place(listed[size - 1])) if len(listed) > size else ""
-        return pb.ListPeersResponse(peers=map(self._message, listed[:size]), next_page_token=more)
+        page = listed[:size]
+        health = await self._store.read(lambda session: peer_health.find(session, [peer.uid for peer in page]))
+        return pb.ListPeersResponse(peers=[self._message(peer, health) for peer in page], next_page_token=more)
 
     async def UpdatePeer(self, request: pb.UpdatePeerRequest, _context: Context) -> pb.UpdatePeerResponse:
         tenant, _ = peer_of(request.peer.name, "peer.name")
         found = Violations()
         fields = masked(request.update_mask.paths, _SETTINGS)
         changes = self._changes(request.peer, tenant, fields, found)
+        care = care_from_pb(request.peer, "peer", found)
+        cared = {name: getattr(care, name) for name in _CARE if name in fields}
         found.check()
 
         def update(tx: Transaction) -> pb.UpdatePeerResponse:
@@ -143,7 +127,11 @@ class PeerServicer(PeerJobs, rpc.PeerServiceServicer):
             waiting = tuple(key for key in peer.requested if not covers(key))
             announced = tuple(party for party in peer.announced if party.key in waiting)
             emptied = {"announced": ()} if "requested" in changes else {}
-            changed = replace(peer, **{"requested": waiting, "announced": announced, **changes, **emptied})
+            care = replace(peer.care, **cared)
+            changed = replace(
+                peer, **{"requested": waiting, "announced": announced, **changes, **emptied, "care": care}
+            )
+            intents.lay_down(tx, peer, changed.care)
             transitions.adjust(tx, peer, changed)
             if "terms" in fields:
                 _take_over(tx, peer, changed)
@@ -151,6 +139,16 @@ class PeerServicer(PeerJobs, rpc.PeerServiceServicer):
             return pb.UpdatePeerResponse(peer=self._reread(tx, peer))
 
         return await self._mutations.perform(request, request.request_id, pb.UpdatePeerResponse, update)
+
+    async def DeletePeer(self, request: pb.DeletePeerRequest, _context: Context) -> pb.DeletePeerResponse:
+        def delete(tx: Transaction) -> pb.DeletePeerResponse:
+            peer = self._locked(tx, request.name, request.etag)
+            intents.require_over(peer)
+            removals.remove(tx, peer)
+            tx.audit("peer.deleted", peer.tenant, peer.name, state=peer.state.value)
+            return pb.DeletePeerResponse()
+
+        return await self._mutations.perform(request, request.request_id, pb.DeletePeerResponse, delete)
 
     async def BlockPeer(self, request: pb.BlockPeerRequest, _context: Context) -> pb.BlockPeerResponse:
         def block(tx: Transaction) -> pb.BlockPeerResponse:
@@ -229,7 +227,7 @@ class PeerServicer(PeerJobs, rpc.PeerServiceServicer):
         """Create the peer; its id is the one wanted, or made from its first party."""
         if wanted:
             if not transitions.create(tx, uid, tenant, wanted, terms, PeerState.INVITED):
-                raise AlreadyExistsError(f"there is a peer {wanted}; use ResetPeer to invite it again")
+                raise AlreadyExistsError(f"there is a peer {wanted}; reset it to invite it again")
             return wanted
         first = min((str(key) for key in terms.parties), default="peer")
         base = first.lower().replace("/", "-")
@@ -251,7 +249,7 @@ class PeerServicer(PeerJobs, rpc.PeerServiceServicer):
         if tenant is None:
             raise NotFoundError("there is no such tenant")
         return {
-            "peer": self._message(invitation.peer),
+            "peer": self._message(invitation.peer, {}),
             "token": invitation.token.reveal(),
             "authorization": write_authorization(invitation.token, _form(tenant, invitation.peer)),
             "versions_url": self._ourselves.urls(tenant, invitation.peer).versions,
@@ -300,5 +298,8 @@ def _decided(peer: Peer, fields: Iterable[str]) -> dict[str, Any]:
         "versions": [str(version) for version in peer.versions],
         "may_downgrade": peer.may_downgrade,
         "requested_parties": [],
+        "lifecycle": peer.care.lifecycle.value,
+        "rotation_period": peer.care.rotation_period,
+        "renewal": peer.care.renewal.value,
     }
     return {name: value for name, value in values.items() if name in fields}

@@ -1,6 +1,5 @@
 """TenantService: the platforms that this deployment operates."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
@@ -11,8 +10,9 @@ from broker.contract.names import tenant_id, tenant_of
 from broker.contract.parties import endpoint_to_pb, parties_from_pb, party_to_pb
 from broker.contract.tenants import policy_from_pb, policy_to_pb, versioned_endpoints_from_pb, versions_from_pb
 from broker.contract.values import Violations, etag, masked, page_size, timestamp
+from broker.core import public_urls
 from broker.core.caller import EVERY_TENANT
-from broker.core.model import MAX_URL, Party, Tenant
+from broker.core.model import Endpoint, Party, Tenant, Version
 from broker.core.paths import DEFAULT_TENANT, Urls
 from broker.core.placeholder import DEFAULT_VERSIONS
 from broker.crypto import sealing
@@ -27,11 +27,11 @@ from broker.errors import (
 )
 from broker.ocpi import DIALECTS
 from broker.ocpi.business_details import flaws
-from broker.ocpi.shortcomings import shortcomings
+from broker.ocpi.shortcomings import inexpressible, shortcomings
 from broker.rpc import call_context
 from broker.rpc.mutations import Mutations
 from broker.rpc.page_tokens import Pages
-from broker.store import callers, peers, tenants
+from broker.store import callers, peer_health, peers, tenants
 from broker.store.tenants import TenantRecord
 from broker.store.transactions import Store, Transaction
 from ocpi_broker.v1 import resources_pb2
@@ -41,9 +41,6 @@ from ocpi_broker.v1 import tenant_service_pb2_grpc as rpc
 Context: TypeAlias = "ServicerContext[Any, Any]"
 
 _FIELDS = ("versions", "parties", "public_url", "endpoints", "policy")
-_PUBLIC_URL = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+(/[A-Za-z0-9._~/-]*)?")
-_MAX_PUBLIC_URL = MAX_URL - 100
-"""What is left of it is for /ocpi/{tenant}/{version}/credentials."""
 
 
 class TenantServicer(rpc.TenantServiceServicer):
@@ -101,6 +98,8 @@ class TenantServicer(rpc.TenantServiceServicer):
             _refuse_held(tx, tenant)
             if not tenants.replace(tx, tenant, record.revision):
                 raise ConflictError("the tenant was changed at the same time; try again")
+            if tenant.policy.probe_interval != record.tenant.policy.probe_interval:
+                peer_health.look_again_at_all(tx, name)
             return pb.UpdateTenantResponse(tenant=self._message(_read(tx, name)))
 
         return await self._mutations.perform(request, request.request_id, pb.UpdateTenantResponse, update)
@@ -162,11 +161,20 @@ def _merged(tenant: Tenant, message: resources_pb2.Tenant, fields: Sequence[str]
     if "public_url" in fields:
         changed["public_url"] = _public_url(message.public_url, found)
     if "endpoints" in fields:
-        changed["endpoints"] = versioned_endpoints_from_pb(message.endpoints, found)
+        changed["endpoints"] = _endpoints(message, found)
     if "policy" in fields:
         changed["policy"] = policy_from_pb(message.policy, found)
     found.check()
     return replace(tenant, **changed)
+
+
+def _endpoints(message: resources_pb2.Tenant, found: Violations) -> tuple[tuple[Version, Endpoint], ...]:
+    """As they can be listed to peers, each in its version."""
+    endpoints = versioned_endpoints_from_pb(message.endpoints, found)
+    if len(endpoints) == len(message.endpoints):  # else the places of those that are left are not those of the message
+        for index, why in inexpressible(endpoints):
+            found.add(f"tenant.endpoints[{index}]", why)
+    return endpoints
 
 
 def _flawless(parties: Sequence[Party], found: Violations) -> None:
@@ -187,9 +195,9 @@ def _refuse_held(tx: Transaction, tenant: Tenant) -> None:
 
 
 def _public_url(value: str, found: Violations) -> str | None:
-    if value and (len(value) > _MAX_PUBLIC_URL or not _PUBLIC_URL.fullmatch(value)):
-        rule = f"must be an absolute http or https URL without query, of at most {_MAX_PUBLIC_URL} characters"
-        found.add("tenant.public_url", rule)
+    wrong = public_urls.flaw(value) if value else None
+    if wrong:
+        found.add("tenant.public_url", wrong)
     return value.rstrip("/") or None
 
 

@@ -14,7 +14,7 @@ from broker.contract.parties import (
 )
 from broker.contract.peers import rejection_to_pb
 from broker.contract.values import invalid
-from broker.core.model import Endpoint, HeaderForm, InterfaceRole, country_code, party_id
+from broker.core.model import Endpoint, InterfaceRole, country_code, party_id
 from broker.core.peer import Peer, PeerState, Rejection
 from broker.core.required_modules import CREDENTIALS
 from broker.errors import (
@@ -25,10 +25,10 @@ from broker.errors import (
     PeerBlockedError,
     WrongStateError,
 )
-from broker.memory.authenticator import Authenticator, Identity, registration_only
+from broker.exchanges.situation import form_shown
+from broker.memory.authenticator import VERIFICATION, Authenticator, Identity, registration_only
 from broker.memory.disclosures import Disclosures
 from broker.memory.readmodel import ReadModel
-from broker.ocpi import DIALECTS
 from broker.ocpi.authorization import write_authorization
 from broker.rpc import call_context
 from broker.rpc.prepared_answers import Constants
@@ -101,6 +101,7 @@ class TokenServicer(rpc.TokenServiceServicer):
         return pb.VerifyTokenResponse.FromString(self._verdicts.of(found.peer))
 
     def _rejected(self, rejection: Rejection) -> pb.VerifyTokenResponse:
+        self._authenticator.refused.add(VERIFICATION, rejection.value)
         return pb.VerifyTokenResponse(rejection=rejection_to_pb(rejection), revision=self._model.revision)
 
     def _result(
@@ -125,7 +126,7 @@ class TokenServicer(rpc.TokenServiceServicer):
         self._disclosures.note(call_context.current().caller, peer)
         answer = described(peer)
         answer.token = token.reveal()
-        answer.authorization = write_authorization(token, _form(peer))
+        answer.authorization = write_authorization(token, form_shown(peer))
         answer.endpoint_url = endpoint.url if endpoint else ""
         answer.revision = self._model.revision
         return answer
@@ -171,11 +172,6 @@ class TokenServicer(rpc.TokenServiceServicer):
         return peer
 
 
-def _form(peer: Peer) -> HeaderForm:
-    """As an operator has set it, or as the peer took it in the last exchange."""
-    return peer.quirks.auth_form_out or peer.form_out or DIALECTS[str(peer.version)].header
-
-
 def _brief(peer: Peer) -> pb.GetPeerTokenResponse:
     """What has no more than a kilobyte: 500 of it must fit into the 4 MiB that gRPC clients take."""
     return pb.GetPeerTokenResponse(
@@ -209,13 +205,19 @@ def _field(name: str, read: Callable[[V], T], value: V) -> T:
 
 
 def _endpoint(peer: Peer, module: str, role: InterfaceRole | None) -> Endpoint | None:
-    """The endpoint asked for. Raises EndpointNotFoundError, or InvalidArgumentError if a role is needed to choose."""
+    """The endpoint asked for, an exact match first.
+
+    Raises EndpointNotFoundError, or InvalidArgumentError if a role is needed to choose.
+    """
     if not module:
         return None
-    found = [item for item in peer.endpoints if item.module == module and (role is None or item.role in (role, None))]
+    of_module = [item for item in peer.endpoints if item.module == module]
+    exact = [item for item in of_module if item.role is role]
+    # One without a role stands for either (VD-02, or a peer that wrote none that there is).
+    found = exact or [item for item in of_module if role is None or item.role is None]
     if not found:
         wanted = f"{module}/{role.value}" if role else module
         raise EndpointNotFoundError(f"the peer has no endpoint {wanted}")
     if len(found) > 1:
-        raise invalid("interface_role", f"is needed: the peer serves {module} in both roles")
+        raise invalid("interface_role", f"is needed: the peer serves {module} in more than one role")
     return found[0]

@@ -7,7 +7,8 @@ from sqlalchemy import delete, insert, or_, tuple_, update
 from sqlmodel import Session, col, select
 
 from broker.core.exchange import Direction, Exchange, ExchangeKind, Outcome, Step
-from broker.store.tables import ExchangeRow
+from broker.store import peer_health
+from broker.store.tables import ExchangeRow, PeerRow
 from broker.store.transactions import Transaction
 
 KEPT_PER_PEER = 500
@@ -15,7 +16,10 @@ KEPT_PER_PEER = 500
 
 
 def begin(tx: Transaction, exchange: Exchange) -> None:
-    """Record an exchange, running or refused at once."""
+    """Record an exchange, running or refused at once. One of a peer that was deleted meanwhile is nobody's."""
+    there = select(PeerRow.uid).where(PeerRow.uid == exchange.peer_uid).with_for_update(read=True, key_share=True)
+    if tx.session.exec(there).first() is None:
+        return
     tx.session.exec(
         insert(ExchangeRow).values(
             uid=exchange.uid,
@@ -36,12 +40,14 @@ def begin(tx: Transaction, exchange: Exchange) -> None:
             ended_at=exchange.ended_at,
         )
     )
+    if exchange.outcome is not Outcome.RUNNING:
+        tx.told.append(exchange)
     _drop_old(tx, exchange.peer_uid)
 
 
 def end(tx: Transaction, exchange: Exchange) -> None:
     """Close a running exchange. One that is closed stays as it is: its commit may have landed unseen."""
-    tx.session.exec(
+    closed = tx.session.exec(
         update(ExchangeRow)
         .where(col(ExchangeRow.uid) == exchange.uid, col(ExchangeRow.outcome) == Outcome.RUNNING.value)
         .values(
@@ -55,6 +61,9 @@ def end(tx: Transaction, exchange: Exchange) -> None:
             ended_at=tx.now,
         )
     )
+    if closed.rowcount == 1:
+        tx.told.append(exchange)
+    peer_health.note_exchange(tx, exchange)
 
 
 def note(tx: Transaction, exchange: Exchange) -> None:

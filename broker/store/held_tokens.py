@@ -11,6 +11,7 @@ from sqlmodel import col, select
 
 from broker.core.model import HeaderForm, Sealed
 from broker.core.peer import HeldToken
+from broker.store import peer_health
 from broker.store.tables import HeldTokenRow
 from broker.store.transactions import Transaction
 
@@ -20,7 +21,7 @@ class Held:
     """A token that the peer has announced, and what is known of it. finding says why it is not proven to work."""
 
     sealed: Sealed
-    form: HeaderForm
+    form: HeaderForm | None
     proven: bool
     finding: str | None = None
     pause: int = 0
@@ -41,12 +42,13 @@ def hold(tx: Transaction, peer_uid: str, held: Held) -> None:
             key_id=held.sealed.key_id,
             box=held.sealed.box,
             created_at=tx.now,
-            form=held.form.value,
+            form=held.form.value if held.form else None,
             finding=held.finding,
             next_try_at=tx.now + held.pause,
             tries=0,
         )
     )
+    peer_health.expect(tx, peer_uid)
 
 
 def claim_try(tx: Transaction, peer_uid: str, token: HeldToken, until: int) -> bool:
@@ -82,6 +84,7 @@ def prove(tx: Transaction, peer_uid: str, token: HeldToken, form: HeaderForm) ->
         .where(*_unproven(peer_uid, token))
         .values(proven=True, form=form.value, finding=None, next_try_at=0)
     )
+    peer_health.expect(tx, peer_uid)
     tx.changed("peer", peer_uid)
     return True
 

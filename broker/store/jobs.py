@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import delete, insert, or_, update
+from sqlalchemy import ColumnElement, delete, insert, or_, update
 from sqlmodel import Session, col, select
 
 from broker.core.exchange import ExchangeKind
-from broker.core.job import Job, JobState
+from broker.core.job import EndedJob, Job, JobOutcome, JobState
 from broker.core.model import Sealed, Version
 from broker.store.tables import JobRow, PeerRow
 from broker.store.transactions import Transaction
@@ -27,6 +27,8 @@ def find(session: Session, peer_uid: str) -> Job | None:
 def put(tx: Transaction, peer_uid: str, job: Job) -> None:
     """Begin a job in the place of the one before, whose attempt commits nothing any more."""
     drop(tx, peer_uid)
+    if job.state is JobState.FAILED:
+        _tell(tx, EndedJob(peer_uid, job, JobOutcome.FAILED))
     tx.session.exec(insert(JobRow).values(peer_uid=peer_uid, **_columns(job), **_FREE))
     tx.changed("peer", peer_uid)
 
@@ -47,7 +49,8 @@ def resume(tx: Transaction, peer_uid: str, job: Job) -> None:
 
 
 def drop(tx: Transaction, peer_uid: str) -> None:
-    tx.session.exec(delete(JobRow).where(col(JobRow.peer_uid) == peer_uid))
+    """Something else has taken its place, or has made it needless."""
+    _delete(tx, peer_uid, JobOutcome.DROPPED)
 
 
 def drop_failed(tx: Transaction, peer_uid: str, before: int) -> None:
@@ -97,15 +100,17 @@ def write(tx: Transaction, peer_uid: str, lease: str, job: Job, *, free: bool) -
     written = _update(tx, peer_uid, lease, **_columns(job), **(_FREE if free else {}))
     if written:
         tx.changed("peer", peer_uid)
+        if job.state is JobState.FAILED:
+            _tell(tx, EndedJob(peer_uid, job, JobOutcome.FAILED))
     return written
 
 
-def end(tx: Transaction, peer_uid: str, lease: str) -> bool:
+def end(tx: Transaction, peer_uid: str, lease: str, outcome: JobOutcome = JobOutcome.SUCCEEDED) -> bool:
     """The job is done; whether the lease still held."""
-    row = tx.session.exec(delete(JobRow).where(col(JobRow.peer_uid) == peer_uid, col(JobRow.lease) == lease))
-    if row.rowcount == 1:
+    ended = _delete(tx, peer_uid, outcome, col(JobRow.lease) == lease)
+    if ended:
         tx.changed("peer", peer_uid)
-    return bool(row.rowcount == 1)
+    return ended
 
 
 def release_every_lease(tx: Transaction) -> None:
@@ -132,6 +137,25 @@ def read(row: JobRow) -> Job:
         message=row.message,
         running_until=row.lease_until if row.lease else 0,
     )
+
+
+def _delete(tx: Transaction, peer_uid: str, outcome: JobOutcome, *more: ColumnElement[bool]) -> bool:
+    """Whether it was there. One that had failed came to its end before."""
+    columns = JobRow.__table__.columns  # type: ignore[attr-defined]  # SQLModel adds __table__ at run time
+    gone = tx.session.exec(delete(JobRow).where(col(JobRow.peer_uid) == peer_uid, *more).returning(*columns)).all()
+    for job in map(read, gone):  # type: ignore[arg-type]  # all columns of the table, by their names
+        if job.state is not JobState.FAILED:
+            _tell(tx, EndedJob(peer_uid, job, outcome))
+    return bool(gone)
+
+
+def _tell(tx: Transaction, ended: EndedJob) -> None:
+    """The last word of a transaction on a job is what is told of it."""
+    same = (ended.peer_uid, ended.job.started_at)
+    before = [told for told in tx.told if isinstance(told, EndedJob) and (told.peer_uid, told.job.started_at) == same]
+    for told in before:
+        tx.told.remove(told)
+    tx.told.append(ended)
 
 
 def _update(tx: Transaction, peer_uid: str, held: str, **values: Any) -> bool:

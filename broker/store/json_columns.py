@@ -125,6 +125,7 @@ def write_policy(policy: Policy) -> str:
             "may_downgrade": policy.may_downgrade,
             "strict": policy.strict,
             "rotation_period": policy.rotation_period,
+            "probe_interval": policy.probe_interval,
         }
     )
 

@@ -106,10 +106,11 @@ def settle(tx: Transaction, peer: Peer, lease: str, job: Job, result: Settled) -
     return True
 
 
-def claim(tx: Transaction, peer: Peer, parties: Sequence[Party] | None) -> list[PartyKey]:
+def claim(tx: Transaction, peer: Peer, parties: Sequence[Party] | None, noted: Sequence[Notice] = ()) -> list[PartyKey]:
     """Give the peer those of these parties that are free; the others, which wait until they are (PR-02).
 
-    peer is as it was before: what is left of a connection that has ended is not what this one may have (RS-09).
+    peer is as it was before: what is left of a connection that has ended is not what this one may have (RS-09). noted
+    is what there is to look at besides.
     """
     if parties is None and peer.state is PeerState.REGISTERED:
         return []
@@ -117,7 +118,7 @@ def claim(tx: Transaction, peer: Peer, parties: Sequence[Party] | None) -> list[
     if lost:
         waiting = [party for party in parties or () if party.key in set(lost[:MOST_REQUESTED])]
         told = notices.held_elsewhere(peers.told_holders(tx.session, peer.tenant, lost), tx.now)
-        transitions.wait_for(tx, peer, (), waiting, [told] if told else [])
+        transitions.wait_for(tx, peer, (), waiting, [*noted, told] if told else noted)
     return lost
 
 

@@ -11,9 +11,10 @@ from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from broker.core.job import Job
+from broker.core.lifecycle import Care, Lifecycle, Renewal
 from broker.core.model import Endpoint, HeaderForm, Party, PartyKey, Role, Sealed, Version
 from broker.core.peer import HeldToken, IssuedToken, Peer, PeerState, Purpose, TokenState
-from broker.store import jobs, json_columns
+from broker.store import jobs, json_columns, peer_health
 from broker.store.tables import HeldTokenRow, IssuedTokenRow, JobRow, PeerEndpointRow, PeerPartyRow, PeerRow
 
 _TOLD = 20
@@ -24,6 +25,18 @@ BATCH = 300
 T = TypeVar("T")
 Params = Mapping[str, str]
 Holders = Callable[[Iterable[PartyKey]], dict[PartyKey, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Among:
+    """Which peers a list is of: those of a tenant, in one state or in any; failing leaves those whose connection is."""
+
+    tenant: str
+    state: PeerState | None = None
+    failing: bool = False
+
+    def __str__(self) -> str:
+        return f"of {self.tenant}, {self.state.value if self.state else 'any'}, {self.failing}"
 
 
 def find(session: Session, tenant: str, peer_id: str) -> Peer | None:
@@ -55,17 +68,17 @@ def uids(session: Session) -> list[str]:
     return list(session.exec(select(PeerRow.uid)))
 
 
-def page(session: Session, tenant: str, after: str, limit: int) -> list[Peer]:
-    """The peers of a tenant whose ids follow the given one, by id."""
-    query = select(PeerRow.uid).where(PeerRow.tenant == tenant, PeerRow.id > after).order_by(PeerRow.id).limit(limit)
+def page(session: Session, among: Among, after: str, limit: int) -> list[Peer]:
+    """Those of them whose ids follow the given one, by id."""
+    query = select(PeerRow.uid).where(PeerRow.id > after, *_conditions(among)).order_by(PeerRow.id).limit(limit)
     return _in_order(session, list(session.exec(query)))
 
 
-def page_by_age(session: Session, tenant: str, after: tuple[int, str] | None, limit: int) -> list[Peer]:
-    """The peers of a tenant whose tokens we hold, the oldest tokens first, after the given (held since, id)."""
+def page_by_age(session: Session, among: Among, after: tuple[int, str] | None, limit: int) -> list[Peer]:
+    """Those of them whose tokens we hold, the oldest tokens first, after the given (held since, id)."""
     place = tuple_(col(HeldTokenRow.created_at), col(PeerRow.id))
     query = select(PeerRow.uid).join(HeldTokenRow, col(HeldTokenRow.peer_uid) == PeerRow.uid)
-    query = query.where(PeerRow.tenant == tenant, _is_given_out())
+    query = query.where(*_conditions(among), _is_given_out())
     if after is not None:
         query = query.where(place > after)
     return _in_order(session, list(session.exec(query.order_by(*place.clauses).limit(limit))))
@@ -96,6 +109,15 @@ def told_holders(session: Session, tenant: str, keys: Sequence[PartyKey]) -> lis
     names = dict(session.exec(select(PeerRow.uid, PeerRow.id).where(col(PeerRow.uid).in_(held.values()))).all())
     told = [f"roles: {key} is held by the peer {names.get(uid, uid)}; not taken over" for key, uid in held.items()]
     return [*told, f"roles: so it is with {len(keys) - _TOLD} more"] if len(keys) > _TOLD else told
+
+
+def _conditions(among: Among) -> list[ColumnElement[bool]]:
+    conditions = [col(PeerRow.tenant) == among.tenant]
+    if among.state is not None:
+        conditions.append(col(PeerRow.state) == among.state.value)
+    if among.failing:
+        conditions.append(col(PeerRow.uid).in_(peer_health.failing(among.tenant)))
+    return conditions
 
 
 def _load(session: Session, *where: ColumnElement[bool]) -> list[Peer]:
@@ -241,6 +263,7 @@ def _peer(
         unproven=unproven,
         job=job,
         used_access=bytes(row.used_access) if row.used_access else None,
+        care=Care(Lifecycle(row.lifecycle), row.rotation_period, Renewal(row.renewal)),
     )
 
 
@@ -268,6 +291,8 @@ def _token(row: IssuedTokenRow) -> IssuedToken:
         first_used_at=row.first_used_at,
         reused_at=row.reused_at,
         received_at=row.received_at,
+        weak=row.weak,
+        kept=Sealed(row.kept_key_id, bytes(row.kept_box)) if row.kept_key_id and row.kept_box else None,
     )
 
 

@@ -85,6 +85,9 @@ class PeerRow(SQLModel, table=True):
     answered_at: int = Field(default=0, sa_type=BigInteger)
     registered_at: int | None = Field(default=None, sa_type=BigInteger)
     used_access: bytes | None = Field(default=None, sa_type=LargeBinary)
+    lifecycle: str = Field(default="MANAGED", sa_column_kwargs={"server_default": "MANAGED"})
+    rotation_period: int | None = Field(default=None, sa_type=BigInteger)
+    renewal: str = Field(default="PUT", sa_column_kwargs={"server_default": "PUT"})
     lease: str | None = None
     lease_until: int = Field(default=0, sa_type=BigInteger)
     revision: int = Field(sa_type=BigInteger)
@@ -123,7 +126,10 @@ _ONE_PER_STATE = "state NOT IN ('RESENT', 'REVOKED')"
 
 
 class IssuedTokenRow(SQLModel, table=True):
-    """A token that we generated, as a keyed hash. Per peer at most one is in each state but RESENT and REVOKED."""
+    """A token that we generated, as a keyed hash. Per peer at most one is in each state but RESENT and REVOKED.
+
+    One that was imported is kept sealed beside its hash until it is revoked, so that whoever leaves can take it along.
+    """
 
     __tablename__ = "issued_token"
     __table_args__ = (
@@ -152,6 +158,9 @@ class IssuedTokenRow(SQLModel, table=True):
     reused_at: int | None = Field(default=None, sa_type=BigInteger)
     received_at: int | None = Field(default=None, sa_type=BigInteger)
     failures: int = 0
+    weak: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    kept_key_id: str | None = None
+    kept_box: bytes | None = Field(default=None, sa_type=LargeBinary)
 
 
 class HeldTokenRow(SQLModel, table=True):
@@ -238,6 +247,40 @@ class JobRow(SQLModel, table=True):
     lease_until: int = Field(default=0, sa_type=BigInteger)
 
 
+class PeerHealthRow(SQLModel, table=True):
+    """What is known of a connection, and when it is probed next; there from the first token that we hold of the peer.
+
+    Apart from the peer, since most of it is nobody's news. Whoever moves next_probe_at from what it saw has the probe
+    to itself; below zero it says since when the peer waits to be given its turn anew.
+    """
+
+    __tablename__ = "peer_health"
+    __table_args__ = (
+        CheckConstraint("state IN ('UNKNOWN', 'OK', 'FAILING')", name="state"),
+        Index("ix_peer_health_next_probe_at_tenant", "next_probe_at", "tenant"),
+        Index(
+            "ix_peer_health_failing",
+            "tenant",
+            "peer_uid",
+            sqlite_where=text("state = 'FAILING'"),
+            postgresql_where=text("state = 'FAILING'"),
+        ),
+    )
+
+    peer_uid: str = Field(primary_key=True, foreign_key="peer.uid", ondelete="CASCADE")
+    tenant: str
+    state: str
+    since: int | None = Field(default=None, sa_type=BigInteger)
+    trouble: str | None = None
+    message: str | None = Field(default=None, sa_type=Text)
+    failures: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    failing_from: int | None = Field(default=None, sa_type=BigInteger)
+    last_probe: int | None = Field(default=None, sa_type=BigInteger)
+    last_in: int | None = Field(default=None, sa_type=BigInteger)
+    last_out: int | None = Field(default=None, sa_type=BigInteger)
+    next_probe_at: int = Field(sa_type=BigInteger)
+
+
 class CallerRow(SQLModel, table=True):
     """An internal service and the keyed hash of its service key."""
 
@@ -264,6 +307,16 @@ class ReceiptRow(SQLModel, table=True):
     master_id: str
     box: bytes = Field(sa_type=LargeBinary)
     created_at: int = Field(sa_type=BigInteger, index=True)
+
+
+class RunningBrokerRow(SQLModel, table=True):
+    """A broker that runs over this database, by its host and where it listens, and the public URL it was given."""
+
+    __tablename__ = "running_broker"
+
+    place: str = Field(primary_key=True)
+    public_url: str
+    seen_at: int = Field(sa_type=BigInteger)
 
 
 class ChangeStreamRow(SQLModel, table=True):

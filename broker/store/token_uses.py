@@ -56,12 +56,15 @@ def _end_all_but(tx: Transaction, peer: Peer, states: Sequence[TokenState]) -> b
 def take_resent(tx: Transaction, peer: Peer, lookup_id: str) -> bool:
     """A token that a repeat was given is in use. Whether that changes anything.
 
-    Once the window is over and the token that was given first has not been used, this one takes over; not before, since
-    a repeat may come from somebody who has stolen a replaced token.
+    The one that the repeat has shown ends. Once the window is over and the token that was given first has not been
+    used, this one takes over; not before, since a repeat may come from somebody who has stolen a replaced token.
     """
     table = IssuedTokenRow
     resent = (col(table.lookup_id) == lookup_id, col(table.state) == TokenState.RESENT.value)
     first = tx.session.exec(update(table).where(*resent, col(table.received_at).is_(None)).values(received_at=tx.now))
+    if first.rowcount == 1:
+        shown = (col(table.peer_uid) == peer.uid, col(table.state) == TokenState.RETIRING.value)
+        tx.session.exec(update(table).where(*shown).values(**REVOKED))
     over = tx.session.exec(update(table).where(*resent, col(table.not_after) <= tx.now).values(received_at=tx.now))
     if over.rowcount == 1:
         others = (col(table.peer_uid) == peer.uid, col(table.lookup_id) != lookup_id)

@@ -24,6 +24,7 @@ from sqlmodel import Session, SQLModel, col
 from broker.errors import StoreUnavailableError
 from broker.store import audit
 from broker.store.engine import Engines
+from broker.store.outage import Outage
 from broker.store.tables import STREAM, ChangeRow, ChangeStreamRow
 
 T = TypeVar("T")
@@ -45,6 +46,8 @@ class Transaction:
     actor: str = ""
     _changes: list[tuple[str, str]] = field(default_factory=list)
     _audits: list[dict[str, str]] = field(default_factory=list)
+    told: list[Any] = field(default_factory=list)
+    """What has come to an end by this transaction; those who listen hear of it when it is committed."""
 
     def changed(self, kind: str, key: str) -> None:
         """Tell every broker that this thing must be read again."""
@@ -102,6 +105,8 @@ class Store:
         self._engines = engines
         self._clock = clock
         self._listeners: list[Callable[[], Awaitable[None]]] = []
+        self._told: list[Callable[[Any, int], None]] = []
+        self.outage = Outage()
         self._readers = ThreadPoolExecutor(engines.readers, thread_name_prefix="store-read")
         self._writers = ThreadPoolExecutor(engines.writers, thread_name_prefix="store-write")
 
@@ -112,6 +117,10 @@ class Store:
     def on_change(self, listener: Callable[[], Awaitable[None]]) -> None:
         """Await this after each change committed here, before its result is returned. It must not raise."""
         self._listeners.append(listener)
+
+    def on_told(self, listener: Callable[[Any, int], None]) -> None:
+        """Call this for each thing that a transaction of ours has told, with the time of that, after its commit."""
+        self._told.append(listener)
 
     async def clock_offset(self) -> int:
         """Microseconds by which the database's clock is ahead of ours; zero on SQLite, which has none of its own."""
@@ -137,6 +146,7 @@ class Store:
 
     async def change(self, actor: str, work: Callable[[Transaction], T]) -> T:
         """Run a transaction that changes things, and log it. Raises StoreUnavailableError."""
+        loop = asyncio.get_running_loop()
 
         def once() -> T:
             with Session(self._engines.writes, expire_on_commit=False) as session:
@@ -144,6 +154,7 @@ class Store:
                 result = work(transaction)
                 transaction.log()
                 session.commit()
+                self._tell(loop, transaction)
                 return result
 
         result = await self._persist(self._writers, once)
@@ -153,11 +164,14 @@ class Store:
 
     async def jot(self, work: Callable[[Transaction], T]) -> T:
         """Run a transaction whose content is not news: leases, exchange records, counters."""
+        loop = asyncio.get_running_loop()
 
         def once() -> T:
             with Session(self._engines.writes, expire_on_commit=False) as session:
-                result = work(Transaction(session, self._clock()))
+                transaction = Transaction(session, self._clock())
+                result = work(transaction)
                 session.commit()
+                self._tell(loop, transaction)
                 return result
 
         return await self._persist(self._writers, once)
@@ -168,17 +182,28 @@ class Store:
             await asyncio.to_thread(threads.shutdown)
         self._engines.dispose()
 
+    def _tell(self, loop: asyncio.AbstractEventLoop, committed: Transaction) -> None:
+        """From the store's thread, so that it is told also if nobody waits for the transaction any more."""
+        for thing in committed.told:
+            for listener in self._told:
+                loop.call_soon_threadsafe(listener, thing, committed.now)
+
     async def _persist(self, threads: ThreadPoolExecutor, once: Callable[[], T]) -> T:
         """Repeat what the database refused for its own reasons; say plainly when it is away."""
         loop = asyncio.get_running_loop()
         for attempt in range(_ATTEMPTS):
             try:
-                return await loop.run_in_executor(threads, once)
+                result = await loop.run_in_executor(threads, once)
             except (DBAPIError, PoolTimeoutError, OSError) as err:
                 if not _is_store_failure(err):
                     raise
                 if attempt + 1 == _ATTEMPTS or not _may_repeat(err):
+                    self.outage.failed(err)
                     raise StoreUnavailableError("the database does not answer; try again") from err
+                self.outage.repeated()
+            else:
+                self.outage.succeeded()
+                return result
             await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311  jitter, no secret
         raise AssertionError("unreachable")
 

@@ -10,16 +10,17 @@ from typing import Any, Final
 from sqlalchemy import delete, insert, or_, update
 from sqlmodel import col, select
 
+from broker.core.lifecycle import Care
 from broker.core.model import Endpoint, Fingerprint, HeaderForm, Party, PartyKey, Registration, Role, Terms
 from broker.core.peer import Notice, Peer, PeerState, Purpose, Succession, TokenState
-from broker.store import held_tokens, jobs, json_columns
+from broker.store import held_tokens, jobs, json_columns, peer_health
 from broker.store.peers import BATCH
 from broker.store.tables import HeldTokenRow, IssuedTokenRow, PeerEndpointRow, PeerPartyRow, PeerRow
 from broker.store.transactions import Transaction
 
 _KEPT_REVOKED = 20
-REVOKED: Final = {"state": TokenState.REVOKED.value, "reused_at": None}
-"""Whether it is used again is counted anew."""
+REVOKED: Final = {"state": TokenState.REVOKED.value, "reused_at": None, "kept_key_id": None, "kept_box": None}
+"""Whether it is used again is counted anew; the text of a foreign one is not needed any more."""
 
 # What was learned in an exchange and does not outlive the connection.
 _FORGOTTEN = {
@@ -252,6 +253,7 @@ def block(tx: Transaction, peer: Peer, *, blocked: bool) -> None:
         .where(col(PeerRow.uid) == peer.uid)
         .values(blocked=blocked, lease=None, revision=col(PeerRow.revision) + 1, updated_at=tx.now)
     )
+    peer_health.look_again(tx, peer.uid)
     tx.changed("peer", peer.uid)
 
 
@@ -266,12 +268,22 @@ def adjust(tx: Transaction, peer: Peer, changed: Peer) -> None:
             versions=json_columns.write_versions(changed.versions),
             may_downgrade=changed.may_downgrade,
             requested=json_columns.write_requested(changed.requested, changed.announced),
+            **care_columns(changed.care),
             lease=None,
             revision=col(PeerRow.revision) + 1,
             updated_at=tx.now,
         )
     )
+    peer_health.look_again(tx, peer.uid)
     tx.changed("peer", peer.uid)
+
+
+def care_columns(care: Care) -> dict[str, Any]:
+    return {
+        "lifecycle": care.lifecycle.value,
+        "rotation_period": care.rotation_period,
+        "renewal": care.renewal.value,
+    }
 
 
 def request_parties(tx: Transaction, peer: Peer, asked: Iterable[PartyKey]) -> bool:
@@ -360,6 +372,7 @@ def _forget_secrets(tx: Transaction, peer_uid: str) -> None:
     tx.session.exec(update(IssuedTokenRow).where(*live).values(**REVOKED))
     jobs.drop(tx, peer_uid)
     tx.session.exec(delete(HeldTokenRow).where(col(HeldTokenRow.peer_uid) == peer_uid))
+    peer_health.forget(tx, peer_uid)
     tx.changed("peer", peer_uid)
 
 

@@ -147,11 +147,11 @@ class Side:
         return (await self.home.verify(token)).valid
 
     def working(self) -> tuple[str, int]:
-        """The peer's state, and how many issued tokens open something."""
+        """The peer's state, and how many issued tokens open something, but for those that repeats were given."""
         now = time.time_ns() // 1000
         alive = f"token.not_after IS NULL OR token.not_after > {now} OR (token.state = 'RETIRING' AND reused_at > 0)"
         query = "SELECT peer.state, (SELECT count(*) FROM issued_token AS token WHERE peer_uid = uid "
-        query += f"AND token.state <> 'REVOKED' AND ({alive})) FROM peer WHERE uid = '{{uid}}'"
+        query += f"AND token.state NOT IN ('REVOKED', 'RESENT') AND ({alive})) FROM peer WHERE uid = '{{uid}}'"
         rows = self.rows(query)
         return (str(rows[0][0]), int(rows[0][1])) if rows else ("", 0)
 
@@ -197,8 +197,16 @@ class Pair:
         return not busy and all(job is None or job[1] == "FAILED" for job in jobs)
 
     async def well(self) -> bool:
-        """Whether the token that each side holds opens the other."""
-        return await self.b.takes(await self.a.held()) and await self.a.takes(await self.b.held())
+        """Whether the token that each side holds opens the other, and neither waits for another one to do so."""
+        return all(
+            [
+                await self.b.takes(await self.a.held()),
+                await self.a.takes(await self.b.held()),
+                not any(
+                    side.rows("SELECT 1 FROM held_token WHERE peer_uid = '{uid}' AND NOT proven") for side in self.sides
+                ),
+            ]
+        )
 
     def heal(self) -> None:
         for side in self.sides:

@@ -100,7 +100,6 @@ _REFUSED = (
     ("refuse:3003", First.REFUSED, "PEER_REFUSED"),
     ("http:400", First.REFUSED, "PEER_REFUSED"),
     ("http:404", First.REFUSED, "PEER_REFUSED"),
-    ("http:405", First.REFUSED, "PEER_REJECTED_TOKEN"),
     ("http:429", First.LATER, "PEER_REFUSED"),
     ("http:503", First.UNKNOWN, "OUTCOME_UNKNOWN"),
     ("reject-token", First.REFUSED, "PEER_REJECTED_TOKEN"),
@@ -143,6 +142,8 @@ def _sent() -> Iterator[Sent]:
             yield Sent(fault, kind, First.DONE)
         for fault, first, reason in (*_REFUSED, *_UNREADABLE):
             yield Sent(fault, kind, first, reason)
+    yield Sent("http:405", POST, First.REFUSED, "PEER_REJECTED_TOKEN")
+    yield Sent("http:405", PUT, First.REFUSED, "PEER_REFUSED")
     yield Sent("missing-version", POST, First.REFUSED, "PEER_VERSION_UNSUPPORTED")
     yield Sent("missing-version", PUT, First.DONE)
     yield Sent("callback-old-token", POST, First.LATER, "PEER_REFUSED")

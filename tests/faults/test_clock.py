@@ -126,7 +126,7 @@ async def world(folder: Path, database: Database, size: int) -> AsyncIterator[Wo
             population.add(tx, number, platform.shown, key, keyring.pepper, since=platform.since)
 
     await store.change("test", settle)
-    authenticator = Authenticator(model, store, keyring.peppers, clock)
+    authenticator = Authenticator(model, store, clock)
     hosts = {f"{platform.uid}.example.com": platform for platform in platforms}
     transport = Platforms(clock, None, hosts)
     http = HttpPeers(settings.urls, resolve=_anywhere, inner=transport)

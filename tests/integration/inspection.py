@@ -2,14 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 
 from broker.process import composition
 from ocpi_broker.v1 import peer_service_pb2, resources_pb2
 from tests import stack as stacks
-from tests.database import Database
+from tests.database import Database, PostgresDatabase
 from tests.stack import Stack, key_of, services
 
 Outcome = resources_pb2.ExchangeOutcome
@@ -45,6 +45,17 @@ async def second_broker(stack: Stack) -> AsyncIterator[stacks.Services]:
         services(broker.grpc, key_of(stack.settings.data_dir, "admin")) as admin,
     ):
         yield admin
+
+
+@contextmanager
+def outage(database: Database) -> Iterator[None]:
+    """The database is away: nobody may connect to it, and whoever was is thrown out. PostgreSQL only."""
+    assert isinstance(database, PostgresDatabase)
+    database.admit(connections=False)
+    try:
+        yield
+    finally:
+        database.admit(connections=True)
 
 
 def disclosed(database: Database) -> list[tuple[str, str, int]]:

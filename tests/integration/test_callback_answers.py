@@ -50,7 +50,7 @@ async def test_an_answer_is_read_whatever_surrounds_it(answer):
 HTML = b"<!doctype html><title>It works!</title>"
 CUT_OFF = "the answer was cut off or is not HTTP"
 NOT_JSON = "is not JSON at line 1, column 1"
-COMPRESSED = "the answer is compressed, which was not asked for"
+COMPRESSED = "the answer is compressed as br, which was not asked for"
 BOMB = gzip.compress(bytes(10 << 20))
 
 
@@ -69,9 +69,8 @@ BOMB = gzip.compress(bytes(10 << 20))
         pytest.param(plain(b"[" * 60000), "is nested deeper than 32", id="nested"),
         pytest.param(plain(b"1" * 60000), "has a number that is too long", id="a long number"),
         pytest.param(plain(b"\xff\xfe"), "is not UTF-8", id="not UTF-8"),
-        pytest.param(plain(BOMB, "Content-Encoding: gzip"), COMPRESSED, id="gzip bomb"),
+        pytest.param(plain(BOMB, "Content-Encoding: gzip"), "the answer has more than 65536 bytes", id="gzip bomb"),
         pytest.param(plain(b"", "Content-Encoding: br"), COMPRESSED, id="another compression"),
-        pytest.param(plain(gzip.compress(envelope([ENTRY]))), "is not UTF-8", id="gzip in disguise"),
         pytest.param(plain(b" " * (65 << 10)), "the answer has more than 65536 bytes", id="too long"),
         pytest.param(plain(envelope([ENTRY]), status="300 Choose"), "HTTP 300", id="300"),
         pytest.param(plain(envelope([ENTRY]), status="304 As Before"), "HTTP 304", id="304"),

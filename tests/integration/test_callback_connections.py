@@ -50,8 +50,10 @@ async def test_whether_a_port_is_open_is_not_told(refusing, filtered):
     async def message(port, resolve):
         with pytest.raises(CallbackError) as failure:
             await read_versions(f"http://peer.localhost:{port}/", resolve=resolve)
+        causes.add(failure.value.cause)
         return str(failure.value)
 
+    causes: set[str] = set()
     async with listening(lists("2.2.1")) as peer:
         messages = {
             "refused": await message(refusing, resolving(["127.0.0.1"])),
@@ -65,6 +67,11 @@ async def test_whether_a_port_is_open_is_not_told(refusing, filtered):
 
         assert set(messages.values()) == {"versions list: could not connect to peer.localhost"}, messages
         assert peer.connections == 0
+    assert {next(word for word in CAUSES if word in cause) for cause in causes} == CAUSES, causes
+
+
+CAUSES = {"was refused", "within 2 seconds", "must not be called", "cannot be resolved", "no address", "name server"}
+"""What operators are told instead."""
 
 
 @pytest.mark.parametrize(

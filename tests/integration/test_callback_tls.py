@@ -25,8 +25,8 @@ def usage(*, sign):
     return x509.KeyUsage(digital_signature=True, key_cert_sign=sign, **dict.fromkeys(unused + never, False))
 
 
-def certificate(name, key, issuer, issuer_key, *, ca=False):
-    now = datetime.now(UTC)
+def certificate(name, key, issuer, issuer_key, *, ca=False, old=False):
+    now = datetime.now(UTC) - timedelta(days=2 if old else 0)
     try:
         general = x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
@@ -58,10 +58,10 @@ def authority():
 def served_as(authority, tmp_path):
     """Makes the server side of TLS for a name, certified by the test's authority or by itself."""
 
-    def make(name, *, self_signed=False):
+    def make(name, *, self_signed=False, old=False):
         ca_key, _ = authority
         key = ec.generate_private_key(ec.SECP256R1())
-        pem = certificate(name, key, name, key) if self_signed else certificate(name, key, "Test CA", ca_key)
+        pem = certificate(name, key, name, key) if self_signed else certificate(name, key, "Test CA", ca_key, old=old)
         private = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
@@ -102,15 +102,23 @@ UNTRUSTED = "versions list: no trusted TLS connection to peer.localhost"
 
 
 @pytest.mark.parametrize(
-    ("name", "self_signed"), [("peer.localhost", True), ("other.localhost", False), ("127.0.0.1", False)]
+    ("name", "how", "cause"),
+    [
+        ("peer.localhost", {"self_signed": True}, "its certificate is self-signed"),
+        ("peer.localhost", {"old": True}, "its certificate has expired"),
+        ("other.localhost", {}, "its certificate is for another host name"),
+        ("127.0.0.1", {}, "its certificate is for another host name"),
+    ],
 )
-async def test_a_certificate_must_be_of_a_known_authority_and_for_this_name(served_as, trusting, name, self_signed):
-    async with listening(lists("2.2.1"), tls=served_as(name, self_signed=self_signed)) as peer:
+async def test_a_certificate_must_be_of_a_known_authority_and_for_this_name(served_as, trusting, name, how, cause):
+    """Which of them it is, only operators are told (F9)."""
+    async with listening(lists("2.2.1"), tls=served_as(name, **how)) as peer:
         url = peer.url(host="peer.localhost", scheme="https")
         with pytest.raises(CallbackError) as failure:
             await read_versions(url, tls=trusting, resolve=resolving(["127.0.0.1"]))
 
         assert str(failure.value) == UNTRUSTED
+        assert failure.value.explained.startswith(f"{UNTRUSTED}: {cause}")
         assert peer.received == []
 
 
@@ -124,6 +132,7 @@ async def test_the_environment_cannot_add_an_authority(served_as, authority, tmp
             await read_versions(url, resolve=resolving(["127.0.0.1"]))
 
         assert str(failure.value) == UNTRUSTED
+        assert "is not signed by an authority that is trusted here" in failure.value.cause
 
 
 async def test_a_peer_that_wants_a_certificate_of_ours_is_a_failure(served_as, trusting):

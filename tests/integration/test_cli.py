@@ -333,7 +333,11 @@ async def test_broker_and_gateway_run_apart_with_tls(tmp_path: Path) -> None:
         operator = Operator("--data-dir", str(data), env={"OCPI_BROKER_CA_FILE": made["certificate"]})
         invitation = await operator.json("peer", "invite", "--any-party")
         assert invitation["versions_url"] == "https://ocpi.example/ocpi/versions"
-        assert "no broker answers" in await Operator("--data-dir", str(data)).refused("peer", "list")
+        remembered = await Operator(env={"OCPI_BROKER_DATA_DIR": str(data)}).json("peer", "list")
+        assert [peer["state"] for peer in remembered["peers"]] == ["INVITED"]
+        foreign = {"OCPI_BROKER_CA_FILE": await _foreign(tmp_path)}
+        said = await Operator("--data-dir", str(data), env=foreign).run("peer", "list", "--json")
+        assert (said.code, "shows a certificate that is not trusted here" in said.stderr) == (1, True), said
 
         gateway = [
             "gateway", "--broker", grpc, "--key-file", str(data / "gateway.key"), "--http", "127.0.0.1:0",
@@ -346,6 +350,21 @@ async def test_broker_and_gateway_run_apart_with_tls(tmp_path: Path) -> None:
             assert answer.json()["data"] == [{"version": "2.2.1", "url": "https://ocpi.example/ocpi/2.2.1"}]
             assert await front.stop() == 0
         assert await broker.stop() == 0
+
+
+async def _foreign(folder: Path) -> str:
+    """The certificate of another broker."""
+    made = await cli("certificate", "--host", "other.example", "--data-dir", str(folder / "other"), "--json")
+    return str(made.json["certificate"])
+
+
+async def test_without_tls_nothing_is_remembered_to_be_trusted(tmp_path: Path) -> None:
+    """A certificate left by an earlier start would have commands ask a broker without TLS for it."""
+    program = process.up(tmp_path)
+    (tmp_path / "data").mkdir(mode=0o700)
+    (tmp_path / "data" / "ca.crt").write_text("-----BEGIN CERTIFICATE-----")
+    async with _running(program):
+        assert (await Operator("--data-dir", str(tmp_path / "data")).json("tenant", "list"))["tenants"]
 
 
 async def test_a_gateway_does_not_send_its_key_in_the_clear(tmp_path: Path) -> None:

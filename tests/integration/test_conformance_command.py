@@ -42,9 +42,22 @@ async def test_our_own_platform_does_not_deviate(invitation: Any) -> None:
     ran = await checked(invitation, "--json")
 
     assert ran.code == 0, ran.stdout
-    assert ran.json["deviates"] == 0
+    assert (ran.json["deviates"], ran.json["warning"]) == (0, None)
     assert ran.json["passed"] > 80
     assert invitation["token"] not in ran.stdout + ran.stderr
+
+
+async def test_an_invitation_for_others_is_said_in_the_first_line(invitation: Any) -> None:
+    """With the words of the platform, and what to do."""
+    ran = await checked(invitation, "--party", "NL/RJS/EMSP")
+
+    assert ran.stdout.startswith("The invitation seems to be for other parties than NL/RJS/EMSP: ")
+    first = ran.stdout.partition("\n\n")[0]
+    assert "OCPI 2001" in first
+    assert "--party" in first
+
+    again = json.loads((await checked(invitation, "--party", "NL/RJS/EMSP", "--json")).stdout)
+    assert again["warning"].startswith("The invitation seems to be for other parties than NL/RJS/EMSP: ")
 
 
 async def test_a_deviation_is_exit_code_1_and_shown_without_tokens(invitation: Any) -> None:
@@ -52,6 +65,7 @@ async def test_a_deviation_is_exit_code_1_and_shown_without_tokens(invitation: A
 
     assert ran.code == 1
     assert "expected HTTP 200 with OCPI 1000, got HTTP 200 with OCPI 2001" in ran.stdout
+    assert "2 deviated" in ran.stdout
     assert "Authorization: Token <the invitation's token in Base64>" in ran.stdout
     assert invitation["token"] not in ran.stdout + ran.stderr
     assert invitation["authorization"].split()[1] not in ran.stdout + ran.stderr

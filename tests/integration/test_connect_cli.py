@@ -375,9 +375,13 @@ async def test_the_rotation_period_is_part_of_the_policy(operator: Operator, pai
 
 
 async def test_the_peer_is_only_who_it_may_be(pair: Pair, tmp_path: Path) -> None:
-    peer = await pair.connected("--party", new_party("CPO"))
+    ran = await pair.connect("--json", "--party", new_party("CPO"))
+    peer = json.loads(ran.stdout)
 
-    assert (peer["state"], peer["quarantined"]) == ("REGISTERED", True)
+    assert (ran.code, peer["state"], peer["quarantined"]) == (3, "REGISTERED", True)
+    last = ran.stderr.splitlines()[-1]
+    assert last.startswith("error: host has exchanged tokens with us and is in quarantine")
+    assert f"it announced {pair.host.party}" in last
     assert peer["requested_parties"] == [pair.host.party]
     refused = await pair.guest.run("token", "get", "--peer", "host", "--module", "locations", "--json")
     assert refused.code == 1

@@ -200,9 +200,14 @@ async def test_a8_an_answer_that_can_be_read_is_a_success_on_whatever_status(ans
         (http(200, b"x" * 9000), (OutcomeUnknownError, None, None), "the answer has more than 8192 bytes"),
         (http(400, b"x" * 9000), (PeerRefusedError, None, 400), "HTTP 400"),
         (
-            http(200, gzip.compress(SUCCESS), "Content-Encoding: gzip"),
+            http(200, b"whatever", "Content-Encoding: br"),
             (OutcomeUnknownError, None, None),
-            "the answer is compressed, which was not asked for",
+            "the answer is compressed as br, which was not asked for",
+        ),
+        (
+            http(200, gzip.compress(bytes(1 << 20)), "Content-Encoding: gzip"),
+            (OutcomeUnknownError, None, None),
+            "the answer has more than 8192 bytes",
         ),
         (
             http(401, gzip.compress(envelope(2000)), "Content-Encoding: gzip"),
@@ -227,18 +232,16 @@ CUT = http(200, SUCCESS)
         (b"", "the answer was cut off or is not HTTP"),
         (b"SSH-2.0-OpenSSH_9.6\r\n", "the answer was cut off or is not HTTP"),
         (CUT[:40], "the answer was cut off or is not HTTP"),
-        (CUT[:-5], "the answer was cut off or is not HTTP"),
-        (http(200, SUCCESS[:-5]), "the answer cannot be used: is not JSON at line 1"),
+        (CUT[:60], "the answer was cut off or is not HTTP"),
         (http(200, b"<html>"), "the answer cannot be used: is not JSON at line 1"),
         (http(200), "the answer cannot be used: is not JSON at line 1"),
         (http(204), "the answer cannot be used: is not JSON at line 1"),
         (http(200, b"[]"), "the answer cannot be used: must be an object with status_code and data"),
         (http(200, envelope(1000)), "the answer cannot be used: "),
-        (http(200, envelope(1000, [THEIRS])), "the answer cannot be used: "),
         (http(200, envelope(1000, {**THEIRS, "token": None})), "the answer cannot be used: token: "),
         (http(200, envelope(1000, {**THEIRS, "token": "with a blank"})), "the answer cannot be used: token: "),
-        (http(200, envelope(1000, {**THEIRS, "token": "x" * 300})), "the answer cannot be used: token: "),
-        (http(200, envelope(1000, {**THEIRS, "roles": "CPO"})), "the answer cannot be used: roles"),
+        (http(200, envelope(1000, {**THEIRS, "token": "x" * 1025})), "the answer cannot be used: token: "),
+        (http(200, envelope(1000, {**THEIRS, "token": OFFERED.reveal(), "roles": 1})), "the answer cannot be used: "),
     ],
 )
 @pytest.mark.parametrize("kind", [ExchangeKind.POST, ExchangeKind.PUT])
@@ -248,6 +251,29 @@ async def test_f2_f12_an_answer_that_is_lost_or_no_use_leaves_the_outcome_unknow
     assert type(error) is OutcomeUnknownError
     assert str(error).startswith(f"{kind.value} credentials: {said}")
     assert "with a blank" not in str(error)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        CUT[:-5],
+        http(200, SUCCESS[:-5]),
+        http(200, envelope(1000, [THEIRS])),
+        http(200, envelope(1000, {**THEIRS, "roles": "CPO"})),
+        http(200, json.dumps(THEIRS).encode()),
+        http(200, b"\xef\xbb\xbf" + SUCCESS),
+        http(201, gzip.compress(SUCCESS), "Content-Encoding: gzip"),
+        http(200, gzip.compress(SUCCESS)),
+        http(200, SUCCESS, "Content-Encoding: gzip"),
+        http(200, SUCCESS + b" " * 9000),
+    ],
+)
+@pytest.mark.parametrize("kind", [ExchangeKind.POST, ExchangeKind.PUT])
+async def test_f12_a_token_that_can_be_found_is_kept(answer, kind):
+    async with answering(answer) as peer:
+        found = await send(peer.port, kind)
+
+    assert found.token == Token(THEIRS["token"])
 
 
 async def test_f2_silence_after_the_request_leaves_the_outcome_unknown():
@@ -337,28 +363,96 @@ def in_base64(token):
 
 
 @pytest.mark.parametrize(
-    ("message", "quote"),
+    ("message", "said"),
     [
-        ("party_id is unknown", ', "party_id is unknown"'),
-        ("", ""),
-        ("x" * 201, f', "{"x" * 200}"'),
-        ('say "no"\nERROR forged \N{PILE OF POO}\u202e', ', "say ?no??ERROR forged ??"'),
+        ("party_id is unknown", "party_id is unknown"),
+        ("", None),
+        ("x" * 501, f"{'x' * 500}…"),
+        ('say "no"\nERROR forged\x1b[31m\u202e', 'say "no" ERROR forged[31m'),
         # F20: never with a token, however it is written.
-        (f"Token {ACCESS.reveal()} is unknown", ""),
-        (f"Token {in_base64(ACCESS)} is unknown", ""),
-        (f"your token {OFFERED.reveal()} gets 401", ""),
-        (f"your token {in_base64(OFFERED)} gets 401", ""),
-        (f"{'x' * 300} {OFFERED.reveal().upper()}", ""),
+        (f"Token {ACCESS.reveal()} is unknown", "Token … is unknown"),
+        (f"Token {in_base64(ACCESS)} is unknown", "Token … is unknown"),
+        (f"your {OFFERED.reveal()} gets 401", "your … gets 401"),
+        (f"your {in_base64(OFFERED)} gets 401", "your … gets 401"),
+        (f"{'x' * 495} {OFFERED.reveal().upper()}", f"{'x' * 495} …"),
     ],
 )
-async def test_f20_what_the_peer_says_is_quoted_cut_and_without_our_tokens(message, quote):
+async def test_f20_what_the_peer_says_stands_beside_the_message_cut_and_without_our_tokens(message, said):
     error = await refusal(http(200, envelope(2001, message=message)))
 
-    assert str(error) == f"POST credentials: OCPI status code 2001{quote}"
+    assert (str(error), error.said) == ("POST credentials: OCPI status code 2001", said)
 
 
 @pytest.mark.parametrize("message", [None, 17, ["no"], {"a": 1}])
 async def test_a_message_that_is_no_text_is_not_quoted(message):
     error = await refusal(http(200, envelope(2001, message=message)))
 
-    assert str(error) == "POST credentials: OCPI status code 2001"
+    assert (str(error), error.said) == ("POST credentials: OCPI status code 2001", None)
+
+
+LACKING = b'{"detail": [{"loc": ["body", "roles"], "msg": "field required"}]}'
+
+
+@pytest.mark.parametrize("kind", ExchangeKind)
+@pytest.mark.parametrize(
+    ("answer", "explained"),
+    [
+        (
+            http(422, LACKING),
+            ("HTTP 422: it understands the request, and does not accept what is in it; the peer says: "
+            '"{"detail": [{"loc": ["body", "roles"], "msg": "field required"}]}"'),
+        ),
+        (http(404, b"<p>Not  Found</p>"), 'HTTP 404: it has nothing at this URL; the peer says: "<p>Not Found</p>"'),
+        (http(405), "HTTP 405: it does not offer KIND there"),
+        (http(503, b"later", "Retry-After: 60"),
+         ("HTTP 503: it is out of service for now, and wants no more for 60 seconds (Retry-After); "
+         'the peer says: "later"')),
+        (
+            http(200, b'{"code": "7010", "message": "already registered"}'),
+            ("the answer cannot be used: status_code: must be a number of four digits; the peer says: "
+            '"{"code": "7010", "message": "already registered"}"'),
+        ),
+        (http(409, envelope(2012, message="party already registered")),
+         ("HTTP 409 with OCPI status code 2012: it sees a conflict with what it has; it may have us registered "
+             "already; "
+         'the peer says: "party already registered"')),
+        (b"", "the answer was cut off or is not HTTP: it closed the connection without an answer in HTTP"),
+        (b"nonsense\r\n\r\n", "the answer was cut off or is not HTTP: what it answers is not HTTP"),
+        (CUT[:110], "the answer was cut off or is not HTTP: it closed the connection in the middle of its answer"),
+    ],
+)  # fmt: skip
+async def test_what_was_seen_and_what_the_peer_says_is_told(answer, explained, kind):
+    error = await refusal(answer, kind)
+
+    assert error.explained == f"{kind.value} credentials: {explained.replace('KIND', kind.value)}"
+
+
+@pytest.mark.parametrize(
+    ("answer", "quirk"),
+    [
+        (http(422, LACKING), "explicit_nulls"),
+        (http(400, b"business_details.website must not be null"), "explicit_nulls"),
+        (http(200, envelope(2001, message="roles[0].business_details.logo: is required")), "explicit_nulls"),
+        (http(400, envelope(2000, message="website is missing")), "explicit_nulls"),
+        (http(422, b"nullify"), None),
+        (http(200, envelope(2001, message="party_id is unknown")), None),
+        (http(200, envelope(2000, message="website is missing")), None),
+        (http(404, b"route is missing"), None),
+        (http(500, b"NullPointerException: website is null"), None),
+    ],
+)
+async def test_a_refusal_about_missing_fields_names_the_quirk(answer, quirk):
+    assert (await refusal(answer)).quirk == quirk
+
+
+@pytest.mark.parametrize(("status", "seconds"), [(429, 600.0), (503, 600.0), (500, None), (404, None), (200, None)])
+async def test_how_long_it_wants_to_be_left_alone_is_known_of_429_and_503(status, seconds):
+    assert (await refusal(http(status, b"busy", "Retry-After: 600"))).retry_after == seconds
+
+
+async def test_a_new_token_in_an_answer_that_cannot_be_read_is_not_repeated():
+    for body in (
+        b'[{"tokens": ["canary-given-90d1"], "token": "canary given-90d1"}]',
+        envelope(1000, {**THEIRS, "token": ["canary-given-90d1"]}),
+    ):
+        assert "canary" not in (await refusal(http(200, body))).explained

@@ -21,6 +21,12 @@ def _tenant(**fields: Any) -> tenant_service_pb2.CreateTenantRequest:
     )
 
 
+def _listed(version: str, side: str = "SENDER") -> resources_pb2.VersionedEndpoint:
+    kind = resources_pb2.InterfaceRole.Value(f"INTERFACE_ROLE_{side}")
+    endpoint = resources_pb2.Endpoint(module="locations", interface_role=kind, url="https://api.example.com/locations")
+    return resources_pb2.VersionedEndpoint(version=version, endpoint=endpoint)
+
+
 BAD_TENANTS = {
     "tenant_id": tenant_service_pb2.CreateTenantRequest(tenant_id="Not Lower", tenant=_tenant().tenant),
     "tenant_id, a version": tenant_service_pb2.CreateTenantRequest(tenant_id="2.2.1", tenant=_tenant().tenant),
@@ -36,6 +42,9 @@ BAD_TENANTS = {
     ),
     "tenant.parties[0].role": _tenant(parties=[resources_pb2.Party(country_code="NL", party_id="LMH")]),
     "tenant.public_url": _tenant(public_url="acme"),
+    "tenant.endpoints[1], no such version": _tenant(endpoints=[_listed("2.2.1"), _listed("2.2.2")]),
+    "tenant.endpoints[1], listed once only": _tenant(endpoints=[_listed("2.1.1"), _listed("2.1.1", "RECEIVER")]),
+    "tenant.endpoints[0], no interface role": _tenant(endpoints=[_listed("2.3.0", "UNSPECIFIED")]),
     "request_id": tenant_service_pb2.CreateTenantRequest(
         tenant_id="good", tenant=_tenant().tenant, request_id="not a uuid"
     ),

@@ -207,6 +207,11 @@ async def _a_registration_that_ends(deployment: Deployment, home: object, told: 
         known["invitation, after a reset"] = answer.token
 
 
+async def _seen_from_outside(deployment: Deployment, health: str) -> bytes:
+    answers = [await deployment.client.get(f"http://{health}/{path}") for path in ("livez", "readyz", "metrics")]
+    return b"".join(answer.content for answer in answers)
+
+
 async def test_no_secret_is_found_where_it_does_not_belong(
     event_loop_for_all: None, database_kind: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -215,7 +220,8 @@ async def test_no_secret_is_found_where_it_does_not_belong(
         server = request.getfixturevalue("postgres_server")
     with databases.fresh(database_kind, tmp_path / "data", server) as database:
         url = database.url if server is not None else None
-        program = process.up(tmp_path, url, "--log-level", "DEBUG")
+        shown = ("--health", "127.0.0.1:0", "--metrics-tenants")
+        program = process.up(tmp_path, url, "--log-level", "DEBUG", *shown)
         told, known = Told(), dict[str, str]()
         await program.start()
         try:
@@ -229,6 +235,7 @@ async def test_no_secret_is_found_where_it_does_not_belong(
                     await _bad_callbacks(guest, told, known)
                     await _services(deployment, guest, home.name, told, known)
                 await _a_registration_that_ends(deployment, home, told, known)
+                metrics = await _seen_from_outside(deployment, program.ready["health"])
             dump = database.dump()  # while it runs: with the write-ahead log
             assert await program.stop() == 0
             dump += database.dump()
@@ -248,7 +255,9 @@ async def test_no_secret_is_found_where_it_does_not_belong(
         assert b"debug" in log.lower(), "the log is not at DEBUG"
         assert b"GetPeerToken" in log, "the log tells nothing of what was done"
         assert guest.party.split("/")[1].encode() in dump, "the broker keeps its data elsewhere"
+        assert b"ocpi_broker_exchanges_total{" in metrics, "the metrics tell nothing of what was done"
         assert finds(log, known) == []
+        assert finds(metrics, known) == []
         assert finds(bytes(told.text), known) == []
         assert finds(dump, known) == []
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from broker.ocpi import DIALECTS
 from broker.tools.mock_peer.faults import CATALOGUE
 from broker.tools.mock_peer.platform import mock_peer
 from tests.process import PROGRAM, cli, environment
@@ -17,6 +18,12 @@ from tests.process import PROGRAM, cli, environment
 pytestmark = pytest.mark.anyio
 
 PATIENCE = 60
+NOT_MADE = {
+    "a_party_outside_the_invitation_is_2001",
+    "a_party_outside_the_invitation_is_2001_at_put",
+    "the_old_token_lives_until_the_new_one_is_used",
+}
+"""Checks that a mock peer without options gives no occasion for: anybody may register, and it is strict."""
 
 
 @dataclass(slots=True)
@@ -55,6 +62,24 @@ async def running(*words: str) -> AsyncIterator[Running]:
         if process.returncode is None:
             process.kill()
         await process.wait()
+
+
+async def test_our_own_checker_finds_no_deviation_in_any_version() -> None:
+    """As it is started without options but for the versions: strict, with both programs as users run them."""
+    async with running(*(word for version in DIALECTS for word in ("--version", version))) as program:
+        invitation = program.ready
+        for version in DIALECTS:
+            ran = await cli(
+                *("conformance", "--versions-url", invitation["versions_url"], "--token-stdin", "--json"),
+                *("--version", version),
+                stdin=invitation["token"],
+            )
+            assert ran.code == 0, ran.stdout
+            assert ran.json["version"] == version
+            assert (ran.json["deviates"], ran.json["warning"]) == (0, None)
+            assert {check["check"]: check["why"] for check in ran.json["checks"] if check["why"]}.keys() <= NOT_MADE
+            program.tell("invite")
+            invitation = await program.until("invitation")
 
 
 async def test_it_says_where_it_is_serves_obeys_and_stops() -> None:

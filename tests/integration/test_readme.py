@@ -158,8 +158,10 @@ def mentioned(page: Path) -> Iterator[list[str]]:
 
 
 def composed() -> Iterator[list[str]]:
-    """The commands of docker-compose.yml."""
-    text = (ROOT / "docker-compose.yml").read_text()
+    """The commands of docker-compose.yml, those in its comments too."""
+    text = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", (ROOT / "docker-compose.yml").read_text())
+    for line in re.findall(r"^# +(docker compose .*)$", text, re.MULTILINE):
+        yield from invocations(line)
     for found in re.findall(r"command:\s*(\[.*?\])\n", text, re.DOTALL):
         words = json.loads(found)
         if words[0].startswith("test "):

@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import subprocess
 import sys
 from base64 import b64encode
 
@@ -160,3 +161,56 @@ def test_libraries_that_print_headers_are_quiet_at_every_level(configured, libra
     logging.getLogger(library).info("headers: %s", THEIRS)
 
     assert configured() == []
+
+
+UNHEARD = """
+import asyncio, sys, threading, warnings
+from broker import logs
+logs.take_over("info")
+warnings.warn("as it was", stacklevel=1)
+
+class Late:
+    def __del__(self):
+        raise ValueError("Token {token}")
+
+Late()
+thread = threading.Thread(target=lambda: 1 / 0, name="worker")
+thread.start()
+thread.join()
+
+async def main():
+    task = asyncio.create_task(asyncio.sleep(0, 1))
+    lost = asyncio.get_running_loop().create_future()
+    lost.set_exception(OSError("lost"))
+    del lost
+    await task
+
+asyncio.run(main())
+raise KeyError("{token}")
+"""
+
+
+def test_what_nobody_catches_or_logs_comes_as_events_too():
+    """Warnings, destructors, threads, lost futures, and the end of the program."""
+    ran = subprocess.run(
+        [sys.executable, "-c", UNHEARD.format(token=TOKEN)], capture_output=True, text=True, check=False
+    )
+
+    events = [json.loads(line) for line in ran.stderr.splitlines()]
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert [event.get("logger", event["event"]) for event in events] == [
+        "py.warnings", "uncaught", "uncaught", "asyncio", "uncaught",
+    ]  # fmt: skip
+    assert [event["where"] for event in events if event["event"] == "uncaught"][1:] == ["worker", "main"]
+    assert TOKEN not in ran.stderr
+
+
+def test_the_core_of_grpc_is_silent_unless_it_is_asked_to_speak():
+    code = "import os; from broker import logs; logs.take_over('info'); print(os.environ['GRPC_VERBOSITY'])"
+
+    def said(**env):
+        ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
+        return ran.stdout.strip()
+
+    assert said() == "NONE"
+    assert said(GRPC_VERBOSITY="DEBUG") == "DEBUG"

@@ -22,10 +22,11 @@ from broker.cli.demo.tour import demo as show
 from broker.cli.failures import reporting
 from broker.cli.names import id_of
 from broker.cli.output import note
-from broker.cli.processes import GRPC, HTTP, INSECURE, warn
+from broker.cli.processes import BROKER_HEALTH, GRPC, HTTP, INSECURE
 from broker.core.paths import DEFAULT_TENANT
 from broker.process import stack
 from broker.process.address import Address
+from broker.process.listening import listen
 from broker.process.not_ready import NotReadyError
 from broker.process.stack import Stack
 from ocpi_broker.v1.peer_service_pb2 import (
@@ -48,9 +49,9 @@ def run(
 ) -> None:
     """Broker and gateway on loopback, with an invitation to try."""
     insecure = INSECURE["loopback"]
-    warn(insecure)
+    serving.warn(insecure, "INFO")
     grpc, http = _if_free(GRPC, "gRPC"), _if_free(HTTP, "HTTP")
-    servers = stack.up(data_dir, grpc, http, insecure=insecure)
+    servers = stack.up(data_dir, grpc, http, insecure=insecure, health=BROKER_HEALTH)
 
     async def introduce(running: Stack) -> None:
         invitation = await asyncio.to_thread(_ask, data_dir)
@@ -73,6 +74,7 @@ def introduction(running: Stack, invitation: InvitePeerResponse | ResetPeerRespo
     peer = id_of(invitation.peer.name)
     return f"""
 The broker answers gRPC at {running.grpc}, the gateway HTTP at {running.http}.
+{_health(running)}
 
 Versions URL for peers   {running.versions_url}
 
@@ -94,10 +96,14 @@ Ctrl-C stops it.
 """
 
 
+def _health(running: Stack) -> str:
+    return f"Health and metrics       http://{running.health}/readyz, …/metrics\n" if running.health else ""
+
+
 def _if_free(address: Address, what: str) -> Address:
     """The usual port, or any if something else has it."""
     try:
-        stack.listen(address).close()
+        listen(address).close()
     except NotReadyError:
         note(f"{address} is taken: {what} gets a free port instead")
         return FREE

@@ -71,7 +71,7 @@ class DemoPlatform:
         """The URL of the other side's credentials, by its version list and its details (RS-01 to RS-03)."""
         listed = dict(versions.read_versions(await self.call("GET", versions_url, token), Notes()))
         self.tell(f"       versions: {', '.join(map(str, listed))}")
-        endpoints = DIALECT.read_details(await self.call("GET", listed[DIALECT.version], token))[1]
+        endpoints = DIALECT.read_details(await self.call("GET", listed[DIALECT.version], token), Notes())[1]
         self.tell(f"       endpoints: {', '.join(endpoint.key for endpoint in endpoints)}")
         return next(endpoint.url for endpoint in endpoints if endpoint.module == "credentials")
 

@@ -18,7 +18,7 @@ from broker.tools.conformance.platform import Platform, Script
 from broker.tools.conformance.secrecy import Secrets
 from broker.tools.conformance.transcript import Answer, Exchange
 
-OK, BAD_REQUEST, UNAUTHORIZED, NOT_FOUND, NOT_ALLOWED = 200, 400, 401, 404, 405
+OK, BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, NOT_ALLOWED = 200, 400, 401, 403, 404, 405
 SUCCESS, CLIENT_ERROR, INVALID = 1000, 2000, 2001
 UNUSABLE, UNSUPPORTED, MISSING = 3001, 3002, 3003
 
@@ -41,6 +41,8 @@ class Connection:
     registered: bool = False
     registered_by: str = ""
     unregistered: bool = False
+    refusal: str = ""
+    """How the platform refused our parties before it called us back; empty unless it did."""
     check: str = ""
     """The title of the check that is running."""
     listed: dict[str, str] = field(default_factory=dict)
@@ -109,6 +111,18 @@ class Connection:
         """Raises Skipped once we are registered."""
         if self.registered:
             raise Skipped(f"the platform has registered us already, in the check “{self.registered_by}”")
+
+    def needs_admission(self) -> None:
+        """Raises Skipped once we are registered, and if the invitation is for others."""
+        self.needs_invitation()
+        if self.refusal:
+            raise Skipped(f"the platform refuses {self.names}")
+
+    @property
+    def names(self) -> str:
+        """The parties that we announce."""
+        shown = self.parties if self.edition.roles else self.parties[:1]
+        return ", ".join(map(str, shown))
 
     def needs_registration(self) -> None:
         """Raises Skipped unless we are registered."""
@@ -204,7 +218,8 @@ def expect(exchange: Exchange, status: int, *codes: int) -> None:
     if answer.status == status and (not codes or answer.code in codes):
         return
     wanted = f"HTTP {status}" + (f" with OCPI {' or '.join(map(str, codes))}" if codes else "")
-    came = f"HTTP {answer.status}" + (f" with OCPI {answer.code}" if answer.code is not None else "")
+    code = f" with OCPI {json.dumps(answer.code)}" if answer.code is not None else " without an OCPI status code"
+    came = f"HTTP {answer.status}{code}"
     raise Deviation(f"expected {wanted}, got {came}", exchange)
 
 

@@ -13,6 +13,9 @@ from broker.tools.conformance.transcript import Answer, Exchange, Sent
 
 Headers = Sequence[tuple[str, str | bytes]]
 
+MAX_ANSWER = 4 * 1024 * 1024
+"""Bytes of an answer that are read, after unpacking (TR-19)."""
+
 IDS = ("X-Request-ID", "X-Correlation-ID")
 
 
@@ -27,24 +30,34 @@ class Dialogue:
     exchanges: list[Exchange] = field(default_factory=list)
 
     async def say(self, method: str, url: str, headers: Headers, body: bytes | None = None) -> Exchange:
-        """One request, one answer. Raises Unreachable or Deviation if there is none."""
+        """One request, one answer. Raises Unreachable or Deviation if there is none that can be read."""
         if not self.admits(url):
             raise Deviation(f"{url} is not on this machine; --allow-remote lets it be called")
         before = len(self.platform.received)
         try:
-            answer = await self.http.request(method, url, headers=_latin(headers), content=body)
+            answer = await self._answer(method, url, headers, body)
         except httpx.HTTPError as error:
             raise Unreachable(f"{method} {url}: no answer ({type(error).__name__})") from None
         except httpx.InvalidURL:
             raise Deviation(f"{url} is not a URL that can be called") from None
         exchange = Exchange(
             Sent(method, url, tuple((name, _text(value)) for name, value in headers), body or b""),
-            Answer(answer.status_code, tuple(answer.headers.multi_items()), answer.content),
+            answer,
             self.platform.edition,
             tuple(self.platform.received[before:]),
         )
         self.exchanges.append(exchange)
         return exchange
+
+    async def _answer(self, method: str, url: str, headers: Headers, body: bytes | None) -> Answer:
+        """Raises Deviation if it is too large to be read, httpx's errors if there is none."""
+        content = bytearray()
+        async with self.http.stream(method, url, headers=_latin(headers), content=body) as answer:
+            async for piece in answer.aiter_bytes():
+                content += piece
+                if len(content) > MAX_ANSWER:
+                    raise Deviation(f"{method} {url}: the answer has more than {MAX_ANSWER // 2**20} MiB")
+            return Answer(answer.status_code, tuple(answer.headers.multi_items()), bytes(content))
 
 
 def new_ids() -> list[tuple[str, str]]:

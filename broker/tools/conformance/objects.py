@@ -16,6 +16,9 @@ class Party:
     role: str = "EMSP"
     name: str = "ocpi-broker conformance"
 
+    def __str__(self) -> str:
+        return f"{self.country_code}/{self.party_id}/{self.role}"
+
     @property
     def ids(self) -> tuple[str, str]:
         """Without role, in upper case."""

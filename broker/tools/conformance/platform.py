@@ -12,7 +12,7 @@ from broker.tools.conformance.editions import Edition, encoded, raw
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
-VERSIONS, DETAILS = "versions", "details"
+VERSIONS, DETAILS, CREDENTIALS = "versions", "details", "credentials"
 NOW = "2026-03-02T09:15:00Z"
 
 
@@ -30,6 +30,9 @@ class Received:
         """The only value of a header; None if it is missing or occurs more than once."""
         values = [value for key, value in self.headers if key == name.lower()]
         return values[0] if len(values) == 1 else None
+
+    def has(self, name: str) -> bool:
+        return any(key == name.lower() for key, _ in self.headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,10 @@ class Platform:
     @property
     def details_url(self) -> str:
         return f"{self.base}/ocpi/{self.edition.version}/Details/"
+
+    @property
+    def credentials_url(self) -> str:
+        return f"{self.base}/ocpi/{self.edition.version}/credentials"
 
     def versions(self) -> list[Mapping[str, object]]:
         return [{"version": self.edition.version, "url": self.details_url}]
@@ -136,7 +143,11 @@ def _read(scope: Mapping[str, Any], platform: Platform) -> Received:
     headers = tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"])
     shown = [value for name, value in headers if name == "authorization"]
     good = {form(token) for token in platform.tokens for form in (raw, encoded)}
-    paths = {platform.versions_url: VERSIONS, platform.details_url: DETAILS}
+    paths = {
+        platform.versions_url: VERSIONS,
+        platform.details_url: DETAILS,
+        platform.credentials_url: CREDENTIALS,
+    }
     resource = next((name for url, name in paths.items() if "/ocpi/" in target and url.endswith(target)), "")
     return Received(resource, scope["method"], target, headers, len(shown) == 1 and shown[0] in good)
 

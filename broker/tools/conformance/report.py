@@ -47,20 +47,33 @@ class Report:
     def counts(self) -> Counter[Result]:
         return Counter(outcome.result for outcome in self.outcomes)
 
+    @property
+    def warning(self) -> str:
+        """What has to be known before anything else is read; empty if there is nothing."""
+        if not (refusal := self.connection.refusal):
+            return ""
+        names = self.connection.names
+        return (
+            f"The invitation seems to be for other parties than {names}: the platform refuses it with {refusal}. "
+            f"Name one of its parties with --party, or get an invitation for {names}."
+        )
+
     def document(self) -> Mapping[str, object]:
         """For programs."""
         secrets = self.connection.secrets
         return {
             "versions_url": self.connection.versions_url,
             "version": self.connection.home.version,
+            "warning": secrets.mask(self.warning) or None,
             **{result.value: self.counts[result] for result in Result},
             "checks": [_document(outcome, secrets) for outcome in self.outcomes],
         }
 
     def text(self) -> RenderableType:
-        """For people: a table of all checks, then what deviates and why, then the sum."""
+        """For people: what has to be known first, a table of all checks, what deviates and why, and the sum."""
         secrets = self.connection.secrets
-        blocks: list[RenderableType] = [_title(self), _table(self.outcomes, secrets)]
+        blocks: list[RenderableType] = [Text(f"{_shown(self.warning, secrets)}\n", "bold red")] if self.warning else []
+        blocks += [_title(self), _table(self.outcomes, secrets)]
         for number, outcome in enumerate(self.deviations, 1):
             blocks.append(_deviation(number, outcome, secrets))
         return Group(*blocks, _sum(self.counts))
@@ -68,8 +81,7 @@ class Report:
 
 def _title(report: Report) -> Text:
     connection = report.connection
-    party = connection.parties[0]
-    us = f"{party.country_code}/{party.party_id}/{party.role} at {connection.platform.versions_url}"
+    us = f"{connection.parties[0]} at {connection.platform.versions_url}"
     return Text(f"OCPI {connection.home.version} at {connection.versions_url}\nchecked by {us}\n")
 
 

@@ -222,7 +222,7 @@ _ROWS = (
         ALL,
         P,
         IN,
-        "Issued tokens are stored as keyed hashes only; tokens never appear in logs or messages.",
+        "Tokens that we generate are stored as keyed hashes only; tokens never appear in logs or messages.",
         "project",
     ),
     _row("AU-16", ALL, P, IN, "A blocked peer gets 401 like any unknown one.", "project"),
@@ -794,7 +794,7 @@ _ROWS = (
         ALL,
         P,
         OUT,
-        "It checks the answer: a token that is missing or known is none, and a stranger is quarantined.",
+        "It keeps any token in an answer; one of ours, or none, is a failure; a stranger is quarantined.",
         "project",
     ),
     _row(
@@ -818,7 +818,7 @@ _ROWS = (
         ALL,
         P,
         OUT,
-        "A 401 on a GET is worth one try with the other header form, never on POST or PUT.",
+        "A 401 is worth one try with the other header form: it has had no effect.",
         "Transport, project",
     ),
     _row(
@@ -847,7 +847,7 @@ _ROWS = (
         ALL,
         P,
         IN,
-        "We call back with the token in the body, and with the one before if that is refused.",
+        "We call back with the token in the body; with the one before if that is refused, but for repeats.",
         "project",
     ),
     _row(

@@ -31,6 +31,8 @@ class Request:
     target: str
     headers: tuple[tuple[str, str], ...] = field(repr=False)
     body: bytes = field(repr=False)
+    oversized: bool = False
+    """That the body is longer than MAX_BODY; what there is of it is left out."""
 
     def values(self, name: str) -> list[str]:
         """Every value of a header."""
@@ -65,10 +67,12 @@ class Answer:
 
 
 Handler = Callable[[Request], Awaitable[Answer]]
+Refusal = Callable[[int], Answer]
+"""The answer with this HTTP status to what is no request."""
 
 
 class _BadRequestError(Exception):
-    """What came is no request that is answered in any other way than with this status."""
+    """What came is no HTTP; status is what it gets."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -91,12 +95,12 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 @asynccontextmanager
-async def serving(handler: Handler, listener: socket.socket) -> AsyncIterator[None]:
+async def serving(handler: Handler, refused: Refusal, listener: socket.socket) -> AsyncIterator[None]:
     """Answers within the context. Whoever still waits at its end gets no answer."""
     open_connections: set[asyncio.Task[None]] = set()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.ensure_future(_converse(handler, reader, writer))
+        task = asyncio.ensure_future(_converse(handler, refused, reader, writer))
         open_connections.add(task)
         task.add_done_callback(open_connections.discard)
 
@@ -112,11 +116,13 @@ async def serving(handler: Handler, listener: socket.socket) -> AsyncIterator[No
         await server.wait_closed()
 
 
-async def _converse(handler: Handler, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _converse(
+    handler: Handler, refused: Refusal, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
     """One request, one answer. A client that has gone changes nothing: the request is done all the same."""
     connection = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
     try:
-        await _answer(connection, handler, reader, writer)
+        await _answer(connection, handler, refused, reader, writer)
     except (OSError, TimeoutError, h11.ProtocolError):
         pass
     finally:
@@ -126,17 +132,24 @@ async def _converse(handler: Handler, reader: asyncio.StreamReader, writer: asyn
 
 
 async def _answer(
-    connection: h11.Connection, handler: Handler, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    connection: h11.Connection,
+    handler: Handler,
+    refused: Refusal,
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
 ) -> None:
     try:
         async with asyncio.timeout(READ_SECONDS):
             request = await _read(connection, reader, writer)
     except _BadRequestError as err:
-        await _write(connection, Answer(err.status), reader, writer)
+        await _write(connection, refused(err.status), reader, writer)
         await _outlast(reader, writer)
-    else:
-        if request is not None:
-            await _write(connection, await handler(request), reader, writer)
+        return
+    if request is None:
+        return
+    await _write(connection, await handler(request), reader, writer)
+    if request.oversized:
+        await _outlast(reader, writer)
 
 
 async def _outlast(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -165,19 +178,19 @@ async def _read(
             connection.receive_data(await reader.read(_CHUNK))
         elif isinstance(event, h11.Request):
             head = event
-        elif isinstance(event, h11.Data):
+        elif isinstance(event, h11.Data) and head is not None:
             body += event.data
             if len(body) > MAX_BODY:
-                raise _BadRequestError(413)
+                return _request(head, b"", oversized=True)
         elif isinstance(event, h11.EndOfMessage) and head is not None:
             return _request(head, bytes(body))
         else:
             return None
 
 
-def _request(head: h11.Request, body: bytes) -> Request:
+def _request(head: h11.Request, body: bytes, *, oversized: bool = False) -> Request:
     headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in head.headers)
-    return Request(head.method.decode("ascii"), head.target.decode("latin-1"), headers, body)
+    return Request(head.method.decode("ascii"), head.target.decode("latin-1"), headers, body, oversized)
 
 
 async def _write(

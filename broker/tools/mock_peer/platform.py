@@ -2,6 +2,7 @@
 
 import secrets
 import socket
+import string
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from typing import Any
 import httpx
 
 from broker.core import model
-from broker.core.model import BusinessDetails, HeaderForm, InterfaceRole, Party, PartyKey, Token, Version
+from broker.core.model import BusinessDetails, HeaderForm, InterfaceRole, Party, PartyKey, PartyPattern, Token, Version
 from broker.errors import NotExpressibleError
 from broker.ocpi import DIALECTS
 from broker.tools.mock_peer import http_server
@@ -27,10 +28,12 @@ PARTY = "DE/KWL/CPO=Kabelwerk"
 MODULES = ("locations/SENDER", "sessions/SENDER", "cdrs/SENDER", "tariffs/SENDER", "tokens/RECEIVER")
 VERSION = "2.2.1"
 
+_LETTERS = string.ascii_letters + string.digits
+
 
 def mint() -> Token:
-    """43 characters, which are never Base64 of anything."""
-    return Token(secrets.token_urlsafe(32))
+    """Letters, digits and one hyphen, so that it is never Base64 of anything: more than 256 random bits (CO-42)."""
+    return Token("-".join("".join(secrets.choice(_LETTERS) for _ in range(22)) for _ in range(2)))
 
 
 def party(text: str) -> Party:
@@ -49,6 +52,14 @@ def module(text: str) -> tuple[str, InterfaceRole]:
     if not name or role.upper() not in InterfaceRole.__members__:
         raise ValueError(f"{text!r} must be written like {MODULES[0]}")
     return name, InterfaceRole(role.upper())
+
+
+def partner(text: str) -> PartyPattern:
+    """From CC/PID/ROLE, each of which may be *. Raises ValueError."""
+    try:
+        return PartyPattern.parse(text)
+    except ValueError as err:
+        raise ValueError(f"{text!r} does not say who may register, as DE/*/CPO does: {err}") from None
 
 
 def offered(texts: Iterable[str]) -> tuple[Version, ...]:
@@ -199,6 +210,10 @@ class MockPeer:
         """What its server answers."""
         return await self._receiver.answer(request)
 
+    def refusal(self, status: int) -> http_server.Answer:
+        """What its server answers to what is no request."""
+        return self._receiver.refusal(status)
+
     def _held(self) -> Token:
         if self._state.link is None:
             raise ValueError("the mock peer holds no token")
@@ -214,13 +229,15 @@ async def mock_peer(
     faults: Sequence[str | Fault] = (),
     lenient: bool = False,
     accepts: Iterable[HeaderForm] = HeaderForm,
+    partners: Sequence[str] = (),
     listener: socket.socket | None = None,
     public_url: str = "",
     local: bool = False,
 ) -> AsyncIterator[MockPeer]:
     """A mock peer that serves within the context, on a free port of loopback unless it is given a listener.
 
-    accepts are the header forms that it takes; local lets it call nobody beyond this machine.
+    accepts are the header forms that it takes; partners, like DE/*/CPO, who may register, anybody if there are none;
+    local lets it call nobody beyond this machine.
     Raises ValueError for what cannot be read, or cannot be said in one of the versions.
     """
     own = listener or http_server.bind("127.0.0.1", 0)
@@ -229,12 +246,14 @@ async def mock_peer(
         base = public_url.rstrip("/") or f"http://{_reachable(own)}"
         identity = Identity(base, offered(versions), tuple(map(party, parties)), tuple(map(module, modules)))
         _check(identity)
+        state = _state(identity, faults, lenient, accepts)
+        state.partners = tuple(map(partner, partners))
         peer = MockPeer(
-            _state(identity, faults, lenient, accepts),
+            state,
             await rest.enter_async_context(httpx.AsyncClient(verify=trusted(), trust_env=False, timeout=TIMEOUT)),
             local=local,
         )
-        await rest.enter_async_context(http_server.serving(peer.answer, own))
+        await rest.enter_async_context(http_server.serving(peer.answer, peer.refusal, own))
         yield peer
 
 

@@ -77,7 +77,7 @@ class Sender:
         call = Call("GET", listed[version], token, self._state.form_for(version), "details", version.text)
         data, _ = await self._caller.read(call)
         try:
-            told, endpoints = DIALECTS[version.text].read_details(shapes.of_details(data)[0])
+            told, endpoints = DIALECTS[version.text].read_details(shapes.of_details(data)[0], Notes())
         except Malformed as err:
             raise ExchangeFailedError(f"details: {err}") from None
         theirs = self._state.link.theirs if self._state.link else None

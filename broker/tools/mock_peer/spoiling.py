@@ -19,6 +19,7 @@ from broker.tools.mock_peer.self_description import FOREIGN_HOST, Strike
 
 MEGABYTE: Final = 1024 * 1024
 SUCCESS: Final = 1000
+CLIENT_ERROR: Final = 2000
 
 _HTML: Final = b"<!DOCTYPE html><html><body><h1>Welcome</h1></body></html>"
 _WRONG_DATA: Final[Mapping[str, object]] = MappingProxyType({"array": [], "null": None, "string": "data"})

@@ -5,12 +5,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from broker.core.model import (
+    AnnouncedParty,
     Announcement,
     Credentials,
     Endpoint,
     HeaderForm,
     InterfaceRole,
     Party,
+    PartyPattern,
+    Role,
     Style,
     Token,
     Version,
@@ -79,6 +82,8 @@ class State:
     mint: Callable[[], Token]
     now: Callable[[], datetime]
     accepts: frozenset[HeaderForm] = frozenset(HeaderForm)
+    partners: tuple[PartyPattern, ...] = ()
+    """Who may register (RR-17); empty for anybody."""
     form: HeaderForm | None = None
     """In which the other side wants tokens, if it was seen to want another one than its version says."""
     link: Link | None = None
@@ -89,6 +94,16 @@ class State:
     own: list[Version] = field(default_factory=list)
     epoch: int = 0
     """Counts what the other side changed: an exchange that it overtook must not commit."""
+
+    def invites(self, party: AnnouncedParty) -> bool:
+        """Whether this party may register; what its version has no field for does not count."""
+        told = (party.country_code, party.party_id, party.role)
+        return not self.partners or any(_covers(pattern, told) for pattern in self.partners)
+
+    def is_ours(self, token: Token) -> bool:
+        """Whether the other side has it from us (CO-41), and not we from them: same-token issues what they sent."""
+        theirs = self.link is not None and self.link.held == token
+        return not theirs and self.tokens.standing(token) is not None
 
     def connect(self, link: Link) -> None:
         if self.link is not None and self.link.held != link.held:
@@ -104,3 +119,8 @@ class State:
 
     def form_for(self, version: Version) -> HeaderForm:
         return self.form or DIALECTS[version.text].header
+
+
+def _covers(pattern: PartyPattern, told: tuple[str | Role | None, ...]) -> bool:
+    allowed = (pattern.country_code, pattern.party_id, pattern.role)
+    return all(None in pair or pair[0] == pair[1] for pair in zip(allowed, told, strict=True))

@@ -11,7 +11,7 @@ CONTRACT = {
     "up", "serve", "gateway", "doctor", "certificate", "conformance", "mock-peer", "db upgrade",
     "tenant create", "tenant update", "tenant show", "tenant list", "tenant delete",
     "peer invite", "peer list", "peer show", "peer exchanges", "peer unregister", "peer reset", "peer block",
-    "peer unblock", "peer update", "peer approve",
+    "peer unblock", "peer update", "peer approve", "peer import", "peer export", "peer delete",
     "peer connect", "peer rotate", "peer switch-version", "peer revoke",
     "token get", "token verify", "caller create", "caller list", "caller revoke",
 }  # fmt: skip
@@ -52,6 +52,14 @@ def test_every_command_and_option_explains_itself(name):
 
     assert command.help
     assert [option.name for option in command.params if not option.help] == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_data_directory_can_be_said_in_the_environment(name):
+    options = {flag: option for option in COMMANDS[name].params for flag in option.opts}
+
+    if "--data-dir" in options:
+        assert options["--data-dir"].envvar == "OCPI_BROKER_DATA_DIR"
 
 
 @pytest.mark.parametrize("name", sorted(CONTRACT - PROCESSES))

@@ -29,6 +29,20 @@ def test_an_address_that_is_none_is_refused():
         locate(None, {"OCPI_BROKER_TARGET": "broker.example", "OCPI_BROKER_KEY_FILE": "/k"})
 
 
+def test_two_brokers_in_the_environment_are_one_too_many(tmp_path):
+    environ = {"OCPI_BROKER_TARGET": "127.0.0.1:1", "OCPI_BROKER_KEY_FILE": "/k", "OCPI_BROKER_DATA_DIR": str(tmp_path)}
+
+    with pytest.raises(CommandError, match="are both set"):
+        locate(tmp_path, environ)
+
+
+def test_a_file_to_trust_that_holds_no_certificate_is_named(tmp_path):
+    (tmp_path / "ca").write_text("junk")
+
+    with pytest.raises(CommandError, match="ca holds no certificate in PEM; OCPI_BROKER_CA_FILE names it"):
+        locate(None, {"OCPI_BROKER_CA_FILE": str(tmp_path / "ca")})
+
+
 @pytest.mark.parametrize(
     ("host", "ca", "kind"),
     [

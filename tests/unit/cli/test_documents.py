@@ -106,6 +106,7 @@ def test_a_peer():
         register_time=MOMENT,
         etag='"3"',
         warnings=["look here"],
+        findings=[pb.Finding(id="LOOK", message="look here")],
     )
 
     assert documents.peer(message) == {
@@ -127,8 +128,20 @@ def test_a_peer():
         "offered_versions": None,
         "may_downgrade": False,
         "quarantined": False,
+        "lifecycle": "managed",
+        "rotation_period": None,
+        "renew": "put",
         "job": None,
-        "warnings": ["look here"],
+        "health": {
+            "state": "UNKNOWN",
+            "since": None,
+            "reason": None,
+            "message": None,
+            "last_contact_in": None,
+            "last_contact_out": None,
+            "last_probe": None,
+        },
+        "warnings": [{"id": "LOOK", "message": "look here"}],
         "invitation_expire_time": None,
         "register_time": TIME,
         "token_time": None,
@@ -136,6 +149,28 @@ def test_a_peer():
         "create_time": None,
         "update_time": None,
         "etag": '"3"',
+    }
+
+
+def test_a_peer_whose_connection_fails():
+    health = pb.Health(
+        state=pb.HEALTH_STATE_FAILING,
+        since_time=MOMENT,
+        reason=pb.HEALTH_REASON_PEER_REJECTED_TOKEN,
+        message="versions list: HTTP 401",
+        last_contact_in_time=MOMENT,
+        last_contact_out_time=MOMENT,
+        last_probe_time=MOMENT,
+    )
+
+    assert documents.peer(pb.Peer(name="tenants/acme/peers/kw", health=health))["health"] == {
+        "state": "FAILING",
+        "since": TIME,
+        "reason": "PEER_REJECTED_TOKEN",
+        "message": "versions list: HTTP 401",
+        "last_contact_in": TIME,
+        "last_contact_out": TIME,
+        "last_probe": TIME,
     }
 
 
@@ -212,6 +247,7 @@ def test_a_tenant():
             post_retry_window=Duration(seconds=0),
             put_retry_window=Duration(seconds=90),
             rotation_period=Duration(seconds=2_592_000),
+            probe_interval=Duration(seconds=1800),
             required_modules=[pb.RequiredModule(peer_role=pb.ROLE_CPO, module="locations")],
             role_policy=pb.ROLE_POLICY_MANUAL,
             may_downgrade=True,
@@ -236,6 +272,7 @@ def test_a_tenant():
             "post_retry_window": "0s",
             "put_retry_window": "90s",
             "rotation_period": "30d",
+            "probe_interval": "30m",
             "required_modules": ["CPO:locations"],
             "role_policy": "manual",
             "downgrade": "allowed",

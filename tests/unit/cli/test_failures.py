@@ -6,7 +6,9 @@ from google.protobuf.any_pb2 import Any
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 from google.rpc.status_pb2 import Status
 
-from broker.cli.failures import CommandError, explain, reporting
+from broker.cli.failures import COMMANDS, CommandError, explain, in_commands, reporting
+from ocpi_broker.v1 import admin_service_pb2, peer_service_pb2, tenant_service_pb2
+from tests.unit.cli.test_commands import commands
 
 TARGET = "127.0.0.1:50051"
 
@@ -107,3 +109,22 @@ def test_a_failed_command_says_why_in_one_line_and_leaves(capsys, exit_code):
 
     printed = capsys.readouterr()
     assert (left.value.code, printed.out, printed.err) == (exit_code, "", "error: first\\nsecond\n")
+
+
+def test_calls_are_told_as_the_commands_that_make_them():
+    said = in_commands("the peer was renewed; RotatePeer it, then ResetPeer, or use force; GetPeerTokens is nobody's")
+
+    assert said == (
+        "the peer was renewed; `peer rotate` it, then `peer reset`, or use --force; GetPeerTokens is nobody's"
+    )
+
+
+def test_every_command_that_is_told_is_there():
+    assert set(COMMANDS.values()) <= {name for name, _ in commands()}
+
+
+def test_every_call_of_people_has_a_command():
+    services = [peer_service_pb2.DESCRIPTOR, tenant_service_pb2.DESCRIPTOR, admin_service_pb2.DESCRIPTOR]
+    calls = {call.name for file in services for one in file.services_by_name.values() for call in one.methods}
+
+    assert calls <= set(COMMANDS)

@@ -8,13 +8,14 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 
-from broker.cli.following import Clock, Sight, Story, ended_before, failure, follow, in_words
+from broker.cli.following import Clock, Sight, Story, ended_before, failure, follow, in_words, quarantine
 from ocpi_broker.v1 import resources_pb2 as pb
 
 NOW = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
 NAME = "tenants/acme/peers/kw"
 SEE = "see `ocpi-broker peer show kw --tenant acme`"
 REFUSED = "the peer answered HTTP 200, OCPI 2001: no such party"
+IN_DOUBT = "it is not known whether the peer has done it"
 
 
 def after(seconds):
@@ -105,7 +106,7 @@ def test_an_exchange_that_runs_already_is_news_and_one_that_has_ended_is_not():
 @pytest.mark.parametrize(
     ("job", "said"),
     [
-        (waiting(30, outcome_unknown=True, last_error=error()), "the answer was lost; next attempt in 30 s"),
+        (waiting(30, outcome_unknown=True, last_error=error()), f"{REFUSED}; {IN_DOUBT}; next attempt in 30 s"),
         (waiting(300, last_error=error()), f"{REFUSED}; next attempt in 5 min"),
         (waiting(-3), "it has not worked yet; next attempt in 0 s"),
     ],
@@ -167,6 +168,16 @@ def test_an_end_by_force_is_one_although_the_peer_could_not_be_told():
 
     assert failure(mark, pb.PEER_STATE_UNREGISTERED, NOW) is None
     assert failure(mark, pb.PEER_STATE_REGISTERED, NOW) is not None
+
+
+def test_a_peer_in_quarantine_is_told_with_what_it_announced_and_its_warnings():
+    asked = [pb.Party(country_code="DE", party_id=f"KW{number}", role=pb.ROLE_CPO) for number in range(7)]
+    one = pb.Peer(name="tenants/acme/peers/kw", quarantined=True, requested_parties=asked, warnings=["approve them"])
+
+    assert quarantine(one) == (
+        "kw has exchanged tokens with us and is in quarantine: services get no token for it; "
+        "it announced DE/KW0/CPO, DE/KW1/CPO, DE/KW2/CPO, DE/KW3/CPO, DE/KW4/CPO; approve them"
+    )
 
 
 def test_a_failed_job_says_why_and_what_can_be_done():

@@ -112,7 +112,7 @@ def test_a_peer_is_shown_with_its_settings():
         versions=(Version("2.1.1"), Version("2.2.1")),
         may_downgrade=True,
         requested=(PartyKey("NL", "ABC", Role.CPO),),
-        form_out=HeaderForm.RAW,
+        held=HeldToken(Sealed("key", b"box"), 1, HeaderForm.RAW),
     )
 
     message = peer_to_pb(settled, 1)

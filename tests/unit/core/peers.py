@@ -6,7 +6,7 @@ from broker.core.model import BusinessDetails, Party, PartyKey, Role, Terms
 from broker.core.peer import IssuedToken, Peer, PeerState, Purpose, TokenState
 
 INVITATION, MAIN = Purpose.INVITATION, Purpose.MAIN
-ACTIVE, RETIRING, REVOKED = TokenState.ACTIVE, TokenState.RETIRING, TokenState.REVOKED
+ACTIVE, RETIRING, RESENT, REVOKED = TokenState.ACTIVE, TokenState.RETIRING, TokenState.RESENT, TokenState.REVOKED
 PROVISIONAL = TokenState.PROVISIONAL
 NOW, LIMIT, WINDOW = 5_000, 9_000, 1_000
 A, B, C = "AAAAAAAAAAAA", "BBBBBBBBBBBB", "CCCCCCCCCCCC"

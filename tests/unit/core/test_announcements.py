@@ -2,7 +2,7 @@
 
 import pytest
 
-from broker.core.announcements import Known, completed, echoes, renamed
+from broker.core.announcements import Known, completed, echoes, renamed, understood
 from broker.core.model import (
     AnnouncedParty,
     Announcement,
@@ -173,7 +173,9 @@ def test_a_draft_that_cannot_be_completed_is_refused_with_the_field_that_it_lack
     ],
 )
 def test_a_peer_that_sends_our_own_parties_back_is_recognised(announced, what, echoed):
-    assert echoes(announced, completed(announced, what), what) is echoed
+    keys = [party.key for party in completed(announced, what).parties]
+
+    assert echoes(zip(announced.parties, keys, strict=True), what) is echoed
 
 
 @pytest.mark.parametrize(
@@ -186,10 +188,61 @@ def test_a_peer_that_sends_our_own_parties_back_is_recognised(announced, what, e
     ],
 )
 def test_what_a_peer_echoes_is_replaced_by_what_it_is_known_as(what, meant):
-    assert renamed(credentials(OUR_EMSP), what, "roles[0]") == meant
+    assert renamed(DETAILS, what, "roles[0]") == meant.parties
 
 
 @pytest.mark.parametrize("what", [known(any_party=True), known(patterns=["DE/*/CPO"])])
 def test_an_echo_of_a_peer_that_nobody_has_named_is_refused(what):
     with pytest.raises(CredentialsInvalidError, match=r"^roles\[0\]: is ours, and the invitation does not name"):
-        renamed(credentials(OUR_EMSP), what, "roles[0]")
+        renamed(DETAILS, what, "roles[0]")
+
+
+NOBODY = "roles: no party is named that can be understood; "
+NAMELESS = BusinessDetails("DEKWL")
+
+
+def lacking(*parties):
+    """An answer to us, of which not everything is there."""
+    return Announcement(TOKEN, None, parties)
+
+
+@pytest.mark.parametrize(
+    ("answer", "what", "meant", "complaints"),
+    [
+        (with_roles(CPO, RJS), known(CPO), [(CPO, DETAILS), (RJS, DETAILS)], ()),
+        # Without a name: as registered, else what stands for one.
+        (lacking(AnnouncedParty("roles[0]", None, "DE", "KWL", Role.CPO)), known(CPO), [(CPO, NAMELESS)], ()),
+        (
+            lacking(AnnouncedParty("roles[0]", None, "DE", "KWL", Role.CPO)),
+            known(registered=(CPO,)),
+            [(CPO, DETAILS)],
+            (),
+        ),
+        # Without a role: as registered, as invited, as our own side leaves it over.
+        (lacking(AnnouncedParty("roles[0]", DETAILS, "DE", "KWL")), known(CPO), [(CPO, DETAILS)], ()),
+        # Without ids, or without any party: those that were agreed.
+        (lacking(AnnouncedParty("party_id", DETAILS)), known(CPO), [(CPO, DETAILS)], ()),
+        (lacking(), known(CPO), [(CPO, NAMELESS)], (NOBODY + "those that were agreed are taken",)),
+        (
+            lacking(AnnouncedParty("party_id", DETAILS)),
+            known(CPO, RJS),
+            [(CPO, NAMELESS), (RJS, BusinessDetails("NLRJS"))],
+            (NO_PARTY, NOBODY + "those that were agreed are taken"),
+        ),
+        (lacking(), known(EMSP, registered=(CPO,)), [(CPO, DETAILS)], (NOBODY + "those that were agreed are taken",)),
+        (lacking(), known(any_party=True), [], (NOBODY + "the invitation names none either",)),
+        # What can be understood is enough.
+        (
+            lacking(AnnouncedParty("roles[0]", DETAILS, "NL", "RJS", Role.EMSP), AnnouncedParty("roles[1]", DETAILS)),
+            known(any_party=True),
+            [(RJS, DETAILS)],
+            (NO_PARTY,),
+        ),
+        (with_roles(CPO, CPO), known(CPO), [(CPO, DETAILS)], (f"roles: {CPO} is listed twice",)),
+    ],
+)
+def test_what_an_answer_leaves_out_is_filled_in(answer, what, meant, complaints):
+    found = understood(answer, what)
+
+    assert [(party.key, party.details) for party in found.parties] == meant
+    assert found.complaints == complaints

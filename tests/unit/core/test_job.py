@@ -37,6 +37,13 @@ def test_three_attempts_are_made_by_themselves(attempts, scheduled, chance, seco
     assert due == (None if seconds is None else NOW + seconds * SECOND)
 
 
+@pytest.mark.parametrize(("asked", "due"), [(0, 30), (29, 30), (600, 600), (86_400, 86_400)])
+def test_a_peer_that_wants_to_be_left_alone_is_not_asked_before(asked, due):
+    """Retry-After."""
+    assert next_attempt(JOB, NOW, 0, not_before=NOW + asked * SECOND) == NOW + due * SECOND
+    assert next_attempt(replace(JOB, attempts=2), NOW, 0, not_before=NOW + asked * SECOND) is None
+
+
 @given(st.booleans(), st.floats(0, 1, exclude_max=True), st.floats(0, 1, exclude_max=True))
 def test_each_pause_is_longer_than_the_one_before_and_chance_makes_it_half_as_long_again_at_most(scheduled, one, other):
     job = replace(JOB, scheduled=scheduled)
@@ -79,6 +86,13 @@ def test_there_is_advice_for_each_reason(kind, reason):
 
 def test_each_reason_has_advice_of_its_own():
     assert len({replace(JOB, reason=reason).advice for reason in WORDS}) == len(WORDS)
+
+
+@pytest.mark.parametrize(
+    ("kind", "way_out"), [(POST, "reset this connection"), (PUT, "peer update --renew reregister")]
+)
+def test_a_refusal_has_the_way_out_of_its_request(kind, way_out):
+    assert way_out in replace(JOB, kind=kind, state=JobState.FAILED, reason="PEER_REFUSED").advice
 
 
 def test_before_anything_has_gone_wrong_there_is_none():

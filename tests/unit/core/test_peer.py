@@ -4,9 +4,10 @@ import pytest
 
 from broker.core.exchange import ExchangeKind
 from broker.core.job import JobState
-from broker.core.model import Version
-from broker.core.peer import PeerState, Purpose, Rejection, TokenState, has_expired, opens_modules, reject, warnings
+from broker.core.model import BusinessDetails, Party, Version
+from broker.core.peer import PeerState, Purpose, Rejection, TokenState, has_expired, opens_modules, reject
 from broker.core.receiver import Presented
+from broker.core.warnings import warnings
 from tests.unit.core.peers import (
     ACTIVE,
     INVITATION,
@@ -16,6 +17,7 @@ from tests.unit.core.peers import (
     MAIN,
     NOW,
     PROVISIONAL,
+    RESENT,
     RETIRING,
     REVOKED,
     A,
@@ -30,7 +32,7 @@ NO_INVITATION = "the invitation can no longer be used: reset the peer to issue a
 LOCKED_OUT = "no token of the peer works: rotate the peer, or reset it and let it register again"
 OLD_TOKEN = "the peer shows a token that was replaced: since 1970-01-01 00:00 UTC; was it restored from a backup?"
 QUARANTINED = "the peer is quarantined: none of the parties that it announced may be had; see its last exchange"
-IN_DOUBT = "renewing the tokens: the answer of the peer was lost; it is being found out what became of it"
+IN_DOUBT = "renewing the tokens: it is not known whether the peer has done it: HTTP 503"
 
 
 @pytest.mark.parametrize(
@@ -100,6 +102,10 @@ def test_no_token_of_a_blocked_peer_works(purpose, state):
         (token(state=PROVISIONAL, received_at=NOW), False),
         (token(state=REVOKED), True),
         (token(state=REVOKED, reused_at=NOW), False),
+        # Given to a repeat: when it is seen first, and when it may take over.
+        (token(state=RESENT, not_after=NOW + 1), True),
+        (token(state=RESENT, not_after=NOW + 1, received_at=NOW), False),
+        (token(state=RESENT, not_after=NOW, received_at=NOW), True),
         # Once more, when its time is over: the peer goes on with it (F4).
         (token(state=RETIRING, reused_at=NOW - 2, not_after=NOW + 1), False),
         (token(state=RETIRING, reused_at=NOW - 2, not_after=NOW), True),
@@ -122,6 +128,8 @@ def test_a_use_is_notable_once(one, notable):
         ([token(), token("BBBBBBBBBBBB", state=RETIRING, reused_at=NOW)], True),
         ([token(first_used_at=NOW), token("BBBBBBBBBBBB", state=PROVISIONAL)], False),
         ([token(purpose=INVITATION)], False),
+        ([token(), token("BBBBBBBBBBBB", state=RESENT)], True),
+        ([token(), token("BBBBBBBBBBBB", state=RESENT, received_at=NOW)], False),
     ],
 )
 def test_a_peer_is_unconfirmed_until_it_uses_its_new_token(issued, unconfirmed):
@@ -172,8 +180,8 @@ def test_the_invitation_is_the_active_one():
         # RS-09
         (peer(token(), parties=()), [QUARANTINED]),
         (
-            peer(token(), parties=(), requested=(KWL,)),
-            ["the peer is quarantined: approve its requested_parties, then rotate it"],
+            peer(token(), parties=(), requested=(KWL,), announced=(Party(KWL, BusinessDetails("K")),)),
+            ["the peer is quarantined: approve its requested_parties to open it"],
         ),
         (
             peer(token(), requested=(KWL,)),
@@ -183,7 +191,7 @@ def test_the_invitation_is_the_active_one():
         # What became of a job is told until an operator has done something about it.
         (peer(token(), job=job()), []),
         (peer(token(), job=job(sent_version=Version("2.2.1"))), []),
-        (peer(token(), job=job(sent_version=Version("2.2.1"), attempts=1)), [IN_DOUBT]),
+        (peer(token(), job=job(sent_version=Version("2.2.1"), attempts=1, message="HTTP 503")), [IN_DOUBT]),
         (peer(token(), job=job(sent_version=Version("2.2.1"), attempts=1, confirming=True)), []),
         (
             peer(token(), job=job(ExchangeKind.POST, JobState.FAILED, message="HTTP 401", attempts=1)),
@@ -196,7 +204,7 @@ def test_the_invitation_is_the_active_one():
     ],
 )
 def test_an_operator_is_told_what_needs_one(one, expected):
-    assert warnings(one, NOW) == expected
+    assert [found.message for found in warnings(one, NOW)] == expected
 
 
 def test_a_block_alone_is_no_reason_to_reset():

@@ -8,13 +8,25 @@ from hypothesis import strategies as st
 
 from broker.core.exchange import ExchangeKind
 from broker.core.model import Version
-from broker.core.peer import Purpose, Room, Succession, TokenState, crossing, has_expired, is_overtaken, room, succeed
+from broker.core.peer import (
+    MOST_RESENT,
+    Purpose,
+    Room,
+    Succession,
+    TokenState,
+    crossing,
+    has_expired,
+    is_overtaken,
+    room,
+    succeed,
+)
 from tests.unit.core.peers import (
     ACTIVE,
     INVITATION,
     LIMIT,
     NOW,
     PROVISIONAL,
+    RESENT,
     RETIRING,
     REVOKED,
     WINDOW,
@@ -24,6 +36,13 @@ from tests.unit.core.peers import (
     job,
     token,
 )
+
+LIMITED = {"not_after": NOW + 1}
+
+
+def beside(*revoked):
+    """What follows a repeat."""
+    return Succession(revoked, None, NOW + 1, beside=True)
 
 
 @pytest.mark.parametrize(
@@ -40,8 +59,17 @@ from tests.unit.core.peers import (
         ([token(A, INVITATION, RETIRING), token(B)], B, WINDOW, Succession((A,), B, NOW + WINDOW)),
         ([token(A, state=RETIRING), token(B)], B, WINDOW, Succession((A,), B, NOW + WINDOW)),
         ([token(B)], B, 0, Succession((B,), None, NOW)),
-        # PUT again with the token before it: the unseen one goes.
-        ([token(A, state=RETIRING), token(B)], A, WINDOW, Succession((B,), None, NOW + WINDOW)),
+        # PUT again with the token before it: the one given first stays, whoever has it.
+        ([token(A, state=RETIRING, **LIMITED), token(B)], A, WINDOW, beside()),
+        ([token(A, state=RETIRING, **LIMITED), token(B), token(C, state=RESENT, **LIMITED)], A, WINDOW, beside()),
+        ([token(A, state=RETIRING, **LIMITED), token(B), token(C, state=RESENT, **LIMITED)], C, WINDOW, beside()),
+        # The peer has gone on with it after its time: then it is no repeat (F4).
+        (
+            [token(A, state=RETIRING, not_after=NOW, reused_at=1), token(B)],
+            A,
+            WINDOW,
+            Succession((B,), A, NOW + WINDOW),
+        ),
         # What is revoked already is left alone, and cannot come back.
         ([token(A, state=REVOKED), token(C), token(B)], B, WINDOW, Succession((C,), B, NOW + WINDOW)),
         ([token(A, state=REVOKED), token(B)], A, WINDOW, Succession((B,), None, NOW + WINDOW)),
@@ -58,12 +86,6 @@ def test_what_becomes_of_the_tokens_before(issued, shown, window, expected):
         ([token(B), token(C, state=PROVISIONAL)], B, WINDOW, Succession((), B, NOW + WINDOW, C)),
         ([token(B), token(C, state=PROVISIONAL)], B, 0, Succession((B,), None, NOW, C)),
         ([token(A, INVITATION), token(C, state=PROVISIONAL)], A, WINDOW, Succession((), A, NOW + WINDOW, C)),
-        (
-            [token(A, state=RETIRING), token(B), token(C, state=PROVISIONAL)],
-            A,
-            WINDOW,
-            Succession((B,), None, NOW + WINDOW, C),
-        ),
     ],
 )
 def test_f6_the_token_that_crosses_is_neither_revoked_nor_retired(issued, shown, window, expected):
@@ -92,7 +114,7 @@ def after(issued, succession):
             kept.append(replace(one, state=RETIRING, not_after=succession.not_after))
         else:
             kept.append(one)
-    return [*kept, token("NNNNNNNNNNNN")]
+    return [*kept, token("NNNNNNNNNNNN", state=RESENT if succession.beside else ACTIVE)]
 
 
 @given(
@@ -103,7 +125,14 @@ def after(issued, succession):
 def test_after_an_exchange_one_token_is_active_and_at_most_one_retiring(kinds, shown, window):
     issued = [token(f"{index:012}", purpose, state) for index, (purpose, state) in enumerate(kinds)]
 
-    left = after(issued, succeed(issued, f"{shown:012}", NOW, window))
+    given = succeed(issued, f"{shown:012}", NOW, window)
+    left = after(issued, given)
+    if given.beside:
+        kept = [one for one in left[:-1] if one.state is not REVOKED]
+        gone = [one for one in issued if one.state is not REVOKED and one.lookup_id not in {o.lookup_id for o in kept}]
+        assert all(one.state is RESENT for one in gone)
+        assert sum(one.state is RESENT for one in left) <= MOST_RESENT + 1
+        return
 
     assert [one.lookup_id for one in left if one.state is ACTIVE] == ["NNNNNNNNNNNN"]
     retiring = [one.lookup_id for one in left if one.state is RETIRING]

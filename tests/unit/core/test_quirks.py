@@ -8,6 +8,7 @@ from broker.core.model import HeaderForm
 from broker.core.quirks import NO_QUIRKS, USUAL_TOKEN, Quirks
 
 FLAGS = [
+    "token_is_invitation",
     "explicit_nulls",
     "trailing_slash",
     "missing_ids",

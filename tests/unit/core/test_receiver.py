@@ -197,6 +197,26 @@ def test_effects_come_in_order_and_show_the_token_of_the_body(before, event):
     assert state == Established(registration)
 
 
+@pytest.mark.parametrize(
+    ("listed", "cause"),
+    [
+        (VersionsRead({}), "it lists nothing"),
+        (VersionsRead({V230: DETAILS, V22: DETAILS}), "it lists 2.2, 2.3.0"),
+        (VersionsRead({}, ("2.2.1-d2",)), "it lists 2.2.1-d2, which is no version number that we know"),
+        (VersionsRead({}, ("2.2.1-d2", "x")), "it lists 2.2.1-d2, x, which are no version numbers that we know"),
+        (
+            VersionsRead({V22: DETAILS}, ("2.2.1-d2",)),
+            "it lists 2.2; and 2.2.1-d2, which is no version number that we know",
+        ),
+    ],
+)
+def test_f9_what_the_list_has_instead_is_told_to_operators_only(listed, cause):
+    _, effect = step(Verifying(CURRENT, V221, THEIRS), listed)
+
+    assert str(effect.error) == "your version list does not offer 2.2.1"
+    assert effect.error.explained == f"your version list does not offer 2.2.1: {cause}"
+
+
 def test_a_registration_is_replaced_as_a_whole():
     """UR-01: what the new body omits is gone."""
     state, _ = step(CURRENT, put(body(CPO)))

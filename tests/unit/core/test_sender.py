@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from broker.core.model import Terms
-from broker.core.receiver import EndpointsRead, PeerFailed, ReadEndpoints, ReadVersions
+from broker.core.receiver import EndpointsRead, PeerFailed, ReadEndpoints, ReadVersions, VersionsRead
 from broker.core.sender import Answered, Committed, Ended, Failed, Finish, Keep, Offer, Offered, Send, Stop, step
 from broker.errors import (
     AnswerLostError,
@@ -60,7 +60,7 @@ def test_a_request_runs_from_the_list_to_the_trial_of_the_new_token(plan, kind):
         Send(kind, credentials(V230).url, V230),
         Keep(V230, URL, GIVEN, serves(V230), parties(CPO)),
         ReadVersions(URL, GIVEN),
-        Finish(),
+        Finish(proven=True),
     ]
     assert state == Ended()
 
@@ -95,8 +95,8 @@ def test_a_version_is_chosen(plan, offers, expected):
 @pytest.mark.parametrize(
     ("plan", "offers", "said"),
     [
-        (CONNECT, (V22,), "no version in common: it lists 2.2, we 2.1.1, 2.2.1, 2.3.0"),
-        (CONNECT, (), "no version in common: it lists nothing, we 2.1.1, 2.2.1, 2.3.0"),
+        (CONNECT, (V22,), "no version in common: it lists 2.2; we offer 2.1.1, 2.2.1, 2.3.0"),
+        (CONNECT, (), "no version in common: it lists nothing; we offer 2.1.1, 2.2.1, 2.3.0"),
         (replace(CONNECT, version=V230), (V211, V221), "the peer does not offer 2.3.0: it lists 2.1.1, 2.2.1"),
         (replace(RENEW, version=V230), (V221,), "the peer does not offer 2.3.0: it lists 2.2.1"),
         (replace(CONNECT, sent=V230), (V221,), "the peer does not offer 2.3.0: it lists 2.2.1"),
@@ -108,6 +108,12 @@ def test_without_the_version_nothing_is_sent(plan, offers, said):
 
     assert (state, type(effects[-1]), str(effects[-1].error)) == (Ended(), Stop, said)
     assert (type(effects[-1].error), effects[-1].again) == (PeerVersionUnsupportedError, False)
+
+
+def test_a_version_that_is_none_is_named():
+    _, effects = played(CONNECT, VersionsRead({}, ("2.1.1-d2",)))
+
+    assert "it lists 2.1.1-d2, which is no version number that we know" in str(effects[-1].error)
 
 
 @pytest.mark.parametrize("plan", [RENEW, replace(RENEW, version=V221), replace(RENEW, sent=V221)])

@@ -37,8 +37,8 @@ from tests.unit.core.sending import (
         (CONNECT, OFFERED, "is the one that we sent"),
         (RENEW, OFFERED, "is the one that we sent"),
         (CONNECT, ACCESS, "is the one that we registered with"),
-        (CONNECT, Token("x" * 65), "must have at most 64 characters"),
-        (replace(CONNECT, quirks=Quirks(token_max_len=100)), Token("x" * 101), "must have at most 100 characters"),
+        (replace(CONNECT, quirks=Quirks(token_is_invitation=True)), ACCESS, None),
+        (replace(CONNECT, quirks=Quirks(token_is_invitation=True)), OFFERED, "is the one that we sent"),
         # A peer that does not renew its own (UR-05), and one whose tokens are known to be long.
         (RENEW, ACCESS, None),
         (CONNECT, Token("x" * 64), None),
@@ -57,6 +57,7 @@ def test_f12_an_answer_whose_token_is_none_is_an_unknown_outcome(plan, token, fl
         assert token.reveal() not in str(effect.error)
 
 
+NOBODY = "roles: no party is named that can be understood; "
 ELSEWHERE = "url: is on another host than the versions URL that we were given, and was not taken over"
 
 
@@ -93,11 +94,11 @@ def test_what_was_not_right_with_the_answer_is_said():
         (CONNECT.terms, (CPO, EMSP), (), ()),
         (Terms(any_party=True), (STRANGER,), (), ()),
         (Terms(patterns=frozenset({PartyPattern("FR")})), (STRANGER,), (), ()),
-        (CONNECT.terms, (CPO, STRANGER), (STRANGER,), (f"roles: {STRANGER} was not expected",)),
+        (CONNECT.terms, (CPO, STRANGER), (CPO, STRANGER), (f"roles: {STRANGER} was not expected",)),
         (
             Terms(),
             (STRANGER, CPO),
-            (CPO, STRANGER),
+            (STRANGER, CPO),
             (f"roles: {CPO} was not expected", f"roles: {STRANGER} was not expected"),
         ),
         # Never one of ours, whatever the terms say; that is nothing to approve.
@@ -109,7 +110,7 @@ def test_what_was_not_right_with_the_answer_is_said():
 def test_rs_09_whoever_was_not_expected_is_quarantined_and_its_token_is_kept(plan, terms, keys, asked, warnings):
     effect = kept(answer(*keys), replace(plan, terms=terms))
 
-    assert (effect.token, effect.asked, effect.warnings) == (GIVEN, asked, warnings)
+    assert (effect.token, effect.asked, effect.warnings) == (GIVEN, parties(*asked), warnings)
     assert effect.parties == (None if warnings else parties(*keys))
 
 
@@ -132,20 +133,38 @@ def test_a17_an_echo_names_nobody_unless_it_is_known_to_be_one(tolerant, terms, 
 
 
 @pytest.mark.parametrize(
-    ("announcement", "said"),
+    ("announcement", "terms", "taken", "said"),
     [
-        (answer(CPO, CPO), f"roles: {CPO} is listed twice"),
-        (replace(answer(), parties=()), "roles: at least one role is needed"),
+        (answer(CPO, CPO), CONNECT.terms, {CPO}, (f"roles: {CPO} is listed twice",)),
+        # Nothing is said: what was agreed is meant; where nothing was, an operator decides.
+        (replace(answer(), parties=()), CONNECT.terms, {CPO, EMSP}, (NOBODY + "those that were agreed are taken",)),
+        (replace(answer(), parties=()), Terms(any_party=True), None, (NOBODY + "the invitation names none either",)),
         (
             Announcement(GIVEN, None, (AnnouncedParty("business_details", BusinessDetails("K")),)),
-            "party_id: is required; the invitation does not name exactly one party",
+            Terms(any_party=True),
+            None,
+            (
+                "party_id: is required; the invitation does not name exactly one party",
+                NOBODY + "the invitation names none either",
+            ),
         ),
     ],
 )
-def test_f12_parties_that_make_no_sense_do_not_cost_us_the_token(announcement, said):
-    effect = kept(announcement)
+def test_f12_parties_that_make_no_sense_do_not_cost_us_the_token(announcement, terms, taken, said):
+    effect = kept(announcement, replace(CONNECT, terms=terms))
 
-    assert (effect.token, effect.parties, effect.asked, effect.warnings) == (GIVEN, None, (), (said,))
+    keys = None if effect.parties is None else {party.key for party in effect.parties}
+    assert (effect.token, keys, effect.asked, effect.warnings) == (GIVEN, taken, (), said)
+
+
+@pytest.mark.parametrize(("quirks", "longest"), [(Quirks(), 64), (Quirks(token_max_len=100), 100)])
+def test_co_41_a_long_token_in_an_answer_is_kept_and_said(quirks, longest):
+    token = Token("x" * (longest + 1))
+
+    effect = kept(answer(token=token), replace(CONNECT, quirks=quirks))
+
+    assert (effect.token, effect.quirk) == (token, "token_max_len")
+    assert effect.warnings == (f"token: has more than {longest} characters; it was kept (quirk token_max_len)",)
 
 
 NOT_TAKEN = Finish("the peer does not take the token that it gave: versions list: HTTP 401")
@@ -154,11 +173,11 @@ NOT_TAKEN = Finish("the peer does not take the token that it gave: versions list
 @pytest.mark.parametrize(
     ("spare", "events", "asked", "end"),
     [
-        (None, [listed()], [GIVEN], Finish()),
+        (None, [listed()], [GIVEN], Finish(proven=True)),
         (None, [UNAUTHORIZED], [GIVEN], NOT_TAKEN),
         (None, [AWAY], [GIVEN], Finish("the new token could not be tried: versions list: could not connect")),
         # F6: of two tokens that may be the later one, the one that works is used.
-        (SPARE, [listed()], [GIVEN], Finish()),
+        (SPARE, [listed()], [GIVEN], Finish(proven=True)),
         (SPARE, [UNAUTHORIZED, listed()], [GIVEN, SPARE], Swap()),
         (SPARE, [UNAUTHORIZED, UNAUTHORIZED], [GIVEN, SPARE], NOT_TAKEN),
         # Which of them it is must be found out.

@@ -10,7 +10,18 @@ import string
 import pytest
 
 from broker.core.model import Token
-from broker.crypto.minting import Pepper, SecretKind, digest, fingerprint, lookup_id, matches, mint
+from broker.crypto.minting import (
+    Pepper,
+    SecretKind,
+    digest,
+    fingerprint,
+    fingerprint_of_issued,
+    is_lookup_id,
+    lookup_id,
+    lookup_ids,
+    matches,
+    mint,
+)
 
 ISSUED, KEY = SecretKind.ISSUED_TOKEN, SecretKind.SERVICE_KEY
 PEPPER = Pepper("p1", bytes(range(32)))
@@ -157,3 +168,29 @@ def test_a_pepper_prints_its_id_and_no_key():
     shown = f"{PEPPER!r} {PEPPER}"
 
     assert shown == "Pepper('p1') Pepper('p1')"
+
+
+FOREIGN = ["f00dfeed" * 4, "a", "~" * 255, OLD_TOKEN, mint(KEY), f"{mint(ISSUED)}x"]
+
+
+@pytest.mark.parametrize("text", FOREIGN, ids=["hex", "short", "long", "no checksum", "a key", "longer"])
+def test_a_token_of_another_system_is_found_by_a_keyed_hash_of_the_whole(text):
+    other = Pepper("p2", bytes(range(1, 33)))
+    found = fingerprint_of_issued(PEPPER, text)
+
+    assert lookup_ids([PEPPER, other], text) == (found.lookup_id, fingerprint_of_issued(other, text).lookup_id)
+    assert len(set(lookup_ids([PEPPER, other], text))) == 2
+    assert matches(PEPPER, text, found.digest)
+    assert not found.digest.startswith(bytes.fromhex(found.lookup_id[2:]))
+    assert lookup_ids([PEPPER], text + "!") != (found.lookup_id,)
+    assert is_lookup_id(found.lookup_id)
+
+
+def test_what_a_token_is_stored_under_says_which_kind_it_is():
+    """One of ours has the same place whoever imports it; no foreign one can have such a place."""
+    ours = mint(ISSUED)
+
+    assert fingerprint_of_issued(PEPPER, ours) == fingerprint(PEPPER, ISSUED, ours)
+    assert lookup_ids([PEPPER, PEPPER], ours) == (lookup_id(ISSUED, ours),)
+    assert is_lookup_id(lookup_id(ISSUED, ours))
+    assert not any(is_lookup_id(text) for text in ("", "x-", "x-" + "g" * 32, "0123456789ABC", ours))

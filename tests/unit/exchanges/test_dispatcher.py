@@ -6,6 +6,7 @@ import pytest
 
 from broker.core.exchange import ExchangeKind
 from broker.core.job import Job, JobState
+from broker.core.lifecycle import Care, Lifecycle, Renewal
 from broker.core.model import Policy, Sealed, Terms, Version
 from broker.core.peer import HeldToken, Peer, PeerState
 from broker.exchanges.dispatcher import _rotation
@@ -69,3 +70,22 @@ def test_what_keeps_the_schedule_away(peer):
 def test_a_day_after_a_failure_that_is_sure_the_schedule_goes_on(job, goes_on):
     """Whoever has begun it: a job that nobody looks after must not let tokens grow old."""
     assert (_rotation(POLICY, replace(OLD, job=job), NOW) is not None) is goes_on
+
+
+@pytest.mark.parametrize(
+    ("care", "goes_on"),
+    [
+        (Care(), True),
+        (Care(Lifecycle.MANUAL), False),
+        (Care(Lifecycle.MANUAL, rotation_period=3600), False),
+        (Care(rotation_period=0), False),
+        (Care(rotation_period=60 * 24 * 3600), False),
+        (Care(renewal=Renewal.REREGISTER), False),
+    ],
+)
+def test_the_schedule_leaves_alone_what_operators_have_excepted(care, goes_on):
+    assert (_rotation(POLICY, replace(OLD, care=care), NOW) is not None) is goes_on
+
+
+def test_a_peer_may_be_renewed_although_its_tenant_renews_nothing():
+    assert _rotation(replace(POLICY, rotation_period=0), replace(OLD, care=Care(rotation_period=3600)), NOW) is not None

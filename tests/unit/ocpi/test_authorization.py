@@ -1,11 +1,13 @@
 """The Authorization header in both forms (AU-02 to AU-06, AU-12, A1, A2)."""
 
+from base64 import b64encode
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.core.model import HeaderForm, Token
-from broker.ocpi.authorization import candidates, write_authorization
+from broker.ocpi.authorization import candidates, decoded, readings, write_authorization
 
 RAW, BASE64 = HeaderForm.RAW, HeaderForm.BASE64
 
@@ -100,7 +102,8 @@ def test_a_hexadecimal_token_is_itself_although_it_is_sound_base64():
         ["Token caf\u00e9"],
         ["Token a\x00"],
         ["Token a\n"],
-        ["Token " + "a" * 251],
+        ["Token " + "a" * 256],
+        ["Token " + "YWFh" * 100],
         ["Token " + "a" * 10_000],
     ],
 )
@@ -115,3 +118,20 @@ def test_the_longest_token_that_is_issued_is_found_in_base64():
 @given(st.lists(st.text(), max_size=2))
 def test_no_header_makes_it_fail(values):
     assert len(candidates(values)) <= 2
+
+
+@given(st.text("!~aZ09+/=-", min_size=1, max_size=180))
+def test_whatever_a_header_may_mean_beside_the_token_is_among_its_readings(text):
+    """An import is judged by them (A1, A2)."""
+    token = Token(text)
+    shown = {other for form in HeaderForm for other, _ in candidates([write_authorization(token, form)])}
+    assert shown - {text} <= set(readings(text))
+    for end in ("\n", "\r\n"):
+        careless = b64encode(f"{text}{end}".encode()).decode()
+        assert {other for other, _ in candidates([f"Token {careless}"])} <= {text, *readings(text)}
+
+
+def test_a_token_that_is_the_base64_of_another_one():
+    assert decoded("ZXhhbXBsZS10b2tlbgo=") == decoded("ZXhhbXBsZS10b2tlbg==") == "example-token"
+    assert decoded("0123456789abcdef") is None
+    assert decoded("example-token") is None

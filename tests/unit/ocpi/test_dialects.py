@@ -25,6 +25,7 @@ from broker.core.model import (
 from broker.errors import NotExpressibleError
 from broker.ocpi import DIALECTS
 from broker.ocpi.dialect import ABSENT, PLAIN
+from broker.ocpi.fields import Notes
 from tests.unit.ocpi.examples import data, example
 
 FLAT, WITH_ROLES = ["2.0", "2.1.1"], ["2.2", "2.2.1", "2.3.0"]
@@ -100,7 +101,7 @@ def test_an_example_of_credentials_is_read_without_a_note_and_written_back(versi
 def test_an_example_of_details_is_written_as_it_was_read(dialect):
     body = data(dialect.version.text, "details")
 
-    assert dialect.write_details(*dialect.read_details(body)) == body
+    assert dialect.write_details(*dialect.read_details(body, Notes())) == body
 
 
 @pytest.mark.parametrize(
@@ -134,7 +135,7 @@ def test_the_parties_of_an_example_are_read(version, parties):
 
 
 def test_the_endpoints_of_an_example_are_read():
-    version, endpoints = DIALECTS["2.1.1"].read_details(data("2.1.1", "details"))
+    version, endpoints = DIALECTS["2.1.1"].read_details(data("2.1.1", "details"), Notes())
 
     assert version == Version("2.1.1")
     assert [(endpoint.module, endpoint.role) for endpoint in endpoints] == [
@@ -194,7 +195,7 @@ def test_since_2_2_a_module_is_listed_once_per_interface_role(dialect):
     body = dialect.write_details(dialect.version, endpoints)
 
     assert [entry["role"] for entry in body["endpoints"]] == ["SENDER", "RECEIVER"]
-    assert dialect.read_details(body) == (dialect.version, endpoints)
+    assert dialect.read_details(body, Notes()) == (dialect.version, endpoints)
 
 
 @each_with_roles

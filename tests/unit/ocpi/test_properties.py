@@ -99,7 +99,11 @@ def test_credentials_of_another_version_are_read_by_the_rules_or_refused(version
 def test_any_json_is_read_or_refused(version, value):
     dialect = DIALECTS[version]
 
-    for read in (dialect.read_credentials, dialect.read_details, partial(read_versions, notes=Notes())):
+    for read in (
+        dialect.read_credentials,
+        partial(dialect.read_details, notes=Notes()),
+        partial(read_versions, notes=Notes()),
+    ):
         read_or_refused(read, value)
 
 
@@ -209,18 +213,21 @@ def test_fields_that_nobody_knows_are_ignored(version, data):
 def test_details_are_read_and_written_back(version, data):
     dialect, value = DIALECTS[version], data.draw(strategies.details(version))
 
-    read = dialect.read_details(value)
+    read = dialect.read_details(value, Notes())
 
     assert read[0].text == version
     assert len(read[1]) == len(value["endpoints"])
-    assert dialect.read_details(dialect.write_details(*read)) == read
+    assert dialect.read_details(dialect.write_details(*read), Notes()) == read
 
 
 @every_version
 @settled
 @given(data=st.data())
 def test_details_with_something_wrong_are_read_as_far_as_they_go_or_refused(version, data):
-    found = read_or_refused(DIALECTS[version].read_details, data.draw(strategies.mutated(strategies.details(version))))
+    found = read_or_refused(
+        partial(DIALECTS[version].read_details, notes=Notes()),
+        data.draw(strategies.mutated(strategies.details(version))),
+    )
 
     for endpoint in found[1] if found else ():
         assert within_limits(endpoint.module, 255)

@@ -4,7 +4,7 @@ import pytest
 
 from broker.core.model import BusinessDetails, Endpoint, InterfaceRole, Party, PartyKey, Role, Tenant, Version
 from broker.ocpi import DIALECTS
-from broker.ocpi.shortcomings import shortcomings
+from broker.ocpi.shortcomings import inexpressible, shortcomings
 
 URL = "https://api.example/locations"
 CPO, EMSP, HUB, SECOND = (
@@ -52,6 +52,22 @@ def test_parties_that_a_version_cannot_name_are_told(one, versions):
 )
 def test_endpoints_that_a_version_cannot_list_are_told(endpoints, versions):
     assert versions_that_fall_short(tenant(CPO, endpoints=endpoints)) == versions
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "said"),
+    [
+        ([("2.1.1", "tokens", None), ("2.2.1", "tokens", SENDER), ("2.2.1", "tokens", RECEIVER)], {}),
+        ([("2.1.1", "cdrs", None), ("2.1.1", "tokens", SENDER), ("2.1.1", "tokens", RECEIVER)], {2: "once only"}),
+        ([("2.2.1", "tokens", None), ("2.2.1", "cdrs", SENDER)], {0: "needs an interface role"}),
+        ([("2.2.1", "cdrs", SENDER), ("2.2.2", "cdrs", SENDER)], {1: "OCPI 2.2.2 is not spoken here, but 2.0, "}),
+    ],
+)
+def test_each_endpoint_that_cannot_be_listed_is_named_by_its_place(endpoints, said):
+    found = dict(inexpressible(tenant(CPO, endpoints=endpoints).endpoints))
+
+    assert found.keys() == said.keys()
+    assert all(said[index] in found[index] for index in said)
 
 
 def test_what_is_not_offered_is_nothing_to_tell():

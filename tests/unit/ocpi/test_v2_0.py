@@ -6,6 +6,7 @@ from broker.core.announcements import Known, completed
 from broker.core.model import BusinessDetails, Image, PartyKey, Role, Style, Terms, Token
 from broker.ocpi import DIALECTS
 from broker.ocpi.dialect import PLAIN, Malformed
+from broker.ocpi.fields import Notes
 from tests.unit.ocpi.examples import data, example
 from tests.unit.ocpi.flat_bodies import BODY, V20, V211, body_with
 
@@ -160,4 +161,4 @@ def test_version_details_of_2_0_may_stand_in_an_array():
     """EN-03: as its first edition shows them."""
     body = data("2.0", "details")
 
-    assert V20.read_details([body]) == V20.read_details(body)
+    assert V20.read_details([body], Notes()) == V20.read_details(body, Notes())

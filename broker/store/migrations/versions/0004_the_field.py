@@ -25,7 +25,8 @@ def upgrade() -> None:
 
 def _held_tokens() -> None:
     """Made anew, since the primary key changes."""
-    op.rename_table("held_token", "held_token_before")
+    op.execute("CREATE TABLE held_token_before AS SELECT peer_uid, key_id, box, created_at FROM held_token")
+    op.drop_table("held_token")
     op.create_table(
         "held_token",
         sa.Column("peer_uid", sa.String(), nullable=False),
@@ -38,9 +39,9 @@ def _held_tokens() -> None:
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("next_try_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["peer_uid"], ["peer.uid"], name=op.f("fk_held_token_proven_peer_uid_peer"), ondelete="CASCADE"
+            ["peer_uid"], ["peer.uid"], name=op.f("fk_held_token_peer_uid_peer"), ondelete="CASCADE"
         ),
-        sa.PrimaryKeyConstraint("peer_uid", "proven", name=op.f("pk_held_token_proven")),
+        sa.PrimaryKeyConstraint("peer_uid", "proven", name=op.f("pk_held_token")),
     )
     op.execute(
         "INSERT INTO held_token (peer_uid, proven, key_id, box, created_at, form, tries, next_try_at) "

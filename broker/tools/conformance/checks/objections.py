@@ -8,8 +8,17 @@ from typing import Any
 
 from broker.tools.conformance import objects, shapes
 from broker.tools.conformance.checks.registry import Stage, each
-from broker.tools.conformance.connection import BAD_REQUEST, INVALID, OK, UNUSABLE, Connection, demand, expect
-from broker.tools.conformance.deviations import Skipped
+from broker.tools.conformance.connection import (
+    BAD_REQUEST,
+    FORBIDDEN,
+    INVALID,
+    OK,
+    UNUSABLE,
+    Connection,
+    demand,
+    expect,
+)
+from broker.tools.conformance.deviations import Deviation, Skipped
 from broker.tools.conformance.objects import Party, changed, role
 from broker.tools.conformance.platform import always, envelope
 from broker.tools.conformance.transcript import Exchange
@@ -195,6 +204,19 @@ async def the_shape_of_another_version_is_2001(connection: Connection) -> None:
     )
 
 
+@stage.proves("RR-17")
+async def our_party_is_invited(connection: Connection) -> None:
+    """The invitation is for the party that we announce: POST calls us back before it is refused."""
+    connection.needs_invitation()
+    with connection.misbehaving(versions=BROKEN, details=BROKEN):
+        exchange = await connection.announce("POST")
+    answer, names = exchange.answer, connection.names
+    if not exchange.callbacks and answer.status in REFUSING and isinstance(answer.code, int) and answer.code in CLIENTS:
+        connection.refusal = f"OCPI {answer.code}, “{answer.message}”"
+        raise Deviation(f"the platform refuses {names} with {connection.refusal}", exchange)
+    expect(exchange, OK, UNUSABLE)
+
+
 @stage.proves("RR-17", "CO-39")
 async def a_party_outside_the_invitation_is_2001(connection: Connection) -> None:
     """A party that the invitation does not name is 2001."""
@@ -212,6 +234,9 @@ async def announce_a_stranger(connection: Connection, method: str) -> None:
     expect(exchange, OK, INVALID)
 
 
+REFUSING = (OK, BAD_REQUEST, FORBIDDEN)
+CLIENTS = range(2000, 3000)
+"""Status codes that say that the request is at fault."""
 OTHER = Party("AT", "ZZ9", "CPO", "Nobody's")
 
 
@@ -221,7 +246,7 @@ async def a_megabyte_is_read_and_much_more_is_413(connection: Connection) -> Non
     connection.needs_invitation()
     with connection.misbehaving(versions=BROKEN, details=BROKEN):
         exchange = await connection.announce("POST", {**connection.credentials(), "padding": "x" * 1024 * 1000})
-        expect(exchange, OK, UNUSABLE)
+        expect(exchange, OK, INVALID if connection.refusal else UNUSABLE)
         large = await connection.send("POST", b'{"padding": "' + b"x" * 24 * 1024 * 1024 + b'"}')
     expect(large, 413)
 

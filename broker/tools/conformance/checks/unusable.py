@@ -101,14 +101,14 @@ async def missing_endpoints_are_refused(connection: Connection, method: str) -> 
 @stage.proves("RR-08", "EN-08", "SC-02", "TR-15")
 async def a_list_that_cannot_be_read_is_3001(connection: Connection) -> None:
     """POST: a version list that cannot be read is 3001."""
-    connection.needs_invitation()
+    connection.needs_admission()
     await lists_are_refused(connection, "POST", LISTS)
 
 
 @stage.proves("TR-15")
 async def a_redirect_is_not_followed(connection: Connection) -> None:
     """POST: a redirect of ours is not followed."""
-    connection.needs_invitation()
+    connection.needs_admission()
     platform = connection.platform
     moved = Served(307, headers=(("location", f"{platform.base}/ocpi/elsewhere"),))
     with connection.misbehaving(versions=always(moved)):
@@ -121,14 +121,14 @@ async def a_redirect_is_not_followed(connection: Connection) -> None:
 @stage.proves("RR-08", "EN-08")
 async def details_that_cannot_be_read_are_3001(connection: Connection) -> None:
     """POST: version details that cannot be read are 3001."""
-    connection.needs_invitation()
+    connection.needs_admission()
     await details_are_refused(connection, "POST", DETAILS)
 
 
 @stage.proves("RR-08", "TR-02")
 async def a_platform_that_is_not_there_is_3001(connection: Connection) -> None:
     """POST: nobody at the URL, or nobody who speaks TLS there, is 3001."""
-    connection.needs_invitation()
+    connection.needs_admission()
     own = connection.platform.versions_url
     cases = {"TLS": own.replace("http://", "https://", 1)}
     if own.startswith("http://") and connection.is_local(own):
@@ -143,14 +143,14 @@ async def a_platform_that_is_not_there_is_3001(connection: Connection) -> None:
 @stage.proves("RR-09", "VD-12")
 async def a_list_without_the_version_is_3002(connection: Connection) -> None:
     """POST: a list that lacks the version, or details of another one, are 3002."""
-    connection.needs_invitation()
+    connection.needs_admission()
     await other_versions_are_refused(connection, "POST")
 
 
 @stage.proves("RR-10")
 async def details_without_credentials_are_3003(connection: Connection) -> None:
     """POST: details that lack credentials are 3003."""
-    connection.needs_invitation()
+    connection.needs_admission()
     await missing_endpoints_are_refused(connection, "POST")
 
 

@@ -31,6 +31,10 @@ stage = Stage("the update")
 
 Body = dict[str, Any]
 
+AT_ONCE = (
+    "the platform ends the token at once, as it may: if its answer to a PUT is lost, it must be told a token by hand"
+)
+
 
 @stage.proves("UR-01", "UR-03", "UR-05", "SC-05", "CO-34", "RR-04")
 async def put_updates(connection: Connection) -> None:
@@ -46,14 +50,20 @@ async def put_updates(connection: Connection) -> None:
 
 @stage.proves("UR-09", "AU-08")
 async def the_old_token_lives_until_the_new_one_is_used(connection: Connection) -> None:
-    """The token before the PUT is good until the new one is used, and 401 from then on."""
+    """The token before the PUT is good until the new one is used, and 401 from then on.
+
+    A platform may be strict and end it at once, as our own is with --put-retry-window 0.
+    """
     connection.needs_registration()
     before = connection.notes.get("before")
     if before is None:
         raise Skipped("there was no PUT")
-    expect(await connection.get(connection.versions_url, before), OK, SUCCESS)
+    between = await connection.get(connection.versions_url, before)
     expect(await connection.get(connection.versions_url), OK, SUCCESS)
     expect(await connection.get(connection.versions_url, before), UNAUTHORIZED)
+    if between.answer.status == UNAUTHORIZED:
+        raise Skipped(AT_ONCE)
+    expect(between, OK, SUCCESS)
 
 
 @stage.proves("UR-05", "UR-03")

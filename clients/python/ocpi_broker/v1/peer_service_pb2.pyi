@@ -5,12 +5,22 @@ from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from ocpi_broker.v1 import resources_pb2 as _resources_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class ImportOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    IMPORT_OUTCOME_UNSPECIFIED: _ClassVar[ImportOutcome]
+    IMPORT_OUTCOME_IMPORTED: _ClassVar[ImportOutcome]
+    IMPORT_OUTCOME_UNCHANGED: _ClassVar[ImportOutcome]
+IMPORT_OUTCOME_UNSPECIFIED: ImportOutcome
+IMPORT_OUTCOME_IMPORTED: ImportOutcome
+IMPORT_OUTCOME_UNCHANGED: ImportOutcome
 
 class InvitePeerRequest(_message.Message):
     __slots__ = ("parent", "peer_id", "terms", "expiry", "request_id")
@@ -135,16 +145,20 @@ class GetPeerResponse(_message.Message):
     def __init__(self, peer: _Optional[_Union[_resources_pb2.Peer, _Mapping]] = ...) -> None: ...
 
 class ListPeersRequest(_message.Message):
-    __slots__ = ("parent", "page_size", "page_token", "order_by")
+    __slots__ = ("parent", "page_size", "page_token", "order_by", "failing", "state")
     PARENT_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     ORDER_BY_FIELD_NUMBER: _ClassVar[int]
+    FAILING_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
     parent: str
     page_size: int
     page_token: str
     order_by: str
-    def __init__(self, parent: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., order_by: _Optional[str] = ...) -> None: ...
+    failing: bool
+    state: _resources_pb2.PeerState
+    def __init__(self, parent: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., order_by: _Optional[str] = ..., failing: bool = ..., state: _Optional[_Union[_resources_pb2.PeerState, str]] = ...) -> None: ...
 
 class ListPeersResponse(_message.Message):
     __slots__ = ("peers", "next_page_token")
@@ -189,6 +203,20 @@ class UnregisterPeerResponse(_message.Message):
     PEER_FIELD_NUMBER: _ClassVar[int]
     peer: _resources_pb2.Peer
     def __init__(self, peer: _Optional[_Union[_resources_pb2.Peer, _Mapping]] = ...) -> None: ...
+
+class DeletePeerRequest(_message.Message):
+    __slots__ = ("name", "etag", "request_id")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    etag: str
+    request_id: str
+    def __init__(self, name: _Optional[str] = ..., etag: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class DeletePeerResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
 
 class ResetPeerRequest(_message.Message):
     __slots__ = ("name", "expiry", "etag", "request_id")
@@ -265,3 +293,92 @@ class ListExchangesResponse(_message.Message):
     exchanges: _containers.RepeatedCompositeFieldContainer[_resources_pb2.Exchange]
     next_page_token: str
     def __init__(self, exchanges: _Optional[_Iterable[_Union[_resources_pb2.Exchange, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class PortablePeer(_message.Message):
+    __slots__ = ("peer_id", "version", "versions_url", "endpoints", "parties", "held_token", "issued_token", "issued_token_hash", "auth_form_in", "auth_form_out", "quirks", "terms", "lifecycle", "rotation_period", "renewal", "versions", "may_downgrade", "blocked")
+    class QuirksEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    PEER_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    VERSIONS_URL_FIELD_NUMBER: _ClassVar[int]
+    ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
+    PARTIES_FIELD_NUMBER: _ClassVar[int]
+    HELD_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    ISSUED_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    ISSUED_TOKEN_HASH_FIELD_NUMBER: _ClassVar[int]
+    AUTH_FORM_IN_FIELD_NUMBER: _ClassVar[int]
+    AUTH_FORM_OUT_FIELD_NUMBER: _ClassVar[int]
+    QUIRKS_FIELD_NUMBER: _ClassVar[int]
+    TERMS_FIELD_NUMBER: _ClassVar[int]
+    LIFECYCLE_FIELD_NUMBER: _ClassVar[int]
+    ROTATION_PERIOD_FIELD_NUMBER: _ClassVar[int]
+    RENEWAL_FIELD_NUMBER: _ClassVar[int]
+    VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    MAY_DOWNGRADE_FIELD_NUMBER: _ClassVar[int]
+    BLOCKED_FIELD_NUMBER: _ClassVar[int]
+    peer_id: str
+    version: str
+    versions_url: str
+    endpoints: _containers.RepeatedCompositeFieldContainer[_resources_pb2.Endpoint]
+    parties: _containers.RepeatedCompositeFieldContainer[_resources_pb2.Party]
+    held_token: str
+    issued_token: str
+    issued_token_hash: str
+    auth_form_in: _resources_pb2.HeaderForm
+    auth_form_out: _resources_pb2.HeaderForm
+    quirks: _containers.ScalarMap[str, str]
+    terms: _resources_pb2.InvitationTerms
+    lifecycle: _resources_pb2.PeerLifecycle
+    rotation_period: _duration_pb2.Duration
+    renewal: _resources_pb2.PeerRenewal
+    versions: _containers.RepeatedScalarFieldContainer[str]
+    may_downgrade: bool
+    blocked: bool
+    def __init__(self, peer_id: _Optional[str] = ..., version: _Optional[str] = ..., versions_url: _Optional[str] = ..., endpoints: _Optional[_Iterable[_Union[_resources_pb2.Endpoint, _Mapping]]] = ..., parties: _Optional[_Iterable[_Union[_resources_pb2.Party, _Mapping]]] = ..., held_token: _Optional[str] = ..., issued_token: _Optional[str] = ..., issued_token_hash: _Optional[str] = ..., auth_form_in: _Optional[_Union[_resources_pb2.HeaderForm, str]] = ..., auth_form_out: _Optional[_Union[_resources_pb2.HeaderForm, str]] = ..., quirks: _Optional[_Mapping[str, str]] = ..., terms: _Optional[_Union[_resources_pb2.InvitationTerms, _Mapping]] = ..., lifecycle: _Optional[_Union[_resources_pb2.PeerLifecycle, str]] = ..., rotation_period: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., renewal: _Optional[_Union[_resources_pb2.PeerRenewal, str]] = ..., versions: _Optional[_Iterable[str]] = ..., may_downgrade: bool = ..., blocked: bool = ...) -> None: ...
+
+class ImportPeerRequest(_message.Message):
+    __slots__ = ("parent", "peer", "check", "validate_only")
+    PARENT_FIELD_NUMBER: _ClassVar[int]
+    PEER_FIELD_NUMBER: _ClassVar[int]
+    CHECK_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    parent: str
+    peer: PortablePeer
+    check: bool
+    validate_only: bool
+    def __init__(self, parent: _Optional[str] = ..., peer: _Optional[_Union[PortablePeer, _Mapping]] = ..., check: bool = ..., validate_only: bool = ...) -> None: ...
+
+class ImportPeerResponse(_message.Message):
+    __slots__ = ("outcome", "peer", "warnings")
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    PEER_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    outcome: ImportOutcome
+    peer: _resources_pb2.Peer
+    warnings: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, outcome: _Optional[_Union[ImportOutcome, str]] = ..., peer: _Optional[_Union[_resources_pb2.Peer, _Mapping]] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ExportPeersRequest(_message.Message):
+    __slots__ = ("parent", "page_size", "page_token", "with_tokens")
+    PARENT_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    WITH_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    parent: str
+    page_size: int
+    page_token: str
+    with_tokens: bool
+    def __init__(self, parent: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., with_tokens: bool = ...) -> None: ...
+
+class ExportPeersResponse(_message.Message):
+    __slots__ = ("peers", "next_page_token")
+    PEERS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    peers: _containers.RepeatedCompositeFieldContainer[PortablePeer]
+    next_page_token: str
+    def __init__(self, peers: _Optional[_Iterable[_Union[PortablePeer, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...

@@ -80,6 +80,11 @@ class PeerServiceStub(object):
                 request_serializer=ocpi__broker_dot_v1_dot_peer__service__pb2.UnregisterPeerRequest.SerializeToString,
                 response_deserializer=ocpi__broker_dot_v1_dot_peer__service__pb2.UnregisterPeerResponse.FromString,
                 _registered_method=True)
+        self.DeletePeer = channel.unary_unary(
+                '/ocpi_broker.v1.PeerService/DeletePeer',
+                request_serializer=ocpi__broker_dot_v1_dot_peer__service__pb2.DeletePeerRequest.SerializeToString,
+                response_deserializer=ocpi__broker_dot_v1_dot_peer__service__pb2.DeletePeerResponse.FromString,
+                _registered_method=True)
         self.ResetPeer = channel.unary_unary(
                 '/ocpi_broker.v1.PeerService/ResetPeer',
                 request_serializer=ocpi__broker_dot_v1_dot_peer__service__pb2.ResetPeerRequest.SerializeToString,
@@ -99,6 +104,16 @@ class PeerServiceStub(object):
                 '/ocpi_broker.v1.PeerService/ListExchanges',
                 request_serializer=ocpi__broker_dot_v1_dot_peer__service__pb2.ListExchangesRequest.SerializeToString,
                 response_deserializer=ocpi__broker_dot_v1_dot_peer__service__pb2.ListExchangesResponse.FromString,
+                _registered_method=True)
+        self.ImportPeer = channel.unary_unary(
+                '/ocpi_broker.v1.PeerService/ImportPeer',
+                request_serializer=ocpi__broker_dot_v1_dot_peer__service__pb2.ImportPeerRequest.SerializeToString,
+                response_deserializer=ocpi__broker_dot_v1_dot_peer__service__pb2.ImportPeerResponse.FromString,
+                _registered_method=True)
+        self.ExportPeers = channel.unary_unary(
+                '/ocpi_broker.v1.PeerService/ExportPeers',
+                request_serializer=ocpi__broker_dot_v1_dot_peer__service__pb2.ExportPeersRequest.SerializeToString,
+                response_deserializer=ocpi__broker_dot_v1_dot_peer__service__pb2.ExportPeersResponse.FromString,
                 _registered_method=True)
 
 
@@ -176,6 +191,15 @@ class PeerServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DeletePeer(self, request, context):
+        """Removes a peer that is not registered, with its terms, exchanges and tokens; its id can be used again. A registered
+        peer, one that was reset and still has its parties, and one with a job that goes on are unregistered first. An
+        invitation that is open dies. The audit log keeps what was done.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ResetPeer(self, request, context):
         """Revokes every token issued to the peer and issues a new invitation token, keeping the registry entry (F3).
         """
@@ -199,6 +223,22 @@ class PeerServiceServicer(object):
 
     def ListExchanges(self, request, context):
         """The exchanges of a peer, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ImportPeer(self, request, context):
+        """Takes over a connection that exists already: as a registered peer, with the tokens that both sides have now. All of
+        it or nothing. Nothing is sent to anybody unless check is set. Repeated with the same content it changes nothing; a
+        peer of this name with another content is refused, unless it is unregistered.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportPeers(self, request, context):
+        """The registered peers of a tenant in the form that ImportPeer takes, by id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -252,6 +292,11 @@ def add_PeerServiceServicer_to_server(servicer, server):
                     request_deserializer=ocpi__broker_dot_v1_dot_peer__service__pb2.UnregisterPeerRequest.FromString,
                     response_serializer=ocpi__broker_dot_v1_dot_peer__service__pb2.UnregisterPeerResponse.SerializeToString,
             ),
+            'DeletePeer': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeletePeer,
+                    request_deserializer=ocpi__broker_dot_v1_dot_peer__service__pb2.DeletePeerRequest.FromString,
+                    response_serializer=ocpi__broker_dot_v1_dot_peer__service__pb2.DeletePeerResponse.SerializeToString,
+            ),
             'ResetPeer': grpc.unary_unary_rpc_method_handler(
                     servicer.ResetPeer,
                     request_deserializer=ocpi__broker_dot_v1_dot_peer__service__pb2.ResetPeerRequest.FromString,
@@ -271,6 +316,16 @@ def add_PeerServiceServicer_to_server(servicer, server):
                     servicer.ListExchanges,
                     request_deserializer=ocpi__broker_dot_v1_dot_peer__service__pb2.ListExchangesRequest.FromString,
                     response_serializer=ocpi__broker_dot_v1_dot_peer__service__pb2.ListExchangesResponse.SerializeToString,
+            ),
+            'ImportPeer': grpc.unary_unary_rpc_method_handler(
+                    servicer.ImportPeer,
+                    request_deserializer=ocpi__broker_dot_v1_dot_peer__service__pb2.ImportPeerRequest.FromString,
+                    response_serializer=ocpi__broker_dot_v1_dot_peer__service__pb2.ImportPeerResponse.SerializeToString,
+            ),
+            'ExportPeers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExportPeers,
+                    request_deserializer=ocpi__broker_dot_v1_dot_peer__service__pb2.ExportPeersRequest.FromString,
+                    response_serializer=ocpi__broker_dot_v1_dot_peer__service__pb2.ExportPeersResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -528,6 +583,33 @@ class PeerService(object):
             _registered_method=True)
 
     @staticmethod
+    def DeletePeer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ocpi_broker.v1.PeerService/DeletePeer',
+            ocpi__broker_dot_v1_dot_peer__service__pb2.DeletePeerRequest.SerializeToString,
+            ocpi__broker_dot_v1_dot_peer__service__pb2.DeletePeerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ResetPeer(request,
             target,
             options=(),
@@ -625,6 +707,60 @@ class PeerService(object):
             '/ocpi_broker.v1.PeerService/ListExchanges',
             ocpi__broker_dot_v1_dot_peer__service__pb2.ListExchangesRequest.SerializeToString,
             ocpi__broker_dot_v1_dot_peer__service__pb2.ListExchangesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportPeer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ocpi_broker.v1.PeerService/ImportPeer',
+            ocpi__broker_dot_v1_dot_peer__service__pb2.ImportPeerRequest.SerializeToString,
+            ocpi__broker_dot_v1_dot_peer__service__pb2.ImportPeerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportPeers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ocpi_broker.v1.PeerService/ExportPeers',
+            ocpi__broker_dot_v1_dot_peer__service__pb2.ExportPeersRequest.SerializeToString,
+            ocpi__broker_dot_v1_dot_peer__service__pb2.ExportPeersResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -64,6 +64,11 @@ class PeerServiceStub:
     although the peer cannot be told. A running exchange of the peer fails; while a POST or PUT of ours is running, only
     force ends it: its answer may bring the token with which the peer can be told.
     """
+    DeletePeer: _grpc.UnaryUnaryMultiCallable[_peer_service_pb2.DeletePeerRequest, _peer_service_pb2.DeletePeerResponse]
+    """Removes a peer that is not registered, with its terms, exchanges and tokens; its id can be used again. A registered
+    peer, one that was reset and still has its parties, and one with a job that goes on are unregistered first. An
+    invitation that is open dies. The audit log keeps what was done.
+    """
     ResetPeer: _grpc.UnaryUnaryMultiCallable[_peer_service_pb2.ResetPeerRequest, _peer_service_pb2.ResetPeerResponse]
     """Revokes every token issued to the peer and issues a new invitation token, keeping the registry entry (F3)."""
     BlockPeer: _grpc.UnaryUnaryMultiCallable[_peer_service_pb2.BlockPeerRequest, _peer_service_pb2.BlockPeerResponse]
@@ -72,6 +77,13 @@ class PeerServiceStub:
     """Undoes BlockPeer."""
     ListExchanges: _grpc.UnaryUnaryMultiCallable[_peer_service_pb2.ListExchangesRequest, _peer_service_pb2.ListExchangesResponse]
     """The exchanges of a peer, newest first."""
+    ImportPeer: _grpc.UnaryUnaryMultiCallable[_peer_service_pb2.ImportPeerRequest, _peer_service_pb2.ImportPeerResponse]
+    """Takes over a connection that exists already: as a registered peer, with the tokens that both sides have now. All of
+    it or nothing. Nothing is sent to anybody unless check is set. Repeated with the same content it changes nothing; a
+    peer of this name with another content is refused, unless it is unregistered.
+    """
+    ExportPeers: _grpc.UnaryUnaryMultiCallable[_peer_service_pb2.ExportPeersRequest, _peer_service_pb2.ExportPeersResponse]
+    """The registered peers of a tenant in the form that ImportPeer takes, by id."""
 
 @_typing.type_check_only
 class PeerServiceAsyncStub(PeerServiceStub):
@@ -109,6 +121,11 @@ class PeerServiceAsyncStub(PeerServiceStub):
     although the peer cannot be told. A running exchange of the peer fails; while a POST or PUT of ours is running, only
     force ends it: its answer may bring the token with which the peer can be told.
     """
+    DeletePeer: _aio.UnaryUnaryMultiCallable[_peer_service_pb2.DeletePeerRequest, _peer_service_pb2.DeletePeerResponse]  # type: ignore[assignment]
+    """Removes a peer that is not registered, with its terms, exchanges and tokens; its id can be used again. A registered
+    peer, one that was reset and still has its parties, and one with a job that goes on are unregistered first. An
+    invitation that is open dies. The audit log keeps what was done.
+    """
     ResetPeer: _aio.UnaryUnaryMultiCallable[_peer_service_pb2.ResetPeerRequest, _peer_service_pb2.ResetPeerResponse]  # type: ignore[assignment]
     """Revokes every token issued to the peer and issues a new invitation token, keeping the registry entry (F3)."""
     BlockPeer: _aio.UnaryUnaryMultiCallable[_peer_service_pb2.BlockPeerRequest, _peer_service_pb2.BlockPeerResponse]  # type: ignore[assignment]
@@ -117,6 +134,13 @@ class PeerServiceAsyncStub(PeerServiceStub):
     """Undoes BlockPeer."""
     ListExchanges: _aio.UnaryUnaryMultiCallable[_peer_service_pb2.ListExchangesRequest, _peer_service_pb2.ListExchangesResponse]  # type: ignore[assignment]
     """The exchanges of a peer, newest first."""
+    ImportPeer: _aio.UnaryUnaryMultiCallable[_peer_service_pb2.ImportPeerRequest, _peer_service_pb2.ImportPeerResponse]  # type: ignore[assignment]
+    """Takes over a connection that exists already: as a registered peer, with the tokens that both sides have now. All of
+    it or nothing. Nothing is sent to anybody unless check is set. Repeated with the same content it changes nothing; a
+    peer of this name with another content is refused, unless it is unregistered.
+    """
+    ExportPeers: _aio.UnaryUnaryMultiCallable[_peer_service_pb2.ExportPeersRequest, _peer_service_pb2.ExportPeersResponse]  # type: ignore[assignment]
+    """The registered peers of a tenant in the form that ImportPeer takes, by id."""
 
 class PeerServiceServicer(metaclass=_abc_1.ABCMeta):
     """For operators: the peers of a tenant."""
@@ -207,6 +231,17 @@ class PeerServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def DeletePeer(
+        self,
+        request: _peer_service_pb2.DeletePeerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_peer_service_pb2.DeletePeerResponse, _abc.Awaitable[_peer_service_pb2.DeletePeerResponse]]:
+        """Removes a peer that is not registered, with its terms, exchanges and tokens; its id can be used again. A registered
+        peer, one that was reset and still has its parties, and one with a job that goes on are unregistered first. An
+        invitation that is open dies. The audit log keeps what was done.
+        """
+
+    @_abc_1.abstractmethod
     def ResetPeer(
         self,
         request: _peer_service_pb2.ResetPeerRequest,
@@ -237,5 +272,24 @@ class PeerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_peer_service_pb2.ListExchangesResponse, _abc.Awaitable[_peer_service_pb2.ListExchangesResponse]]:
         """The exchanges of a peer, newest first."""
+
+    @_abc_1.abstractmethod
+    def ImportPeer(
+        self,
+        request: _peer_service_pb2.ImportPeerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_peer_service_pb2.ImportPeerResponse, _abc.Awaitable[_peer_service_pb2.ImportPeerResponse]]:
+        """Takes over a connection that exists already: as a registered peer, with the tokens that both sides have now. All of
+        it or nothing. Nothing is sent to anybody unless check is set. Repeated with the same content it changes nothing; a
+        peer of this name with another content is refused, unless it is unregistered.
+        """
+
+    @_abc_1.abstractmethod
+    def ExportPeers(
+        self,
+        request: _peer_service_pb2.ExportPeersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_peer_service_pb2.ExportPeersResponse, _abc.Awaitable[_peer_service_pb2.ExportPeersResponse]]:
+        """The registered peers of a tenant in the form that ImportPeer takes, by id."""
 
 def add_PeerServiceServicer_to_server(servicer: PeerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

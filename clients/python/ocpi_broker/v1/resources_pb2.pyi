@@ -45,6 +45,41 @@ class PeerState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PEER_STATE_UNREGISTERED: _ClassVar[PeerState]
     PEER_STATE_CONNECTING: _ClassVar[PeerState]
 
+class HealthState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    HEALTH_STATE_UNSPECIFIED: _ClassVar[HealthState]
+    HEALTH_STATE_UNKNOWN: _ClassVar[HealthState]
+    HEALTH_STATE_OK: _ClassVar[HealthState]
+    HEALTH_STATE_FAILING: _ClassVar[HealthState]
+
+class HealthReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    HEALTH_REASON_UNSPECIFIED: _ClassVar[HealthReason]
+    HEALTH_REASON_WRONG_AUTH_FORM: _ClassVar[HealthReason]
+    HEALTH_REASON_PEER_REJECTED_TOKEN: _ClassVar[HealthReason]
+    HEALTH_REASON_NOT_FOUND: _ClassVar[HealthReason]
+    HEALTH_REASON_REDIRECTED: _ClassVar[HealthReason]
+    HEALTH_REASON_HTTP_ERROR: _ClassVar[HealthReason]
+    HEALTH_REASON_OCPI_ERROR: _ClassVar[HealthReason]
+    HEALTH_REASON_UNREADABLE: _ClassVar[HealthReason]
+    HEALTH_REASON_TLS_FAILED: _ClassVar[HealthReason]
+    HEALTH_REASON_UNREACHABLE: _ClassVar[HealthReason]
+    HEALTH_REASON_NO_ANSWER: _ClassVar[HealthReason]
+    HEALTH_REASON_URL_REFUSED: _ClassVar[HealthReason]
+    HEALTH_REASON_TOKEN_UNREADABLE: _ClassVar[HealthReason]
+
+class PeerLifecycle(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PEER_LIFECYCLE_UNSPECIFIED: _ClassVar[PeerLifecycle]
+    PEER_LIFECYCLE_MANAGED: _ClassVar[PeerLifecycle]
+    PEER_LIFECYCLE_MANUAL: _ClassVar[PeerLifecycle]
+
+class PeerRenewal(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PEER_RENEWAL_UNSPECIFIED: _ClassVar[PeerRenewal]
+    PEER_RENEWAL_PUT: _ClassVar[PeerRenewal]
+    PEER_RENEWAL_REREGISTER: _ClassVar[PeerRenewal]
+
 class JobState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     JOB_STATE_UNSPECIFIED: _ClassVar[JobState]
@@ -99,6 +134,29 @@ PEER_STATE_INVITED: PeerState
 PEER_STATE_REGISTERED: PeerState
 PEER_STATE_UNREGISTERED: PeerState
 PEER_STATE_CONNECTING: PeerState
+HEALTH_STATE_UNSPECIFIED: HealthState
+HEALTH_STATE_UNKNOWN: HealthState
+HEALTH_STATE_OK: HealthState
+HEALTH_STATE_FAILING: HealthState
+HEALTH_REASON_UNSPECIFIED: HealthReason
+HEALTH_REASON_WRONG_AUTH_FORM: HealthReason
+HEALTH_REASON_PEER_REJECTED_TOKEN: HealthReason
+HEALTH_REASON_NOT_FOUND: HealthReason
+HEALTH_REASON_REDIRECTED: HealthReason
+HEALTH_REASON_HTTP_ERROR: HealthReason
+HEALTH_REASON_OCPI_ERROR: HealthReason
+HEALTH_REASON_UNREADABLE: HealthReason
+HEALTH_REASON_TLS_FAILED: HealthReason
+HEALTH_REASON_UNREACHABLE: HealthReason
+HEALTH_REASON_NO_ANSWER: HealthReason
+HEALTH_REASON_URL_REFUSED: HealthReason
+HEALTH_REASON_TOKEN_UNREADABLE: HealthReason
+PEER_LIFECYCLE_UNSPECIFIED: PeerLifecycle
+PEER_LIFECYCLE_MANAGED: PeerLifecycle
+PEER_LIFECYCLE_MANUAL: PeerLifecycle
+PEER_RENEWAL_UNSPECIFIED: PeerRenewal
+PEER_RENEWAL_PUT: PeerRenewal
+PEER_RENEWAL_REREGISTER: PeerRenewal
 JOB_STATE_UNSPECIFIED: JobState
 JOB_STATE_WAITING: JobState
 JOB_STATE_RUNNING: JobState
@@ -213,7 +271,7 @@ class RequiredModule(_message.Message):
     def __init__(self, peer_role: _Optional[_Union[Role, str]] = ..., module: _Optional[str] = ..., interface_role: _Optional[_Union[InterfaceRole, str]] = ...) -> None: ...
 
 class TenantPolicy(_message.Message):
-    __slots__ = ("invitation_expiry", "post_retry_window", "put_retry_window", "required_modules", "role_policy", "may_downgrade", "strict", "rotation_period")
+    __slots__ = ("invitation_expiry", "post_retry_window", "put_retry_window", "required_modules", "role_policy", "may_downgrade", "strict", "rotation_period", "probe_interval")
     INVITATION_EXPIRY_FIELD_NUMBER: _ClassVar[int]
     POST_RETRY_WINDOW_FIELD_NUMBER: _ClassVar[int]
     PUT_RETRY_WINDOW_FIELD_NUMBER: _ClassVar[int]
@@ -222,6 +280,7 @@ class TenantPolicy(_message.Message):
     MAY_DOWNGRADE_FIELD_NUMBER: _ClassVar[int]
     STRICT_FIELD_NUMBER: _ClassVar[int]
     ROTATION_PERIOD_FIELD_NUMBER: _ClassVar[int]
+    PROBE_INTERVAL_FIELD_NUMBER: _ClassVar[int]
     invitation_expiry: _duration_pb2.Duration
     post_retry_window: _duration_pb2.Duration
     put_retry_window: _duration_pb2.Duration
@@ -230,10 +289,11 @@ class TenantPolicy(_message.Message):
     may_downgrade: bool
     strict: bool
     rotation_period: _duration_pb2.Duration
-    def __init__(self, invitation_expiry: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., post_retry_window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., put_retry_window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., required_modules: _Optional[_Iterable[_Union[RequiredModule, _Mapping]]] = ..., role_policy: _Optional[_Union[RolePolicy, str]] = ..., may_downgrade: bool = ..., strict: bool = ..., rotation_period: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    probe_interval: _duration_pb2.Duration
+    def __init__(self, invitation_expiry: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., post_retry_window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., put_retry_window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., required_modules: _Optional[_Iterable[_Union[RequiredModule, _Mapping]]] = ..., role_policy: _Optional[_Union[RolePolicy, str]] = ..., may_downgrade: bool = ..., strict: bool = ..., rotation_period: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., probe_interval: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class Peer(_message.Message):
-    __slots__ = ("name", "state", "blocked", "unconfirmed", "version", "versions_url", "parties", "endpoints", "terms", "invitation_expire_time", "register_time", "token_time", "etag", "create_time", "update_time", "warnings", "quirks", "versions", "may_downgrade", "requested_parties", "auth_form_in", "auth_form_out", "job", "next_rotation_time", "quarantined", "findings")
+    __slots__ = ("name", "state", "blocked", "unconfirmed", "version", "versions_url", "parties", "endpoints", "terms", "invitation_expire_time", "register_time", "token_time", "etag", "create_time", "update_time", "warnings", "quirks", "versions", "may_downgrade", "requested_parties", "auth_form_in", "auth_form_out", "job", "next_rotation_time", "quarantined", "findings", "health", "lifecycle", "rotation_period", "renewal")
     class QuirksEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -267,6 +327,10 @@ class Peer(_message.Message):
     NEXT_ROTATION_TIME_FIELD_NUMBER: _ClassVar[int]
     QUARANTINED_FIELD_NUMBER: _ClassVar[int]
     FINDINGS_FIELD_NUMBER: _ClassVar[int]
+    HEALTH_FIELD_NUMBER: _ClassVar[int]
+    LIFECYCLE_FIELD_NUMBER: _ClassVar[int]
+    ROTATION_PERIOD_FIELD_NUMBER: _ClassVar[int]
+    RENEWAL_FIELD_NUMBER: _ClassVar[int]
     name: str
     state: PeerState
     blocked: bool
@@ -293,7 +357,29 @@ class Peer(_message.Message):
     next_rotation_time: _timestamp_pb2.Timestamp
     quarantined: bool
     findings: _containers.RepeatedCompositeFieldContainer[Finding]
-    def __init__(self, name: _Optional[str] = ..., state: _Optional[_Union[PeerState, str]] = ..., blocked: bool = ..., unconfirmed: bool = ..., version: _Optional[str] = ..., versions_url: _Optional[str] = ..., parties: _Optional[_Iterable[_Union[Party, _Mapping]]] = ..., endpoints: _Optional[_Iterable[_Union[Endpoint, _Mapping]]] = ..., terms: _Optional[_Union[InvitationTerms, _Mapping]] = ..., invitation_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., register_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., token_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., warnings: _Optional[_Iterable[str]] = ..., quirks: _Optional[_Mapping[str, str]] = ..., versions: _Optional[_Iterable[str]] = ..., may_downgrade: bool = ..., requested_parties: _Optional[_Iterable[_Union[Party, _Mapping]]] = ..., auth_form_in: _Optional[_Union[HeaderForm, str]] = ..., auth_form_out: _Optional[_Union[HeaderForm, str]] = ..., job: _Optional[_Union[Job, _Mapping]] = ..., next_rotation_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., quarantined: bool = ..., findings: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ...) -> None: ...
+    health: Health
+    lifecycle: PeerLifecycle
+    rotation_period: _duration_pb2.Duration
+    renewal: PeerRenewal
+    def __init__(self, name: _Optional[str] = ..., state: _Optional[_Union[PeerState, str]] = ..., blocked: bool = ..., unconfirmed: bool = ..., version: _Optional[str] = ..., versions_url: _Optional[str] = ..., parties: _Optional[_Iterable[_Union[Party, _Mapping]]] = ..., endpoints: _Optional[_Iterable[_Union[Endpoint, _Mapping]]] = ..., terms: _Optional[_Union[InvitationTerms, _Mapping]] = ..., invitation_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., register_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., token_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., warnings: _Optional[_Iterable[str]] = ..., quirks: _Optional[_Mapping[str, str]] = ..., versions: _Optional[_Iterable[str]] = ..., may_downgrade: bool = ..., requested_parties: _Optional[_Iterable[_Union[Party, _Mapping]]] = ..., auth_form_in: _Optional[_Union[HeaderForm, str]] = ..., auth_form_out: _Optional[_Union[HeaderForm, str]] = ..., job: _Optional[_Union[Job, _Mapping]] = ..., next_rotation_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., quarantined: bool = ..., findings: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., health: _Optional[_Union[Health, _Mapping]] = ..., lifecycle: _Optional[_Union[PeerLifecycle, str]] = ..., rotation_period: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., renewal: _Optional[_Union[PeerRenewal, str]] = ...) -> None: ...
+
+class Health(_message.Message):
+    __slots__ = ("state", "since_time", "reason", "message", "last_contact_in_time", "last_contact_out_time", "last_probe_time")
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    SINCE_TIME_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    LAST_CONTACT_IN_TIME_FIELD_NUMBER: _ClassVar[int]
+    LAST_CONTACT_OUT_TIME_FIELD_NUMBER: _ClassVar[int]
+    LAST_PROBE_TIME_FIELD_NUMBER: _ClassVar[int]
+    state: HealthState
+    since_time: _timestamp_pb2.Timestamp
+    reason: HealthReason
+    message: str
+    last_contact_in_time: _timestamp_pb2.Timestamp
+    last_contact_out_time: _timestamp_pb2.Timestamp
+    last_probe_time: _timestamp_pb2.Timestamp
+    def __init__(self, state: _Optional[_Union[HealthState, str]] = ..., since_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reason: _Optional[_Union[HealthReason, str]] = ..., message: _Optional[str] = ..., last_contact_in_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_contact_out_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_probe_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Finding(_message.Message):
     __slots__ = ("id", "message")

@@ -110,7 +110,9 @@ class Receiver:
             good.add(self.invitation)
         for token in _candidates(shown[0]) if len(shown) == 1 else ():
             if token in good:
-                if token == self.issued and token != self.retiring:
+                if token == self.retiring and self._is("answers 400 to the old token"):
+                    raise Answer(400, 2000)
+                if token == self.issued and token != self.retiring and not self._is("keeps the old token"):
                     self.retiring = ""
                 return token
         challenge = {} if self._is("no challenge") else {"WWW-Authenticate": "Token"}

@@ -95,7 +95,8 @@ FAULTS = {
     "registers again": "post_when_registered_is_405",
     "PUT does not read again": "put_updates",
     "PUT keeps the token": "put_updates",
-    "ends the old token at once": "the_old_token_lives_until_the_new_one_is_used",
+    "answers 400 to the old token": "the_old_token_lives_until_the_new_one_is_used",
+    "keeps the old token": "the_old_token_lives_until_the_new_one_is_used",
     "crashes on text": "odd_lists_are_read",
     "data of another version": "delete_unregisters",
     "lives on after DELETE": "the_token_is_dead",
@@ -141,6 +142,34 @@ async def test_an_invitation_for_any_party_cannot_be_told_from_a_fault() -> None
 
     assert outcomes[check].result is Result.SKIPPED
     assert outcomes["post_registers"].result is Result.PASSED
+
+
+async def test_a_platform_may_end_the_old_token_at_once_and_is_told_what_that_costs() -> None:
+    """UR-09 knows strict platforms; our own is one with --put-retry-window 0."""
+    check = "the_old_token_lives_until_the_new_one_is_used"
+
+    outcomes = await found("2.2.1", "ends the old token at once", [check])
+
+    assert outcomes[check].result is Result.SKIPPED
+    assert "told a token by hand" in outcomes[check].why
+
+
+@pytest.mark.parametrize("version", EDITIONS)
+async def test_an_invitation_for_others_is_found_before_the_registration(version: str) -> None:
+    """With the platform's own words. What cannot be learned then is skipped, and the invitation is not used up."""
+    async with meeting(version) as (receiver, connection):
+        receiver.allowed = ("NL", "RJS")
+        outcomes = {outcome.check.name: outcome for outcome in await run(connection)}
+        await connection.discover()
+
+    assert {name for name, one in outcomes.items() if one.result is Result.DEVIATES} == {
+        "our_party_is_invited",
+        "post_registers",
+    }
+    assert "roles: not invited" in outcomes["our_party_is_invited"].why
+    assert outcomes["a_list_that_cannot_be_read_is_3001"].why == "the platform refuses DE/OCB/EMSP"
+    assert connection.refusal == "OCPI 2001, “roles: not invited”"
+    assert version in connection.listed
 
 
 async def test_a_platform_that_registers_by_mistake_is_checked_to_the_end() -> None:

@@ -62,6 +62,19 @@ async def test_no_token_is_in_it(fault: str) -> None:
     assert [token for token in tokens if connection.edition.authorization(token)[6:] in said] == []
 
 
+async def test_an_invitation_for_others_is_said_first() -> None:
+    async with meeting("2.2.1") as (receiver, connection):
+        receiver.allowed = ("NL", "RJS")
+        report = Report(connection, await run(connection))
+    console = Console(file=io.StringIO(), width=400, highlight=False)
+    console.print(report.text())
+
+    first = console.file.getvalue().splitlines()[0]  # type: ignore[attr-defined]
+    assert first == report.document()["warning"]
+    assert first.startswith("The invitation seems to be for other parties than DE/OCB/EMSP: ")
+    assert "--party" in first
+
+
 async def test_control_characters_are_spelled_out() -> None:
     report, _ = await reported("registers again")
 

@@ -54,12 +54,14 @@ def request_text(peer: MockPeer, method: str, path: str, token: str | None, body
     return "\r\n".join([*head, *shown, *more, "", ""]).encode() + content
 
 
-async def spoken(peer: MockPeer, sent: bytes) -> Octets:
-    """What comes back for these octets."""
+async def spoken(peer: MockPeer, sent: bytes, *, hang_up: bool = False) -> Octets:
+    """What comes back for these octets; with hang_up, nothing is sent after them."""
     parts = urlsplit(peer.base)
     async with asyncio.timeout(PATIENCE):
         reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
         writer.write(sent)
+        if hang_up:
+            writer.write_eof()
         try:
             return Octets(await reader.read())
         finally:
@@ -81,9 +83,9 @@ def announcement(sender: MockPeer, **changes: Any) -> dict[str, Any]:
     return {"token": sender.invite(), "url": sender.versions_url, "roles": [role], **changes}
 
 
-async def posted(receiver: MockPeer, sender: MockPeer, token: str | None = None, **changes: Any) -> Octets:
+async def posted(receiver: MockPeer, sender: MockPeer, shown: str | None = None, **changes: Any) -> Octets:
     return await asked(
-        receiver, "POST", "/ocpi/2.2.1/credentials", token or receiver.token, announcement(sender, **changes)
+        receiver, "POST", "/ocpi/2.2.1/credentials", shown or receiver.token, announcement(sender, **changes)
     )
 
 

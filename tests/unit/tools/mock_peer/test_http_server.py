@@ -7,7 +7,7 @@ import pytest
 
 from broker.tools.mock_peer import http_server
 from broker.tools.mock_peer.platform import MockPeer, mock_peer
-from tests.unit.tools.mock_peer.conftest import PATIENCE, asked, request_text, spoken
+from tests.unit.tools.mock_peer.conftest import PATIENCE, Octets, asked, request_text, spoken
 
 pytestmark = pytest.mark.anyio
 
@@ -18,18 +18,34 @@ pytestmark = pytest.mark.anyio
         (b"nonsense\r\n\r\n", 400),
         (b"GET /ocpi/versions HTTP/1.1\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * (3 * http_server.MAX_HEAD) + b"\r\n\r\n", 431),
-        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\n\r\n" + b"x" * 2_000_000, 413),
     ],
-    ids=["no HTTP", "no host", "long header", "large body"],
+    ids=["no HTTP", "no host", "long header"],
 )
-async def test_what_is_no_request_is_refused(receiver: MockPeer, sent: bytes, status: int) -> None:
-    host, port = urlsplit(receiver.base).hostname, urlsplit(receiver.base).port
-    reader, writer = await asyncio.open_connection(host, port)
-    writer.write(sent)
-    assert (await asyncio.wait_for(reader.readline(), PATIENCE)).split()[1] == str(status).encode()
-    writer.close()
+async def test_what_is_no_request_is_refused_with_an_envelope(receiver: MockPeer, sent: bytes, status: int) -> None:
+    answer = await spoken(receiver, sent, hang_up=True)
 
+    _is_strict(answer, status)
     assert (await asked(receiver, "GET", "/ocpi/versions", receiver.token)).status == 200
+
+
+async def test_a_large_body_is_413_once_the_token_was_seen(receiver: MockPeer) -> None:
+    large = b"x" * (2 * http_server.MAX_BODY)
+    ids = ("X-Request-ID: one", "X-Correlation-ID: both")
+
+    answer = await asked(receiver, "POST", "/ocpi/2.2.1/credentials", receiver.token, large, *ids)
+
+    _is_strict(answer, 413)
+    assert (answer.headers["x-request-id"], answer.headers["x-correlation-id"]) == ("one", "both")
+    assert (await asked(receiver, "POST", "/ocpi/2.2.1/credentials", "stranger", large)).outcome == (401, 2000)
+    assert receiver.accepts(receiver.token) == "invitation"
+
+
+def _is_strict(answer: Octets, status: int) -> None:
+    """TR-08, EN-01, EN-07, ID-07."""
+    assert answer.outcome == (status, 2000)
+    assert set(answer.json) == {"status_code", "status_message", "timestamp"}
+    assert answer.headers["content-type"] == "application/json"
+    assert {"x-request-id", "x-correlation-id"} <= set(answer.headers)
 
 
 async def test_a_client_that_says_nothing_is_left(monkeypatch: pytest.MonkeyPatch, receiver: MockPeer) -> None:

@@ -103,7 +103,7 @@ async def test_a_bad_body_leaves_the_invitation_usable(
     [
         ("http:500@versions", 3001),
         ("html@details", 3001),
-        ("wrong-version-in-details", 3001),
+        ("wrong-version-in-details", 3002),
         ("missing-version", 3002),
         ("missing-module:credentials", 3003),
     ],
@@ -135,6 +135,50 @@ async def test_of_two_posts_at_once_one_succeeds(receiver: MockPeer, sender: Moc
 
     assert sorted(answer.outcome for answer in answers) == [(200, 1000), (200, 3000)]
     assert len(receiver.issued) == 1
+
+
+@pytest.mark.parametrize(
+    ("partners", "outcome"),
+    [
+        ([], (200, 1000)),
+        (["NL/LMH/EMSP"], (200, 1000)),
+        (["DE/KWL/CPO", "NL/*/EMSP"], (200, 1000)),
+        (["NL/LMH/CPO"], (200, 2001)),
+        (["DE/*/*"], (200, 2001)),
+    ],
+)
+async def test_it_can_be_told_who_may_register(sender: MockPeer, partners: list[str], outcome: tuple[int, int]) -> None:
+    async with mock_peer(partners=partners) as receiver:
+        answer = await posted(receiver, sender)
+
+    assert answer.outcome == outcome
+    assert (outcome[1] == 1000) != ("roles[0]" in answer.json["status_message"])
+
+
+async def test_a_token_of_ours_is_none_of_theirs(receiver: MockPeer, sender: MockPeer) -> None:
+    """CO-41: also one that belongs to another invitation; nobody is called back."""
+    for token in (receiver.token, receiver.invite(), "x" * 65):
+        answer = await posted(receiver, sender, receiver.token, token=token)
+        assert answer.outcome == (200, 2001)
+        assert answer.json["status_message"].startswith("token: ")
+        assert token not in answer.json["status_message"]
+    assert sender.journal.find(event="request") == []
+    assert (await posted(receiver, sender)).outcome == (200, 1000)
+
+
+async def test_a_put_falls_back_to_the_token_before(receiver: MockPeer, registered: MockPeer) -> None:
+    """UR-06: when the other side does not take its new token yet, in either form. A POST has no token before."""
+    held = receiver.held
+    changes = {"token": "not-accepted-yet"}
+
+    answer = await asked(receiver, "PUT", CREDENTIALS, registered.held, {**announcement(registered), **changes})
+
+    assert answer.outcome == (200, 1000)
+    assert receiver.held == "not-accepted-yet"
+    shown = [event.token for event in receiver.journal.find(event="call", resource="versions")[-3:]]
+    assert len(set(shown[:2])) == 1
+    assert shown[2][:6] == str(held)[:6]
+    assert (await posted(receiver, registered, receiver.invite(), **changes)).outcome == (200, 3001)
 
 
 async def test_lenient_lost_answers_can_be_repeated() -> None:
@@ -202,6 +246,7 @@ async def test_events_and_state_give_no_token_away(receiver: MockPeer, registere
         ({"parties": ["DE/KWL"]}, "CC/PID/ROLE"),
         ({"parties": ["DE/*/CPO"]}, "must be written like"),
         ({"modules": ["locations"]}, "must be written like"),
+        ({"partners": ["DE/KWL"]}, "CC/PID/ROLE"),
         ({"faults": ["nonsense"]}, "there is no fault"),
         ({"versions": ["2.1.1"], "parties": ["DE/KWL/CPO", "DE/KWL/EMSP"]}, "one party"),
         ({"versions": ["2.1.1"], "modules": ["tokens/SENDER", "tokens/RECEIVER"]}, "once only"),

@@ -1,0 +1,61 @@
+"""Server certificates and their keys, looked at before a server uses them: gRPC only says that it cannot listen."""
+
+from datetime import UTC, datetime
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+
+class UnusableError(Exception):
+    """What is wrong, and which of the two files it is about: "certificate" or "key"."""
+
+    def __init__(self, which: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.which = which
+
+
+def good_until(chain: bytes, key: bytes, now: datetime) -> datetime:
+    """When the server's certificate, the first of a PEM chain, expires. Raises UnusableError if it is of no use."""
+    certificate = first_certificate(chain)
+    if _public(_private_key(key)) != _public_of(certificate):
+        raise UnusableError("key", "it does not belong to the certificate")
+    if now < certificate.not_valid_before_utc:
+        since = _day(certificate.not_valid_before_utc)
+        raise UnusableError("certificate", f"it is not good before {since}; is the clock of this machine right?")
+    if now >= certificate.not_valid_after_utc:
+        raise UnusableError("certificate", f"it has expired on {_day(certificate.not_valid_after_utc)}")
+    return certificate.not_valid_after_utc
+
+
+def first_certificate(pem: bytes) -> x509.Certificate:
+    """Raises UnusableError if there is none."""
+    try:
+        return x509.load_pem_x509_certificates(pem)[0]
+    except (ValueError, IndexError):
+        raise UnusableError("certificate", "it holds no certificate in PEM") from None
+
+
+def _private_key(pem: bytes) -> object:
+    try:
+        return serialization.load_pem_private_key(pem, None)
+    except TypeError:
+        raise UnusableError("key", "it is locked by a passphrase, which nobody can type here; unlock it") from None
+    except Exception:  # noqa: BLE001  several kinds, none of which may say what the key holds
+        raise UnusableError("key", "it holds no private key in PEM that can be used") from None
+
+
+def _public(key: object) -> bytes:
+    return _spki(key.public_key())  # type: ignore[attr-defined]  # each kind of private key has it
+
+
+def _public_of(certificate: x509.Certificate) -> bytes:
+    return _spki(certificate.public_key())
+
+
+def _spki(key: object) -> bytes:
+    der, form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    return bytes(key.public_bytes(der, form))  # type: ignore[attr-defined]  # each kind of public key has it
+
+
+def _day(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -1,0 +1,65 @@
+"""A probe: whether a peer still takes the token that we hold, by asking it for its version list. It changes nothing."""
+
+import asyncio
+from dataclasses import replace
+from http import HTTPStatus
+
+import httpx
+
+from broker.core.health import Failed, Outcome, Refused, Trouble, Worked
+from broker.core.model import HeaderForm, Token
+from broker.outbound.discovery import USUAL, HttpPeers, Tolerances
+from broker.outbound.http_call import Breakdown, CallbackError
+
+_CALLS = 3
+"""A list in both forms and a little more: a probe takes no longer than this many calls may."""
+_BREAKDOWNS = {
+    Breakdown.TLS: Trouble.TLS_FAILED,
+    Breakdown.CONNECT: Trouble.UNREACHABLE,
+    Breakdown.TIME: Trouble.NO_ANSWER,
+    Breakdown.BROKEN: Trouble.NO_ANSWER,
+}
+_GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
+
+
+async def probe(
+    peers: HttpPeers,
+    url: str,
+    token: Token,
+    form: HeaderForm,
+    tolerances: Tolerances = USUAL,
+    *,
+    other_form: bool = True,
+    correlation_id: str,
+) -> Outcome:
+    """What came of asking for the list at url, within all limits and rules that hold for calls to peers.
+
+    form is the one in which services are given the token. If the peer refuses it, the other one is tried once unless
+    other_form is false, also where a quirk says which: that quirk may be what is wrong. Raises nothing.
+    """
+    quirks = replace(tolerances.quirks, auth_form_out=None if other_form else form)
+    asked = replace(tolerances, quirks=quirks, doubts_form=other_form)
+    seconds = _CALLS * peers.budgets.whole
+    try:
+        async with asyncio.timeout(seconds):
+            answer = await peers.versions(url, token, form, asked, correlation_id=correlation_id)
+    except CallbackError as error:
+        return Refused(str(error)) if error.unauthorized else Failed(_trouble(error), str(error))
+    except TimeoutError:
+        return Failed(Trouble.NO_ANSWER, f"versions list: no complete answer within {seconds:g} seconds")
+    return Worked(answer.form, form)
+
+
+def _trouble(error: CallbackError) -> Trouble:
+    status = error.status
+    if error.breakdown is not None:
+        return _BREAKDOWNS[error.breakdown]
+    if status in _GONE:
+        return Trouble.NOT_FOUND
+    if status is not None and httpx.codes.is_redirect(status):
+        return Trouble.REDIRECTED
+    if status is not None and not httpx.codes.is_success(status):
+        return Trouble.HTTP_ERROR
+    if error.code is not None:
+        return Trouble.OCPI_ERROR
+    return Trouble.URL_REFUSED if error.unsent else Trouble.UNREADABLE

@@ -1,0 +1,205 @@
+"""A POST or PUT with a token that was replaced: the peer has lost our answer, or somebody has stolen that token.
+
+Whoever it is, nothing that is newer ends, and services get no token but one that is known to be the peer's (F3, F4).
+"""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from broker.core import proving
+from tests.integration.announcing_peers import on_sqlite
+from tests.integration.every_version import VERSIONS, every_version
+from tests.integration.field.links import Link, ids, linked, soon, windows
+from tests.integration.field.partner import Partner, http, said
+from tests.peer import Sender, new_token
+from tests.stack import Stack
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(autouse=True)
+def _eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proving, "_PAUSES", (100_000,) * 6)
+
+
+async def lost_answer(link: Link, sender: Sender, method: str) -> str:
+    """The first exchange, whose answer the peer never sees; the token that was in it."""
+    first = await (sender.post() if method == "POST" else sender.put())
+    assert first.outcome == (200, 1000), first
+    return first.token
+
+
+async def before(link: Link, method: str) -> Sender:
+    if method == "PUT":
+        return await link.registered()
+    sender = await link.invited()
+    await sender.discover()
+    return sender
+
+
+def no_get(partner: Partner) -> None:
+    """Who is known is told that there is no GET of credentials."""
+    partner.says["GET"] = lambda _: http(405, said(code=2000))
+
+
+def as_usual(_partner: Partner) -> None:
+    pass
+
+
+def no_route(partner: Partner) -> None:
+    """Nobody is asked for a token where there is nothing to GET."""
+    partner.routes_first = True
+
+
+KINDS: dict[str, tuple[dict[str, bool], Callable[[Partner], None]]] = {
+    "closed": ({}, as_usual),
+    "closed, no GET": ({}, no_get),
+    "closed, no route": ({}, no_route),
+    "open": ({"open_documents": True}, as_usual),
+    "open, no GET": ({"open_documents": True}, no_get),
+    "anonymous, no route": ({"anonymous": True}, no_route),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+async def test_the_peer_itself_repeats(stack: Stack, method: str, kind: str) -> None:
+    """It takes the token of its repeat and no other: so services get that, without anybody's doing."""
+    settings, habit = KINDS[kind]
+    async with linked(stack, **settings) as link:
+        sender = await before(link, method)
+        habit(link.partner)
+        first = await lost_answer(link, sender, method)
+        mine = new_token()
+        link.partner.take(mine)
+
+        again = await sender.post(token=mine) if method == "POST" else await sender.put(token=mine)
+
+        assert again.outcome == (200, 1000)
+        assert again.token != first
+        await soon(lambda: link.holds(mine))
+        assert await link.valid(first), "it ends nothing"
+        assert await link.valid(again.token) is False, "until the one that was given first has been used"
+
+
+@every_version
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+async def test_a_thief_repeats(stack: Stack, version: str, method: str) -> None:
+    """Documents that are open to everybody let any token through; the credentials endpoint tells."""
+    async with linked(stack, version, open_documents=True) as link:
+        sender = await before(link, method)
+        first = await lost_answer(link, sender, method)
+        owners, stolen = await link.held(), "thief-" + new_token()
+
+        again = await sender.request(method, sender.credentials_url, content=_json(sender.credentials(stolen)))
+
+        assert again.outcome == (200, 1000)
+        await soon(lambda: _tried(link))
+        assert await link.held() == owners
+        assert "TOKEN_UNPROVEN" in ids(await link.peer())
+        assert await link.valid(first), "the owner's"
+        assert not await link.valid(again.token), "and then the thief's is over"
+        assert await link.held() == owners
+
+
+async def _tried(link: Link) -> bool:
+    return bool(link.column("SELECT tries FROM held_token WHERE NOT proven AND tries > 0 AND peer_uid = {uid}"))
+
+
+def _json(body: dict[str, Any]) -> bytes:
+    return json.dumps(body).encode()
+
+
+@every_version
+async def test_a_repeat_has_no_fall_back(stack: Stack, version: str) -> None:
+    """A token that the peer refuses is refused, although the one before would have worked."""
+    async with linked(stack, version) as link:
+        sender = await link.registered()
+        first = await lost_answer(link, sender, "PUT")
+        owners = await link.held()
+
+        reply = await link.announces(sender, new_token())
+
+        assert reply.outcome == (200, 3001)
+        assert await link.held() == owners
+        assert await link.valid(first)
+
+
+@pytest.mark.parametrize("opened", [False, True], ids=["closed", "all open"])
+async def test_what_is_open_everywhere_proves_nothing(stack: Stack, *, opened: bool) -> None:
+    """Also the credentials endpoint answers the same to everybody."""
+    async with linked(stack, open_documents=True) as link:
+        sender = await link.registered()
+        await lost_answer(link, sender, "PUT")
+        owners, stolen = await link.held(), "thief-" + new_token()
+        link.partner.open_to_all = opened
+        await link.announces(sender, stolen)
+        await soon(lambda: _tried(link))
+        await asyncio.sleep(0.3)
+
+        assert await link.held() == owners
+
+
+@pytest.mark.parametrize("version", [VERSIONS[1], VERSIONS[3]])
+async def test_after_the_window_the_token_in_use_takes_over(stack: Stack, version: str) -> None:
+    async with linked(stack, version, policy=windows(put=1)) as link:
+        sender = await link.registered()
+        first = await lost_answer(link, sender, "PUT")
+        again = (await sender.put()).token
+        assert await link.valid(again)
+        await asyncio.sleep(1.1)
+
+        assert await link.valid(again)
+        assert not await link.valid(first)
+        assert not await link.valid(sender.token)
+        sender.token = again
+        assert (await sender.put()).outcome == (200, 1000), "it is the current one"
+        assert "POSSIBLE_TOKEN_THEFT" not in ids(await link.peer())
+
+
+@on_sqlite
+async def test_a_resent_token_that_was_not_used_in_time_is_over(stack: Stack) -> None:
+    async with linked(stack, policy=windows(put=1)) as link:
+        sender = await link.registered()
+        first = await lost_answer(link, sender, "PUT")
+        again = (await sender.put()).token
+        await asyncio.sleep(1.1)
+
+        assert not await link.valid(again)
+        assert await link.valid(first)
+
+
+@on_sqlite
+async def test_many_repeats_leave_few_tokens(stack: Stack) -> None:
+    """Eight beside the one that was given first; whoever repeats without end evicts his own."""
+    async with linked(stack) as link:
+        sender = await link.registered()
+        first = await lost_answer(link, sender, "PUT")
+        for _ in range(10):
+            await sender.put()
+
+        (live,) = link.column("SELECT count(*) FROM issued_token WHERE state = 'RESENT' AND peer_uid = {uid}")
+        assert live == 8
+        assert await link.valid(first)
+        (live,) = link.column("SELECT count(*) FROM issued_token WHERE state <> 'REVOKED' AND peer_uid = {uid}")
+        assert live == 1, "as soon as it is used"
+
+
+async def test_the_takeover_brings_the_token_of_the_repeat_along(stack: Stack) -> None:
+    """Where nothing tells which of two tokens the peer takes, it is the one of the exchange that counts in the end."""
+    async with linked(stack, open_documents=True, policy=windows(put=1)) as link:
+        sender = await link.registered()
+        link.partner.says["GET"] = lambda _: http(405, said(code=2000))
+        link.partner.open_to_all = True
+        await lost_answer(link, sender, "PUT")
+        mine = new_token()
+        again = (await sender.put(token=mine)).token
+        await link.valid(again)
+        await asyncio.sleep(1.1)
+
+        assert await link.valid(again)
+        await soon(lambda: link.holds(mine))
