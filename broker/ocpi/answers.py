@@ -47,7 +47,7 @@ def read_answer(dialect: Dialect, body: bytes, offered: Token, *, success: bool)
 def _announcement(found: salvage.Find, error: ValueError, flaws: Sequence[str]) -> Announcement:
     around = found.around
     url = _url_if_valid(around.get("url"), found.notes) if around else None
-    parties = tuple(_parties(around, found.notes)) if around else ()
+    parties = _without_stand_in(tuple(_parties(around, found.notes))) if around else ()
     warnings = found.notes.taken()
     return Announcement(found.token, url, parties, warnings=(*flaws, *_said(error, found, warnings), *warnings))
 
@@ -87,6 +87,14 @@ def _parties(found: Json, notes: Notes) -> Iterator[AnnouncedParty]:
     else:
         notes.add("roles", "are missing")
     yield from _hub(found.get("hub_party_id"), notes)
+
+
+def _without_stand_in(parties: tuple[AnnouncedParty, ...]) -> tuple[AnnouncedParty, ...]:
+    """A hub that reaches nobody stands in its own roles as OTHER, which is no party beside it (A21)."""
+    hubs = {(party.country_code, party.party_id) for party in parties if party.role is Role.HUB}
+    return tuple(
+        party for party in parties if party.role is not Role.OTHER or (party.country_code, party.party_id) not in hubs
+    )
 
 
 def _party(entry: object, path: str, notes: Notes) -> Iterator[AnnouncedParty]:

@@ -24,8 +24,8 @@ _BESIDE: Final = ("url", "roles", "party_id", "country_code", "business_details"
 _USUAL_PLACES = re.compile(r"(data)?(\[\d+\])?")
 _WORD = re.compile(r"[A-Za-z_]{1,24}")
 _LIKE_JSON = re.compile(r"\s*[\[{]")
-_NO_TOKEN = re.compile(r"https?://.*|[\[{<].*|#NA|\*+", re.IGNORECASE)
-"""A link, another document, OCPI's sign for no value (EN-11), or a token that was masked."""
+_NO_TOKEN = re.compile(r"https?://.*|[\[{<].*|#NA", re.IGNORECASE)
+"""A link, another document, or OCPI's sign for no value (EN-11)."""
 _IN_TEXT = re.compile(r'"token"\s*:\s*"((?:[ !#-\[\]-~]|\\[ -~]){1,2048})"', re.IGNORECASE)
 
 
@@ -125,18 +125,27 @@ def _token_in(around: Json, notes: Notes) -> Token | None:
     for name, value in around.items():
         if name.strip().lower() != "token":
             continue
-        text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+        text, oddity = _as_text(value)
         token = _token_if_legal(text)
         if token is None:
             continue
         if name != "token":
             notes.add("token", "is written in other letters")
-        if text != value:
-            notes.add("token", "is a number instead of a string")
-        elif token.reveal() != value:
-            notes.add("token", "has blanks around it, which were taken off")
+        if oddity is not None:
+            notes.add("token", oddity)
         return token
     return None
+
+
+def _as_text(value: object) -> tuple[object, str | None]:
+    """What is meant, and what is odd about how it is written."""
+    if isinstance(value, list) and len(value) == 1:
+        return value[0], "is a list instead of a string"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value), "is a number instead of a string"
+    if isinstance(value, str) and value != value.strip():
+        return value, "has blanks around it, which were taken off"
+    return value, None
 
 
 def _bare(parsed: object, offered: Token) -> Find | None:
