@@ -42,7 +42,7 @@ test: $(READY) ## every test of the gate, on SQLite and on a real PostgreSQL
 	$(BIN)/python -m pytest -n 6 --dist worksteal
 
 test-fast: $(READY) ## the minute between two edits: unit tests, and one way through
-	$(BIN)/python -m pytest -q -n 2 tests/unit tests/test_architecture.py tests/integration/test_readme.py
+	$(BIN)/python -m pytest -q -n 2 tests/unit tests/corpus tests/test_architecture.py tests/integration/test_readme.py
 
 soak: $(READY) ## all tests, with what the gate leaves out; about 12 minutes
 	OCPI_BROKER_SOAK=1 $(BIN)/python -m pytest -n 6 --dist worksteal

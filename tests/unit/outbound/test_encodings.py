@@ -3,6 +3,7 @@
 import gzip
 import json
 import time
+import tracemalloc
 import zlib
 
 import pytest
@@ -123,6 +124,20 @@ def test_the_limit_is_that_of_what_comes_out(header, compress, size):
 def test_the_limit_holds_for_all_members_together():
     with pytest.raises(EncodingError, match="more than"):
         undone("gzip", gzip.compress(b"a" * LIMIT) + gzip.compress(b"a"), LIMIT)
+
+
+def test_a_bomb_takes_no_more_memory_than_the_limit():
+    bombs = [("gzip", gzip.compress(b" " * (64 << 20))), ("deflate", bare(b" " * (64 << 20)))]
+    tracemalloc.start()
+    try:
+        for header, bomb in bombs:
+            with pytest.raises(EncodingError, match="more than"):
+                undone(header, bomb, LIMIT)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert most < 8 * LIMIT
 
 
 HOSTILE = {
