@@ -342,9 +342,12 @@ def _succeed(tx: Transaction, succession: Succession) -> None:
 
 def add_notice(tx: Transaction, peer: Peer, notice: Notice) -> bool:
     """Keep something for an operator to look at, unless it is there already. Whether it was not."""
-    if any(one.id == notice.id for one in peer.notices):
+    lock_by_uid(tx, peer.uid)
+    found = tx.session.exec(select(PeerRow.notices).where(PeerRow.uid == peer.uid)).first()
+    known = json_columns.read_notices(found) if found is not None else ()
+    if any(one.id == notice.id for one in known):
         return False
-    notices = json_columns.write_notices((*peer.notices, notice))
+    notices = json_columns.write_notices((*known, notice))
     tx.session.exec(update(PeerRow).where(col(PeerRow.uid) == peer.uid).values(notices=notices))
     tx.changed("peer", peer.uid)
     return True

@@ -22,7 +22,7 @@ from broker.outbound.discovery import HttpPeers
 from broker.outbound.http_call import Budgets
 from broker.outbound.url_policy import UrlPolicy
 from broker.process import bootstrap
-from broker.store import engine, json_columns, peer_health, peers, tenants, transitions
+from broker.store import engine, held_tokens, json_columns, peer_health, peers, tenants
 from broker.store.tables import PeerRow
 from broker.store.transactions import Store, Transaction
 from tests.database import Database
@@ -172,7 +172,6 @@ class World:
             terms=json_columns.write_terms(Terms(any_party=True)),
             version="2.2.1",
             versions_url=self.host.url(name),
-            form_out=HeaderForm.RAW.value,
             registered_at=now,
             revision=1,
             created_at=now,
@@ -182,7 +181,8 @@ class World:
             setattr(row, fact, value)
         tx.session.add(row)
         tx.session.flush()
-        transitions.hold(tx, name, self.broker.model.sealed(tenant, name, Token(held_by(name)), HELD_TOKEN))
+        sealed = self.broker.model.sealed(tenant, name, Token(held_by(name)), HELD_TOKEN)
+        held_tokens.hold(tx, name, held_tokens.Held(sealed, HeaderForm.RAW, proven=True))
         tx.changed("peer", name)
 
     async def change(self, work: Callable[[Transaction], object]) -> None:

@@ -63,12 +63,19 @@ async def test_any_token_that_ocpi_ever_allowed_is_recognised_in_both_forms(
     assert not (await verdict(stack, home, raw(token.swapcase()))).valid
 
 
-@pytest.mark.parametrize("token", ["with a blank in it", "zeichen-ä-zeichen", "x" * 256], ids=["blank", "ä", "256"])
+@pytest.mark.parametrize("token", ["with a blank in it", "zeichen-ä-zeichen", "x" * 1025], ids=["blank", "ä", "1025"])
 async def test_what_no_header_can_carry_is_no_token(home: Home, token: str) -> None:
     error = await refused(take_over(home, newcomer(issued_token=token, held_token=token)))
 
     assert set(violations(error)) == {"peer.issued_token", "peer.held_token"}
     assert token not in str(error)
+
+
+async def test_what_we_would_not_recognise_is_no_token_of_ours(home: Home) -> None:
+    """A partner may have given us a longer one (CO-41)."""
+    error = await refused(take_over(home, newcomer(issued_token="x" * 256, held_token="y" * 256)))
+
+    assert set(violations(error)) == {"peer.issued_token"}
 
 
 async def test_the_same_again_changes_nothing(stack: Stack, home: Home) -> None:

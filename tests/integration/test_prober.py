@@ -15,7 +15,7 @@ from broker.core.model import HeaderForm, Token
 from broker.exchanges import prober
 from broker.memory.readmodel import HELD_TOKEN
 from broker.outbound.http_call import Budgets
-from broker.store import peer_health, tenants, transitions
+from broker.store import held_tokens, peer_health, tenants, transitions
 from broker.store.transactions import Transaction
 from tests import database as databases
 from tests import postgres
@@ -62,7 +62,7 @@ async def test_what_breaks_is_found_within_one_interval_and_told_once(one: World
 
     health = await one.health("kwl")
     assert states == [OK, OK, FAILING, FAILING, FAILING]
-    assert changes(logs) == [("warning", "acme", "tenants/acme/peers/kwl", "FAILING", "PEER_REJECTED_TOKEN")]
+    assert changes(logs) == [("warning", "acme", "kwl", "FAILING", "PEER_REJECTED_TOKEN")]
     assert (health.trouble, health.message) == (Trouble.PEER_REJECTED_TOKEN, "versions list: HTTP 401")
     assert health.since is not None
     assert met < health.since <= met + HOUR
@@ -88,7 +88,7 @@ async def test_one_success_ends_it(one: World) -> None:
         health = await one.turn_comes("kwl")
 
     assert health == Health(OK, since=one.clock.now, last_probe=one.clock.now, last_out=one.clock.now)
-    assert changes(logs) == [("info", "acme", "tenants/acme/peers/kwl", "OK", None)]
+    assert changes(logs) == [("info", "acme", "kwl", "OK", None)]
 
 
 async def test_a_failure_in_between_is_not_told(one: World) -> None:
@@ -112,7 +112,7 @@ async def test_nothing_of_it_has_a_revision_or_touches_the_peer(one: World) -> N
 
 
 async def test_a_wrong_form_is_found_and_mended_by_the_quirk(one: World) -> None:
-    one.database.execute("UPDATE peer SET form_out = 'base64'")
+    one.database.execute("UPDATE held_token SET form = 'base64'")
     await one.change(lambda tx: tx.changed("peer", "kwl"))
     for _ in range(3):
         health = await one.turn_comes("kwl")
@@ -129,7 +129,12 @@ async def test_a_wrong_form_is_found_and_mended_by_the_quirk(one: World) -> None
 
 async def test_a_token_that_does_not_open(one: World) -> None:
     foreign = one.broker.model.sealed("acme", "another", Token(held_by("kwl")), HELD_TOKEN)
-    await one.change(lambda tx: (transitions.hold(tx, "kwl", foreign), tx.changed("peer", "kwl")))
+    await one.change(
+        lambda tx: (
+            held_tokens.hold(tx, "kwl", held_tokens.Held(foreign, HeaderForm.RAW, proven=True)),
+            tx.changed("peer", "kwl"),
+        )
+    )
     asked = one.host.asked["kwl"]
     for _ in range(3):
         health = await one.turn_comes("kwl")
@@ -173,7 +178,7 @@ async def test_who_is_not_to_be_probed_is_unknown_at_once(one: World, how: str) 
     health = await one.health("kwl")
     assert (health.state, health.trouble, health.message, health.failures) == (UNKNOWN, None, "", 0)
     assert health.last_out is not None
-    assert changes(logs) == [("info", "acme", "tenants/acme/peers/kwl", "UNKNOWN", None)]
+    assert changes(logs) == [("info", "acme", "kwl", "UNKNOWN", None)]
     for _ in range(5):
         await one.turn_comes("kwl")
     assert one.host.asked["kwl"] == asked
@@ -254,7 +259,12 @@ async def test_what_the_old_token_found_is_dropped_when_there_is_a_new_one(one: 
     await one.broker.prober.look()
     await one.host.is_asked(1)
     sealed = one.broker.model.sealed("acme", "kwl", Token(held_by("kwl")), HELD_TOKEN)
-    await one.change(lambda tx: (transitions.hold(tx, "kwl", sealed), tx.changed("peer", "kwl")))
+    await one.change(
+        lambda tx: (
+            held_tokens.hold(tx, "kwl", held_tokens.Held(sealed, HeaderForm.RAW, proven=True)),
+            tx.changed("peer", "kwl"),
+        )
+    )
 
     one.host.gate.set()
     await one.broker.prober.drain()

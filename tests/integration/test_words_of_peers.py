@@ -251,7 +251,7 @@ async def test_an_endpoint_without_a_role_serves_both(stack: Stack, version: str
 
 async def test_a_quirk_that_is_set_already_is_not_named_again(stack: Stack, home: Home) -> None:
     async with platform_running(accepted={"token-a"}) as platform:
-        platform.script["unknown"] = answering(Served(422, b"website: field required"))  # its credentials
+        platform.script["credentials"] = answering(Served(422, b"website: field required"))  # its credentials
         request = peer_service_pb2.ConnectPeerRequest(
             parent=home.name, peer_id="quirky", versions_url=platform.versions_url, token="token-a", wait=True
         )

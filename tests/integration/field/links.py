@@ -56,7 +56,7 @@ class Link:
 
     # We are the Sender.
 
-    async def connect(self, token: str, *, terms: bool = True, **more: Any) -> resources_pb2.Peer:
+    async def connect(self, token: str, *, terms: bool = True, wait: bool = True, **more: Any) -> resources_pb2.Peer:
         expected = resources_pb2.InvitationTerms(parties=[party(self.partner.party)]) if terms else None
         request = pb.ConnectPeerRequest(
             parent=self.home.name,
@@ -64,7 +64,7 @@ class Link:
             versions_url=self.partner.versions_url,
             token=token,
             terms=expected,
-            wait=True,
+            wait=wait,
             **more,
         )
         return (await self.stack.peers.ConnectPeer(request)).peer
@@ -74,8 +74,17 @@ class Link:
         token = self.partner.fresh()
         return await self.connect(token, **more)
 
-    async def rotate(self) -> resources_pb2.Peer:
-        return (await self.stack.peers.RotatePeer(pb.RotatePeerRequest(name=self.name, wait=True))).peer
+    async def rotate(self, *, wait: bool = True) -> resources_pb2.Peer:
+        return (await self.stack.peers.RotatePeer(pb.RotatePeerRequest(name=self.name, wait=wait))).peer
+
+    async def attempted(self, command: Awaitable[resources_pb2.Peer]) -> resources_pb2.Peer:
+        """What has become of a job after an attempt that did not succeed: it may go on."""
+        await command
+        return await soon(self._after_attempt)
+
+    async def _after_attempt(self) -> resources_pb2.Peer | None:
+        peer = await self.peer()
+        return peer if peer.job.attempts else None
 
     async def unregister(self) -> resources_pb2.Peer:
         request = pb.UnregisterPeerRequest(name=self.name, wait=True)

@@ -124,8 +124,6 @@ WARNED: dict[str, tuple[Written, str]] = {
     "no status code": (_whole(status_code=...), "status_code"),
     "a status code of HTTP": (_whole(status_code=200), "status_code"),
     "a status code in a string": (_whole(status_code="1000"), "status_code"),
-    "an error beside a token": (_whole(status_code=2001), "status_code"),
-    "a warning beside a token": (_whole(status_code=3001), "status_code"),
     "no timestamp": (_whole(timestamp=...), "timestamp"),
     "HTTP 500": (_body(lambda body: body, status=500), "HTTP 500"),
     "HTTP 404": (_body(lambda body: body, status=404), "HTTP 404"),
@@ -192,6 +190,13 @@ USELESS: dict[str, Written] = {
     "gzip too often": _body(
         lambda body: gzip.compress(gzip.compress(gzip.compress(body))), "Content-Encoding: gzip, gzip, gzip"
     ),
-    "gzip of far too much": _body(lambda body: gzip.compress(b" " * (5 << 20) + body), GZIP),
+    "gzip of far too much": _body(lambda body: gzip.compress(body + b" " * (5 << 20)), GZIP),
 }
 """Without a token that can be used: the outcome stays unknown."""
+
+
+REFUSALS: dict[str, Written] = {
+    "a refusal with a token": _whole(status_code=2001),
+    "an error of theirs with a token": _whole(status_code=3000),
+}
+"""The envelope decides: nothing was done, whatever stands beside its code."""

@@ -103,7 +103,7 @@ async def test_a_partner_that_answers_with_its_invitation(stack: Stack, version:
         token = link.partner.fresh()
         link.partner.says["POST"] = lambda _: http(200, said(link.partner.credentials(token)))
 
-        peer = await link.connect(token)
+        peer = await link.attempted(link.connect(token, wait=False))
 
         assert peer.state != REGISTERED
         assert peer.job.outcome_unknown

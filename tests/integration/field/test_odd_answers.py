@@ -11,6 +11,7 @@ from tests.integration.field.links import REGISTERED, Link, linked
 from tests.integration.field.odd_answers import (
     CLOSED_ROLES_ONLY,
     FLAT_ONLY,
+    REFUSALS,
     SILENT,
     USELESS,
     WARNED,
@@ -91,12 +92,26 @@ async def test_without_a_token_that_can_be_used_nobody_knows_what_became_of_it(s
         held = await link.held()
         link.partner.says["PUT"] = odd(link.partner, USELESS[what])
 
-        peer = await link.rotate()
+        peer = await link.attempted(link.rotate(wait=False))
 
         assert peer.job.outcome_unknown, peer.job
         assert await link.held() == held
         assert await link.valid(link.partner.given[-1])
         assert await link.valid(link.partner.given[-2])
+
+
+@pytest.mark.parametrize("what", REFUSALS)
+async def test_an_error_code_is_a_refusal_whatever_stands_beside_it(stack: Stack, what: str) -> None:
+    async with linked(stack, keeps=True) as link:
+        await link.connected()
+        held = await link.held()
+        link.partner.says["PUT"] = odd(link.partner, REFUSALS[what])
+
+        peer = await link.attempted(link.rotate(wait=False))
+
+        assert not peer.job.outcome_unknown, peer.job
+        assert (await link.record()).outcome == resources_pb2.EXCHANGE_OUTCOME_REFUSED
+        assert await link.held() == held
 
 
 async def test_a_token_longer_than_the_text_allows_is_kept_and_the_setting_named(stack: Stack) -> None:

@@ -10,7 +10,7 @@ import pytest
 from ocpi_broker.v1 import peer_service_pb2 as pb
 from tests.integration.announcing_peers import on_sqlite
 from tests.integration.every_version import every_version
-from tests.integration.field.links import Link, ids, linked
+from tests.integration.field.links import Link, ids, linked, windows
 from tests.peer import Sender, new_token
 from tests.stack import Stack
 
@@ -58,6 +58,28 @@ async def test_it_is_refused_and_told_once(
         assert await link.valid(sender.token)
 
 
+async def test_many_at_once_are_told_once(stack: Stack) -> None:
+    async with linked(stack) as link:
+        other = await thief(link, await link.registered())
+
+        await asyncio.gather(*(other.put() for _ in range(5)))
+
+        assert len(link.audited("token.possible_theft")) == 1
+        assert ids(await link.peer()).count(THEFT) == 1
+
+
+@on_sqlite
+async def test_without_a_window_the_answer_may_have_been_lost(stack: Stack) -> None:
+    """The successor was not used either."""
+    async with linked(stack, policy=windows(put=0)) as link:
+        sender = await link.registered()
+        await sender.put()
+
+        assert (await sender.put()).outcome == (401, 2000)
+
+        assert not await suspected(link)
+
+
 @on_sqlite
 async def test_reading_is_no_theft(stack: Stack) -> None:
     """A backup, or a second instance that was not told yet: that has a warning of its own."""
@@ -102,6 +124,7 @@ async def test_two_that_use_what_one_exchange_gave_them(stack: Stack, first: str
             assert await link.valid(owners)
             assert await suspected(link)
             assert not await link.valid(others)
+            assert "TOKEN_UNPROVEN" not in ids(await link.peer()), "what came with it is tried no more"
         await asyncio.sleep(0.1)
         assert await link.held() == held
 
