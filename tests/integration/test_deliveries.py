@@ -453,6 +453,6 @@ async def test_how_long_it_wants_to_be_left_alone_is_known_of_429_and_503(status
 async def test_a_new_token_in_an_answer_that_cannot_be_read_is_not_repeated():
     for body in (
         b'[{"tokens": ["canary-given-90d1"], "token": "canary given-90d1"}]',
-        envelope(1000, {**THEIRS, "token": ["canary-given-90d1"]}),
+        envelope(1000, {**THEIRS, "token": {"value": "canary-given-90d1"}}),
     ):
         assert "canary" not in (await refusal(http(200, body))).explained
