@@ -147,8 +147,10 @@ def approve(
 
 
 def _approved(now: Peer, party: list[Party]) -> list[Party]:
-    """Raises CommandError unless the peer has asked for each."""
+    """Raises CommandError unless the peer has asked for each, or has said nothing of itself that could be had."""
     name, asked = id_of(now.name), [notation.party_text(one) for one in now.requested_parties]
+    if now.quarantined and not asked:
+        return party  # it has not said who it is: the operator does
     strange = [text for text in map(notation.party_text, party) if text not in asked]
     if strange:
         raise CommandError(f"{name} has not asked for {strange[0]}, but for: {', '.join(asked) or 'nothing'}")

@@ -103,7 +103,12 @@ def _details(key: PartyKey, known: Known) -> BusinessDetails:
     """As registered, else what stands for a name that is not said."""
     registered = known.registration.theirs.parties if known.registration else ()
     named = (party.details for party in registered if party.key == key)
-    return next(named, BusinessDetails(key.country_code + key.party_id))
+    return next(named, nameless(key))
+
+
+def nameless(key: PartyKey) -> BusinessDetails:
+    """What stands for a name that nobody has said."""
+    return BusinessDetails(key.country_code + key.party_id)
 
 
 def _url(announced: Announcement, known: Known) -> str:

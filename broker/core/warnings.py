@@ -69,8 +69,8 @@ def _party_warnings(peer: Peer) -> Iterator[_Found]:
     if peer.quarantined and peer.announced:
         yield "QUARANTINED", "the peer is quarantined: approve its requested_parties to open it"
     elif peer.quarantined:
-        why = "none of the parties that it announced may be had; see its last exchange"
-        yield "QUARANTINED", f"the peer is quarantined: {why}"
+        why = "none of the parties that it announced may be had; see its last exchange, and name those that it is"
+        yield "QUARANTINED", f"the peer is quarantined: {why} (peer approve)"
     elif len(peer.requested) > len(peer.announced):
         yield "PARTIES_REQUESTED", "the peer waits for approval of parties beyond its invitation: see requested_parties"
 

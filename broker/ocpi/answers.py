@@ -4,14 +4,12 @@ The peer has committed; our only credential is in this answer. So a token of leg
 whatever else is odd, and every oddity becomes a warning. Requests of peers are read by the dialects, which are strict.
 """
 
-import json
 import re
-from collections import deque
-from collections.abc import Iterator
-from dataclasses import replace
-from typing import Any, Final
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from broker.core.model import AnnouncedParty, Announcement, BusinessDetails, Role, Token
+from broker.ocpi import salvage
 from broker.ocpi.business_details import Decoration
 from broker.ocpi.dialect import Dialect, Json, Malformed
 from broker.ocpi.envelope import EnvelopeError, read_envelope
@@ -19,141 +17,52 @@ from broker.ocpi.fields import Notes, as_country_code, as_party_id, as_url, belo
 from broker.ocpi.roles import MAX_ROLES
 
 _DECORATION = Decoration(open_categories=True, logo_as_url=True)
-_MOST_OBJECTS: Final = 200
-_MOST_DEPTH: Final = 6
-_SHORTEST_BARE: Final = 16
-"""Characters. A shorter string in the place of the object is a word such as Success rather than a token."""
-_IN_TEXT = re.compile(r'"token"\s*:\s*"([!-~]{1,1024})"', re.IGNORECASE)
-_SUCCESSES = range(1000, 2000)
 _HUB_ID = re.compile(r"[A-Za-z]{2}\*?[A-Za-z0-9]{3}")
 
 
 def read_answer(dialect: Dialect, body: bytes, offered: Token, *, success: bool) -> Announcement:
-    """What the peer says of itself, with the token that it gives us. offered is the one in our request.
+    """What the peer says of itself, with the token that it gives us; never with offered, the one in our request.
 
-    success says that the HTTP status is one. Raises EnvelopeError if the peer reports a failure, and ValueError if
-    there is no token in the answer.
+    success says that the HTTP status is one. Raises EnvelopeError if the peer reports a failure, whatever stands beside
+    that, and ValueError if there is no token in the answer.
     """
+    flaws: tuple[str, ...] = ()
     try:
         envelope = read_envelope(body)
+        # A success, whatever HTTP says (A8).
+        success, flaws = True, envelope.flaws
+        read = dialect.read_credentials(envelope.data)
+        if read.token == offered:
+            raise Malformed("token", "is the one that we sent")
     except EnvelopeError:
         raise
     except ValueError as error:
-        found = _salvaged(body, offered) if success else None
+        found = salvage.find(body, offered) if success else None
         if found is None:
             raise
-        return replace(found, warnings=(_said(error), *found.warnings))
-    try:
-        read = dialect.read_credentials(envelope.data)
-    except ValueError as error:
-        found = _salvaged(body, offered)  # the envelope reports a success, whatever HTTP says (A8)
-        if found is None:
-            raise
-        return replace(found, warnings=(*envelope.flaws, *(found.warnings or (str(error),))))
-    return replace(read, warnings=(*envelope.flaws, *read.warnings))
+        return _announcement(found, error, flaws)
+    return Announcement(read.token, read.url, read.parties, read.draft, (*flaws, *read.warnings))
 
 
-def _said(error: ValueError) -> str:
-    """What kept the envelope from being read as it should be."""
-    return str(error) if isinstance(error, Malformed) else f"the answer {error}; the token in it was kept"
+def _announcement(found: salvage.Find, error: ValueError, flaws: Sequence[str]) -> Announcement:
+    around = found.around
+    url = _url_if_valid(around.get("url"), found.notes) if around else None
+    parties = _without_stand_in(tuple(_parties(around, found.notes))) if around else ()
+    warnings = found.notes.taken()
+    return Announcement(found.token, url, parties, warnings=(*flaws, *_said(error, found, warnings), *warnings))
 
 
-def _salvaged(body: bytes, offered: Token) -> Announcement | None:
-    text = _text(body)
-    try:
-        parsed: object = json.loads(text, strict=False)
-    except (ValueError, RecursionError):
-        return _from_text(text, offered)
-    return _from_objects(parsed, offered) or _bare(parsed, offered)
+def _said(error: ValueError, found: salvage.Find, warnings: Sequence[str]) -> Iterator[str]:
+    """What kept the answer from being read as it should be, unless a warning says it already."""
+    if not isinstance(error, Malformed):
+        yield f"the answer {error}; the token in it was kept"
+    elif _is_about(error, found) and not any(warning.startswith(f"{error.path}:") for warning in warnings):
+        yield str(error)
 
 
-def _text(body: bytes) -> str:
-    return body.decode(json.detect_encoding(body), errors="replace")
-
-
-def _from_text(text: str, offered: Token) -> Announcement | None:
-    """What is no JSON, for example because it was cut off."""
-    for match in _IN_TEXT.finditer(text):
-        token = _token_if_legal(match[1])
-        if token is not None and token != offered:
-            return Announcement(token, None, ())
-    return None
-
-
-def _bare(parsed: object, offered: Token) -> Announcement | None:
-    """A token as the data, and nothing around it."""
-    value = parsed.get("data") if isinstance(parsed, dict) else None
-    token = _token_if_legal(value) if isinstance(value, str) and len(value) >= _SHORTEST_BARE else None
-    if token is None or token == offered:
-        return None
-    return Announcement(token, None, (), warnings=("data: is a token instead of an object with one",))
-
-
-def _from_objects(parsed: object, offered: Token) -> Announcement | None:
-    for path, found in _objects(parsed):
-        notes = Notes()
-        token = _token_in(found, notes)
-        if token is None or token == offered:
-            continue
-        if not path:
-            notes.add("data", "is missing; the object stands without an envelope")
-        elif path != "data":
-            notes.add(path, "is where the object stands; it must be data")
-        return _announcement(token, found, notes)
-    return None
-
-
-def _objects(parsed: object) -> Iterator[tuple[str, Json]]:
-    """Every object, the outer ones first, with its path."""
-    waiting: deque[tuple[str, object, int]] = deque([("", parsed, 0)])
-    for _ in range(_MOST_OBJECTS):
-        if not waiting:
-            return
-        path, value, depth = waiting.popleft()
-        if isinstance(value, dict):
-            yield path, value
-        if depth < _MOST_DEPTH:
-            waiting.extend((where, child, depth + 1) for where, child in _children(path, value))
-
-
-def _children(path: str, value: object) -> Iterator[tuple[str, object]]:
-    if isinstance(value, dict):
-        yield from ((below(path, str(name)), child) for name, child in value.items())
-    elif isinstance(value, list):
-        yield from ((f"{path}[{index}]", child) for index, child in enumerate(value[:_MOST_OBJECTS]))
-
-
-def _token_in(found: Json, notes: Notes) -> Token | None:
-    for name, value in found.items():
-        if name.strip().lower() != "token":
-            continue
-        text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-        token = _token_if_legal(text)
-        if token is None:
-            continue
-        if name != "token":
-            notes.add("token", "is written in other letters")
-        if text != value:
-            notes.add("token", "is a number instead of a string")
-        elif token.reveal() != value:
-            notes.add("token", "has blanks around it, which were taken off")
-        return token
-    return None
-
-
-def _token_if_legal(value: object) -> Token | None:
-    if not isinstance(value, str) or value.strip() == "#NA":
-        return None
-    try:
-        return Token(value.strip())
-    except ValueError:
-        return None
-
-
-def _announcement(token: Token, found: Json, notes: Notes) -> Announcement:
-    url = _url_if_valid(found.get("url"), notes)
-    parties = tuple(_parties(found, notes))
-    return Announcement(token, url, parties, warnings=notes.taken())
+def _is_about(error: Malformed, found: salvage.Find) -> bool:
+    """Whether it was said of the object that the token was found in, or of the envelope around it."""
+    return bool(error.path and found.path) and (error.path == "status_code" or found.path == "data")
 
 
 def _url_if_valid(value: object, notes: Notes) -> str | None:
@@ -178,6 +87,14 @@ def _parties(found: Json, notes: Notes) -> Iterator[AnnouncedParty]:
     else:
         notes.add("roles", "are missing")
     yield from _hub(found.get("hub_party_id"), notes)
+
+
+def _without_stand_in(parties: tuple[AnnouncedParty, ...]) -> tuple[AnnouncedParty, ...]:
+    """A hub that reaches nobody stands in its own roles as OTHER, which is no party beside it (A21)."""
+    hubs = {(party.country_code, party.party_id) for party in parties if party.role is Role.HUB}
+    return tuple(
+        party for party in parties if party.role is not Role.OTHER or (party.country_code, party.party_id) not in hubs
+    )
 
 
 def _party(entry: object, path: str, notes: Notes) -> Iterator[AnnouncedParty]:

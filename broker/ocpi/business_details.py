@@ -19,7 +19,7 @@ _MAX_PIXELS = 99_999
 _FILE_TYPE = re.compile(r"[!-~]{1,4}")
 _CATEGORY = re.compile(r"[!-~]{1,64}")
 _NUMBER = re.compile(r"[0-9]{1,5}")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 _EXTENSION = re.compile(r"\.([A-Za-z0-9]{1,4})$")
 
 

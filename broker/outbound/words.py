@@ -31,7 +31,8 @@ _ENVELOPE = frozenset({"status_code", "status_message", "timestamp", "data"})
 
 _CREDENTIALS = re.compile(r"\b(token|bearer)(\s+)(\S+)", re.IGNORECASE)
 _MEMBER = re.compile(
-    r"""(["'][\w-]*(?:token|authorization|secret|password)s?["']\s*[:=]\s*\[?\s*["'])((?:[^"'\\]|\\.)*)""", re.IGNORECASE
+    r"""(["'][\w-]*(?:token|authorization|secret|password)s?["']\s*[:=]\s*\[?\s*["'])((?:[^"'\\]|\\.)*)""",
+    re.IGNORECASE,
 )
 _FOLLOWING = re.compile(
     r"a|already|an|and|are|as|authentication|based|be|can|cannot|could|does|doesn't|error|expired|for|format|from|has|"

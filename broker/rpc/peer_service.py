@@ -14,7 +14,8 @@ from broker.contract.peers import care_from_pb, exchange_to_pb, quirks_from_pb, 
 from broker.contract.tenants import versions_from_pb
 from broker.contract.values import Violations, invalid, masked, page_size, seconds_from_pb, timestamp
 from broker.core import notices
-from broker.core.model import HeaderForm, Tenant, Terms, Token
+from broker.core.announcements import nameless
+from broker.core.model import HeaderForm, Party, Tenant, Terms, Token
 from broker.core.peer import Peer, PeerState, Purpose, offered
 from broker.crypto import minting
 from broker.crypto.minting import SecretKind
@@ -134,7 +135,7 @@ class PeerServicer(PeerMoves, rpc.PeerServiceServicer):
             intents.lay_down(tx, peer, changed.care)
             transitions.adjust(tx, peer, changed)
             if "terms" in fields:
-                _take_over(tx, peer, changed)
+                self._take_over(tx, peer, changed)
             tx.audit("peer.updated_by_operator", tenant, peer.name, **_decided(changed, fields))
             return pb.UpdatePeerResponse(peer=self._reread(tx, peer))
 
@@ -149,6 +150,29 @@ class PeerServicer(PeerMoves, rpc.PeerServiceServicer):
             return pb.DeletePeerResponse()
 
         return await self._mutations.perform(request, request.request_id, pb.DeletePeerResponse, delete)
+
+    def _take_over(self, tx: Transaction, before: Peer, changed: Peer) -> None:
+        """What the peer has announced in an exchange that succeeded is its own as soon as the terms cover it and nobody
+        else holds it (RS-09); of one that has announced nothing it may be, what the terms name.
+        """
+        wanted = [party for party in before.announced if party not in changed.announced]
+        if before.quarantined and not before.requested:
+            wanted = self._named(before.tenant, changed.terms)
+        if before.state is not PeerState.REGISTERED or not (wanted or before.announced):
+            return
+        lost = transitions.claim_parties(tx, before, [*before.parties, *wanted])
+        told = notices.held_elsewhere(peers.told_holders(tx.session, before.tenant, lost), tx.now)
+        kept = notices.without_parties(before.notices)
+        waiting = [*changed.announced, *(party for party in wanted if party.key in lost)]
+        transitions.wait_for(tx, before, changed.requested, waiting, [*kept, told] if told else kept)
+        gained = [str(party.key) for party in wanted if party.key not in lost]
+        if gained:
+            tx.audit("peer.parties_approved", before.tenant, before.name, parties=sorted(gained))
+
+    def _named(self, tenant: str, terms: Terms) -> list[Party]:
+        known = self._model.tenant(tenant)
+        ours = {party.key for party in known.parties} if known else set()
+        return [Party(key, nameless(key)) for key in sorted(terms.parties - ours, key=str)]
 
     async def BlockPeer(self, request: pb.BlockPeerRequest, _context: Context) -> pb.BlockPeerResponse:
         def block(tx: Transaction) -> pb.BlockPeerResponse:
@@ -255,23 +279,6 @@ class PeerServicer(PeerMoves, rpc.PeerServiceServicer):
             "versions_url": self._ourselves.urls(tenant, invitation.peer).versions,
             "expire_time": timestamp(invitation.expires),
         }
-
-
-def _take_over(tx: Transaction, before: Peer, changed: Peer) -> None:
-    """What the peer has announced in an exchange that succeeded is its own as soon as the terms cover it and nobody
-    else holds it (RS-09).
-    """
-    if before.state is not PeerState.REGISTERED or not before.announced:
-        return
-    wanted = [party for party in before.announced if party not in changed.announced]
-    lost = transitions.claim_parties(tx, before, [*before.parties, *wanted])
-    told = notices.held_elsewhere(peers.told_holders(tx.session, before.tenant, lost), tx.now)
-    kept = notices.without_parties(before.notices)
-    waiting = [*changed.announced, *(party for party in wanted if party.key in lost)]
-    transitions.wait_for(tx, before, changed.requested, waiting, [*kept, told] if told else kept)
-    gained = [str(party.key) for party in wanted if party.key not in lost]
-    if gained:
-        tx.audit("peer.parties_approved", before.tenant, before.name, parties=sorted(gained))
 
 
 def _age(peer: Peer) -> list[Any]:

@@ -134,16 +134,17 @@ async def test_what_the_trial_starts_can_be_connected(tmp_path: Path) -> None:
     assert connected["state"] == "REGISTERED"
 
 
-async def test_every_health_check_of_the_gateway_is_what_it_says(tmp_path: Path) -> None:
-    """Alike for the gateway and the trial: 401 is health."""
-    http = f"127.0.0.1:{free_port()}"
+async def test_the_health_check_of_the_trial_is_what_it_says(tmp_path: Path) -> None:
+    """Alike for broker and trial."""
+    health = f"127.0.0.1:{free_port()}"
     *_, code = SERVICES["trial"]["healthcheck"]["test"]
-    check = code.replace('"127.0.0.1", 8080', f'"127.0.0.1", {http.rpartition(":")[2]}')
-    async with _running("trial", tmp_path, "--grpc", f"127.0.0.1:{free_port()}", "--http", http):
+    check = code.replace('"127.0.0.1", 9464', f'"127.0.0.1", {health.rpartition(":")[2]}')
+    ports = ["--grpc", f"127.0.0.1:{free_port()}", "--http", f"127.0.0.1:{free_port()}"]
+    async with _running("trial", tmp_path, *ports, "--health", health):
         healthy = subprocess.run([sys.executable, "-c", check], env=environment(), check=False).returncode  # noqa: ASYNC221
     gone = subprocess.run([sys.executable, "-c", check], env=environment(), check=False, capture_output=True)  # noqa: ASYNC221
 
-    assert SERVICES["gateway"]["healthcheck"]["test"][-1] == code
+    assert SERVICES["broker"]["healthcheck"]["test"][-1] == code
     assert (healthy, gone.returncode) == (0, 1)
 
 

@@ -31,7 +31,10 @@ LOST_ANSWER = "the peer still uses its old token: the answer with the new one ma
 NO_INVITATION = "the invitation can no longer be used: reset the peer to issue a new one"
 LOCKED_OUT = "no token of the peer works: rotate the peer, or reset it and let it register again"
 OLD_TOKEN = "the peer shows a token that was replaced: since 1970-01-01 00:00 UTC; was it restored from a backup?"
-QUARANTINED = "the peer is quarantined: none of the parties that it announced may be had; see its last exchange"
+QUARANTINED = (
+    "the peer is quarantined: none of the parties that it announced may be had; see its last exchange, and name those "
+    "that it is (peer approve)"
+)
 IN_DOUBT = "renewing the tokens: it is not known whether the peer has done it: HTTP 503"
 
 
