@@ -118,6 +118,20 @@ def _json(body: dict[str, Any]) -> bytes:
     return json.dumps(body).encode()
 
 
+@on_sqlite
+async def test_the_peer_forgets_the_one_before_once_it_has_our_answer(stack: Stack) -> None:
+    """Its documents are open to those who show nothing: that it refuses the one before tells which it takes."""
+    async with linked(stack, anonymous=True, routes_first=True) as link:
+        sender = await link.registered()
+        await lost_answer(link, sender, "PUT")
+        mine = new_token()
+        assert (await sender.put(token=mine)).outcome == (200, 1000)
+        assert not await link.holds(mine)
+        link.partner.take(mine)
+
+        await soon(lambda: link.holds(mine))
+
+
 @every_version
 async def test_a_repeat_has_no_fall_back(stack: Stack, version: str) -> None:
     """A token that the peer refuses is refused, although the one before would have worked."""

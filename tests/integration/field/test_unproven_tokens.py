@@ -185,6 +185,31 @@ async def test_our_next_put_uses_the_unproven_one_where_the_other_is_dead(stack:
         assert await link.held() == link.partner.minted[-1]
 
 
+async def _tried_again(link: Link, token: str, asked: int) -> bool:
+    """A service asks until it is."""
+    await link.held()
+    return link.partner.asked_with(token) > asked
+
+
+@on_sqlite
+async def test_of_two_that_have_not_worked_the_older_one_proves_nothing(stack: Stack, patient: None) -> None:
+    async with linked(stack) as link:
+        sender = await link.registered()
+        before, slow, dead = await link.held(), new_token(), new_token()
+        link.partner.holds[slow] = asyncio.Event()
+        sender.token = (await link.announces(sender, slow)).token
+        await sender.versions()
+        link.partner.accepted.add(slow)
+        asked = link.partner.asked_with(slow)
+        await soon(lambda: _tried_again(link, slow, asked))
+        assert (await link.announces(sender, dead)).outcome == (200, 1000)
+
+        link.partner.holds[slow].set()
+        await asyncio.sleep(0.5)
+
+        assert await link.held() == before
+
+
 @on_sqlite
 async def test_a_token_that_is_replaced_while_it_is_tried_is_not_given_out(stack: Stack, eager: None) -> None:
     async with linked(stack) as link:
