@@ -186,7 +186,7 @@ USELESS: dict[str, Written] = {
     "a word instead of the object": lambda _partner, _token: http(200, said("Success")),
     "nothing": lambda _partner, _token: http(200),
     "a page": lambda _partner, _token: http(200, b"<html>token</html>"),
-    "gzip that is none": _body(lambda body: body, "Content-Encoding: br"),
+    "a coding that nobody knows": _body(lambda body: b"\x0b\x80" + body[::-1], "Content-Encoding: br"),
     "gzip too often": _body(
         lambda body: gzip.compress(gzip.compress(gzip.compress(body))), "Content-Encoding: gzip, gzip, gzip"
     ),

@@ -23,7 +23,7 @@ UNDONE = {
     "a byte order mark": (lambda body: BOM_UTF8 + body, "X-Nothing: special"),
 }
 REFUSED = {
-    "something else": (lambda body: body, "Content-Encoding: br"),
+    "something else": (lambda body: b"\x0b\x80" + body, "Content-Encoding: br"),
     "too much": (lambda body: gzip.compress(body + BOMB), "Content-Encoding: gzip"),
     "deflated too much": (lambda body: zlib.compress(body + BOMB), "Content-Encoding: deflate"),
     "something broken": (lambda body: b"\x1f\x8b" + body, "Content-Encoding: gzip"),

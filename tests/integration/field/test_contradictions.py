@@ -118,17 +118,18 @@ async def test_a_put_that_is_answered_with_another_party_leaves_those_that_are_t
 
 
 async def test_what_was_turned_down_does_not_come_back(stack: Stack) -> None:
-    """Emptied, the list of what was asked for opens nothing later."""
+    """Emptied, the list of what was asked for gives the peer nothing later."""
     async with linked(stack) as link:
+        await link.connected()
         other = new_party()
         answers_as(link.partner, other)
-        await link.connected()
+        await link.rotate()
 
         await link.change("requested_parties")
         peer = await link.approve(other)
 
-        assert peer.quarantined
-        assert not peer.parties
+        assert [one.party_id for one in peer.parties] == [link.partner.party[3:6]]
+        assert not peer.requested_parties
 
 
 @pytest.mark.parametrize("first", ["approved", "connected"])
