@@ -36,7 +36,7 @@ UNUSABLE: dict[str, Callable[[Platform], Served]] = {
     "no status code": lambda platform: Served(body=json.dumps({"data": platform.versions()}).encode()),
     "data a string": lambda _: envelope("versions"),
     "compressed": lambda platform: Served(
-        body=envelope(platform.versions()).body, headers=(("content-encoding", "br"),)
+        body=bytes(range(128, 256)) + envelope(platform.versions()).body, headers=(("content-encoding", "br"),)
     ),
     "too large": lambda _: Served(body=b'"' + b"a" * 5 * 1024 * 1024 + b'"'),
     "too deep": lambda _: Served(body=b"[" * 100_000 + b"]" * 100_000),
