@@ -190,7 +190,7 @@ class Defence:
     put_window: int | None = None
     connected: bool = True
     alone: bool = True
-    """Whether nothing else stands up to it. A token that does not work is not given to services since they are tried."""
+    """Whether nothing else stands up to it: tokens are tried before services get them."""
 
     async def pair(self, sites: tuple[Site, Site]) -> Pair:
         pair = await new_pair(sites, put_window=self.put_window)

@@ -114,16 +114,19 @@ async def test_what_happens_is_counted(own_stack: Stack) -> None:
 async def test_a_limit_that_refuses_is_counted(own_stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     home = await own_stack.home()
     wrong = {"Authorization": encoded("no-such-token")}
-    for _ in range(310):
-        answer = await own_stack.client.get(home.versions_url, headers=wrong)
-    assert answer.status_code == 429
+    answers, sent = set[int](), 0
+    while 429 not in answers and sent < 5000:  # some are forgiven each second, so that it depends on the machine
+        asked = [own_stack.client.get(home.versions_url, headers=wrong) for _ in range(50)]
+        answers |= {answer.status_code for answer in await asyncio.gather(*asked)}
+        sent += len(asked)
+    assert answers == {401, 429}
 
     metrics = await own_stack.metrics()
 
     throttled = metrics.value("ocpi_broker_throttled_total", limit="rejected_tokens")
     refused = metrics.value("ocpi_gateway_requests_total", route="/versions", method="GET", status="429")
     assert throttled == refused > 0
-    assert metrics.value("ocpi_broker_verifications_refused_total", asked_by="OcpiService", reason="UNKNOWN") == 310
+    assert metrics.value("ocpi_broker_verifications_refused_total", asked_by="OcpiService", reason="UNKNOWN") == sent
 
 
 async def test_a_stranger_cannot_add_a_label(own_stack: Stack) -> None:
