@@ -67,9 +67,9 @@ def without_parties(found: Iterable[Notice]) -> list[Notice]:
     return [one for one in found if one.id not in ("PARTIES_HELD_ELSEWHERE", "ANSWER_CONTRADICTS")]
 
 
-def kept_notices(before: Peer, new: Iterable[Notice]) -> tuple[Notice, ...]:
+def kept_notices(before: Iterable[Notice], new: Iterable[Notice]) -> tuple[Notice, ...]:
     """What stays to be looked at after an exchange, of either side: none of them takes back a suspicion."""
-    return (*(one for one in before.notices if one.id == POSSIBLE_TOKEN_THEFT), *new)
+    return (*(one for one in before if one.id == POSSIBLE_TOKEN_THEFT), *new)
 
 
 def _listed(keys: Iterable[PartyKey]) -> str:

@@ -228,7 +228,7 @@ class AttemptCommits:
             asked=keep.asked,
             offered=job.offered_lookup_id or "",
             not_after=tx.now + window * 1_000_000 if window else None,
-            notices=notices.kept_notices(peer, new),
+            notices=notices.kept_notices(peer.notices, new),
             used_access=used_access,
         )
 

@@ -5,6 +5,7 @@ does this; which of them makes a try is decided by a conditional statement.
 """
 
 import asyncio
+from collections import Counter
 from contextlib import suppress
 from functools import partial
 
@@ -12,7 +13,7 @@ import structlog
 
 from broker.clock import Clock
 from broker.core import proving
-from broker.core.model import HeaderForm, Token
+from broker.core.model import HeaderForm
 from broker.core.peer import HeldToken, Peer, PeerState
 from broker.core.required_modules import CREDENTIALS
 from broker.errors import BrokerError, StoreUnavailableError
@@ -27,11 +28,15 @@ _log = structlog.get_logger(__name__)
 
 MOST_TRIES = 16
 """Tries that one broker makes at a time."""
+MOST_PER_TENANT = 4
+"""Of them for one tenant: its peers may be slow, and must not keep those of others waiting (F7)."""
+_TRY_SECONDS = 40.0
+"""One try, which is a few GETs."""
 _POLL_SECONDS = 0.25
 _CLAIMED = 60_000_000
 """Microseconds after which another broker may make a try whose broker has died."""
 _RARELY = 2_000_000
-"""Microseconds between two tries that services cause."""
+"""Microseconds between two tries of one peer that this broker begins."""
 
 
 class Prover:
@@ -45,6 +50,7 @@ class Prover:
         self._running: dict[str, asyncio.Task[None]] = {}
         self._wanted: set[str] = set()
         self._begun: dict[str, int] = {}
+        self._tenants: Counter[str] = Counter()
         self._finished = asyncio.Event()
 
     def asked_for(self, peer: Peer) -> None:
@@ -69,41 +75,62 @@ class Prover:
         now, wanted = self._clock(), self._wanted
         self._wanted = set()
         self._begun = {uid: at for uid, at in self._begun.items() if at > now - _RARELY}
-        for peer in self._model.unproven():
-            if len(self._running) >= MOST_TRIES:
-                return
-            token = peer.unproven
-            if token is None or peer.uid in self._running or peer.blocked or peer.state is not PeerState.REGISTERED:
-                continue
-            hurried = peer.uid in wanted and token.tries > 0 and peer.uid not in self._begun
-            if token.next_try_at <= now or (hurried and token.next_try_at - now > _RARELY):
-                self._begun[peer.uid] = now
-                self._running[peer.uid] = task = asyncio.create_task(self._safely(peer, token))
-                task.add_done_callback(partial(self._ended, peer.uid))
+        for peer, token in self._waiting():
+            hurried = peer.uid in wanted and token.tries > 0 and token.next_try_at - now > _RARELY
+            full = len(self._running) >= MOST_TRIES or self._tenants[peer.tenant] >= MOST_PER_TENANT
+            if not full and (hurried or token.next_try_at <= now):
+                self._begin(peer, token, hurried=hurried)
 
-    def _ended(self, peer_uid: str, _task: "asyncio.Task[None]") -> None:
-        self._running.pop(peer_uid, None)
+    def _waiting(self) -> list[tuple[Peer, HeldToken]]:
+        """Whose token may be tried, the longest due first."""
+        found = [
+            (peer, peer.unproven)
+            for peer in self._model.unproven()
+            if peer.unproven is not None and not peer.blocked and peer.state is PeerState.REGISTERED
+            if peer.uid not in self._running and peer.uid not in self._begun
+        ]
+        return sorted(found, key=lambda each: each[1].next_try_at)
 
-    async def _safely(self, peer: Peer, token: HeldToken) -> None:
+    def _begin(self, peer: Peer, token: HeldToken, *, hurried: bool) -> None:
+        self._begun[peer.uid] = self._clock()
+        self._tenants[peer.tenant] += 1
+        self._running[peer.uid] = task = asyncio.create_task(self._safely(peer, token, hurried=hurried))
+        task.add_done_callback(partial(self._ended, peer))
+
+    def _ended(self, peer: Peer, _task: "asyncio.Task[None]") -> None:
+        self._running.pop(peer.uid, None)
+        self._tenants[peer.tenant] -= 1
+        self._tenants += Counter()  # drops what is back at zero
+
+    async def _safely(self, peer: Peer, token: HeldToken, *, hurried: bool) -> None:
         try:
-            await self._try(peer, token)
+            await self._try(peer, token, hurried=hurried)
         except StoreUnavailableError:
-            _log.warning("token_try_interrupted", **peer.where)
+            return  # the store tells that the database is away; the try is made again when its claim is over
         except Exception:  # noqa: BLE001  a defect must not end the loop unseen
             _log.exception("token_try_stuck", **peer.where)
 
-    async def _try(self, peer: Peer, token: HeldToken) -> None:
-        until = self._clock() + _CLAIMED
-        if not await self._store.jot(lambda tx: held_tokens.claim_try(tx, peer.uid, token, until)):
-            await self._model.catch_up()
-            return
-        trial = await self._made(peer, token)
-        if trial.verdict is Verdict.OPEN and (proving.is_of_the_last_word(peer, token) or await self._is_dead(peer)):
-            trial = Trial(Verdict.WORKED, trial.form)
+    async def _try(self, peer: Peer, token: HeldToken, *, hurried: bool) -> None:
+        def claim(tx: Transaction) -> bool:
+            return held_tokens.claim_try(tx, peer.uid, token, tx.now + _CLAIMED, hurried=hurried)
+
+        if not await self._store.jot(claim):
+            return  # another broker makes it, or the token is not held any more
+        try:
+            async with asyncio.timeout(_TRY_SECONDS):
+                trial = await self._judged(peer, token)
+        except TimeoutError:
+            trial = Trial(Verdict.FAILED, _form(peer, token), f"no answer to it within {_TRY_SECONDS:g} seconds")
         if trial.verdict is Verdict.WORKED:
             await self._proved(peer, token, trial)
         else:
             await self._failed(peer, token, trial)
+
+    async def _judged(self, peer: Peer, token: HeldToken) -> Trial:
+        trial = await self._made(peer, token)
+        if trial.verdict is Verdict.OPEN and (proving.is_of_the_last_word(peer, token) or await self._is_dead(peer)):
+            return Trial(Verdict.WORKED, trial.form)
+        return trial
 
     async def _made(self, peer: Peer, token: HeldToken) -> Trial:
         """What is beside another token must be known to be the peer's; the only one is only to be tried."""
@@ -116,10 +143,13 @@ class Prover:
         return await self._trials.of(self._subject(peer, token, None if alone else credentials), text)
 
     async def _is_dead(self, peer: Peer) -> bool:
-        """Whether the peer does not take the token any more that services get."""
+        """Whether the peer does not take the token any more that services get, or that does not open."""
         if peer.held is None or peer.held is peer.unproven:
             return True
-        text: Token = self._model.held_token(peer)
+        try:
+            text = self._model.held_token(peer)
+        except BrokerError:
+            return True
         found = await self._trials.of(self._subject(peer, peer.held, None), text)
         return found.verdict is Verdict.REFUSED
 
@@ -142,13 +172,13 @@ class Prover:
     async def _failed(self, peer: Peer, token: HeldToken, trial: Trial) -> None:
         at = self._clock() + proving.pause(token.tries)
 
-        def commit(tx: Transaction) -> None:
-            noted = held_tokens.put_off_try(tx, peer.uid, token, trial.finding, at)
-            if noted and token.tries == 0:
+        def commit(tx: Transaction) -> bool:
+            noted = held_tokens.put_off_try(tx, peer.uid, token, trial.finding, at) and token.tries == 0
+            if noted:
                 tx.audit("token.unproven", peer.tenant, peer.name, finding=trial.finding)
+            return noted
 
-        await self._store.change("broker", commit)
-        if token.tries == 0:
+        if await self._store.change("broker", commit):
             _log.warning("token_unproven", **peer.where, finding=trial.finding)
 
 

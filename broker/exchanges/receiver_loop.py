@@ -317,7 +317,7 @@ class ReceiverLoop:
             left_out = peers.told_holders(tx.session, peer.tenant, [party.key for party in established.left_out])
             ours = self._issued_here(registration.theirs.token, request.tenant)
             seen = (changed, token_is_invitation(tx.now) if ours else None, held_elsewhere(left_out, tx.now))
-            kept = kept_notices(peer, [one for one in seen if one is not None])
+            kept = kept_notices(transitions.notices_of(tx, peer.uid), [one for one in seen if one is not None])
             registered = transitions.Registered(registration, request.identity.form, held, established.left_out, kept)
             if not transitions.take_over(tx, peer, record.uid, registered):
                 raise ExchangeInProgressError("the connection was changed from another side meanwhile")

@@ -5,7 +5,7 @@ None of these functions commits.
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, delete, insert, update
+from sqlalchemy import ColumnElement, delete, insert, or_, update
 from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 
@@ -51,11 +51,17 @@ def hold(tx: Transaction, peer_uid: str, held: Held) -> None:
     peer_health.expect(tx, peer_uid)
 
 
-def claim_try(tx: Transaction, peer_uid: str, token: HeldToken, until: int) -> bool:
-    """Whether the try of an unproven token is ours to make; nobody else makes one before that time."""
+def claim_try(tx: Transaction, peer_uid: str, token: HeldToken, until: int, *, hurried: bool) -> bool:
+    """Whether the try of an unproven token is ours to make; nobody else makes one before that time.
+
+    It must be due; a hurried one need not, if it is put off no further than memory has it. The claim of a broker that
+    died is over by itself.
+    """
+    due = col(HeldTokenRow.next_try_at) <= tx.now
+    as_known = col(HeldTokenRow.next_try_at) == token.next_try_at
     row = tx.session.exec(
         update(HeldTokenRow)
-        .where(*_unproven(peer_uid, token), col(HeldTokenRow.next_try_at) == token.next_try_at)
+        .where(*_unproven(peer_uid, token), or_(due, as_known) if hurried else due)
         .values(next_try_at=until)
     )
     return bool(row.rowcount == 1)

@@ -73,7 +73,7 @@ def lock(tx: Transaction, tenant: str, peer_id: str) -> None:
 
 
 def lock_by_uid(tx: Transaction, uid: str) -> None:
-    """The same."""
+    """The same for whoever knows the uid of its row."""
     tx.session.exec(update(PeerRow).where(col(PeerRow.uid) == uid).values(lease_until=col(PeerRow.lease_until)))
 
 
@@ -340,11 +340,16 @@ def _succeed(tx: Transaction, succession: Succession) -> None:
         )
 
 
+def notices_of(tx: Transaction, peer_uid: str) -> tuple[Notice, ...]:
+    """As they are now, locked: they are added to without the lease of an exchange."""
+    lock_by_uid(tx, peer_uid)
+    found = tx.session.exec(select(PeerRow.notices).where(PeerRow.uid == peer_uid)).first()
+    return json_columns.read_notices(found) if found is not None else ()
+
+
 def add_notice(tx: Transaction, peer: Peer, notice: Notice) -> bool:
     """Keep something for an operator to look at, unless it is there already. Whether it was not."""
-    lock_by_uid(tx, peer.uid)
-    found = tx.session.exec(select(PeerRow.notices).where(PeerRow.uid == peer.uid)).first()
-    known = json_columns.read_notices(found) if found is not None else ()
+    known = notices_of(tx, peer.uid)
     if any(one.id == notice.id for one in known):
         return False
     notices = json_columns.write_notices((*known, notice))

@@ -50,7 +50,7 @@ def test_a_suspicion_is_raised_once_and_no_exchange_of_the_peer_takes_it_back():
     suspected = peer(OLD, USED, notices=(replaced_token_shown("PUT", NOW),))
 
     assert not may_be_stolen(suspected, OLD)
-    assert [one.id for one in kept_notices(suspected, [token_is_invitation(NOW)])] == [
+    assert [one.id for one in kept_notices(suspected.notices, [token_is_invitation(NOW)])] == [
         POSSIBLE_TOKEN_THEFT,
         "TOKEN_IS_INVITATION",
     ]
