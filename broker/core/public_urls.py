@@ -20,9 +20,18 @@ def flaw(url: str) -> str | None:
             "must be an absolute http or https URL without user name, query and fragment, of at most "
             f"{MAX_PUBLIC_URL} characters, for example https://ocpi.example.com"
         )
+    if _port(url) not in range(1, 1 << 16):
+        return "must have a port between 1 and 65535"
     if "ocpi" in urlsplit(url).path.split("/"):
         return "must not have /ocpi in its path: that is added to it, and peers would be given /ocpi twice"
     return None
+
+
+def _port(url: str) -> int:
+    try:
+        return urlsplit(url).port or 443
+    except ValueError:
+        return 0
 
 
 def is_safe(url: str) -> bool:

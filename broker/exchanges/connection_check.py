@@ -37,8 +37,8 @@ class ConnectionCheck:
             raise PeerUnusableError(f"the peer's answers took more than {_SECONDS:g} seconds in all") from None
         except CallbackError as err:
             if err.unauthorized:
-                raise PeerRejectedTokenError(f"held_token: {err}") from None
-            raise
+                raise PeerRejectedTokenError(f"held_token: {err.explained}") from None
+            raise PeerUnusableError(err.explained) from None
 
     async def _look(self, tenant: Tenant, new: Newcomer) -> Checked:
         correlation_id = str(uuid4())

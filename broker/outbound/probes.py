@@ -44,7 +44,7 @@ async def probe(
         async with asyncio.timeout(seconds):
             answer = await peers.versions(url, token, form, asked, correlation_id=correlation_id)
     except CallbackError as error:
-        return Refused(str(error)) if error.unauthorized else Failed(_trouble(error), str(error))
+        return Refused(error.explained) if error.unauthorized else Failed(_trouble(error), error.explained)
     except TimeoutError:
         return Failed(Trouble.NO_ANSWER, f"versions list: no complete answer within {seconds:g} seconds")
     return Worked(answer.form, form)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from broker.tools.conformance.asides import is_aside
 from broker.tools.conformance.deviations import Deviation, Unreachable
 from broker.tools.conformance.platform import Platform
 from broker.tools.conformance.secrecy import Secrets
@@ -40,12 +41,9 @@ class Dialogue:
             raise Unreachable(f"{method} {url}: no answer ({type(error).__name__})") from None
         except httpx.InvalidURL:
             raise Deviation(f"{url} is not a URL that can be called") from None
-        exchange = Exchange(
-            Sent(method, url, tuple((name, _text(value)) for name, value in headers), body or b""),
-            answer,
-            self.platform.edition,
-            tuple(self.platform.received[before:]),
-        )
+        sent = Sent(method, url, tuple((name, _text(value)) for name, value in headers), body or b"")
+        called = tuple(request for request in self.platform.received[before:] if not is_aside(sent, request))
+        exchange = Exchange(sent, answer, self.platform.edition, called)
         self.exchanges.append(exchange)
         return exchange
 

@@ -1,15 +1,15 @@
 """What holds for every call that the platform made to ours while a POST or PUT was open."""
 
-import json
 from collections.abc import Callable, Iterator
 
+from broker.tools.conformance.asides import tokens_in
 from broker.tools.conformance.checks.answers import ROUTING
 from broker.tools.conformance.checks.registry import Stage
 from broker.tools.conformance.connection import Connection, demand
 from broker.tools.conformance.deviations import Skipped
 from broker.tools.conformance.dialogue import IDS
 from broker.tools.conformance.editions import encoded, raw
-from broker.tools.conformance.platform import CREDENTIALS, Received
+from broker.tools.conformance.platform import Received
 from broker.tools.conformance.transcript import Exchange
 
 stage = Stage("every call to us")
@@ -20,34 +20,7 @@ Rule = Callable[[Exchange, Received], None]
 def _calls(connection: Connection) -> Iterator[tuple[Exchange, Received]]:
     for exchange in connection.dialogue.exchanges:
         for request in exchange.callbacks:
-            if not _is_aside(exchange, request):
-                yield exchange, request
-
-
-def _is_aside(exchange: Exchange, request: Received) -> bool:
-    """Whether a call belongs to something else: the platform may ask at any time whether a token of ours works, also
-    at the credentials endpoint, and may compare that with how we answer to nobody.
-    """
-    if request.resource == CREDENTIALS or not request.has("authorization"):
-        return request.method == "GET"
-    asked, correlation = exchange.sent.header(IDS[1]), request.header(IDS[1])
-    if asked is not None and correlation == asked:
-        return False
-    return request.accepted and not any(_shows(request, token) for token in tokens_in(exchange))
-
-
-def _shows(request: Received, token: str) -> bool:
-    return request.header("authorization") in (raw(token), encoded(token))
-
-
-def tokens_in(exchange: Exchange) -> list[str]:
-    """The token in the body that was sent, if there is one."""
-    try:
-        body = json.loads(exchange.sent.body)
-    except ValueError:
-        return []
-    token = body.get("token") if isinstance(body, dict) else None
-    return [token] if isinstance(token, str) else []
+            yield exchange, request
 
 
 def _holds_everywhere(connection: Connection, rule: Rule) -> None:
@@ -85,7 +58,7 @@ async def every_call_has_our_token(connection: Connection) -> None:
         demand(scheme == "Token" and value and " " not in value, "Authorization is not of this form", exchange)
 
         other = raw if exchange.edition.encoded else encoded
-        wrong = {other(token) for token in tokens_in(exchange)}
+        wrong = {other(token) for token in tokens_in(exchange.sent)}
         first = request is exchange.callbacks[0]
         demand(not first or shown not in wrong, "the token has the form of other versions", exchange)
 
@@ -126,7 +99,7 @@ async def every_call_has_the_token_of_the_body(connection: Connection) -> None:
     def rule(exchange: Exchange, request: Received) -> None:
         if request is not exchange.callbacks[0]:
             return
-        forms = {form(token) for form in (raw, encoded) for token in tokens_in(exchange)}
+        forms = {form(token) for form in (raw, encoded) for token in tokens_in(exchange.sent)}
         demand(not forms or request.header("authorization") in forms, "it has another token", exchange)
 
     _holds_everywhere(connection, rule)
