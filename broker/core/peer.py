@@ -87,7 +87,7 @@ class IssuedToken:
 
     @property
     def presented(self) -> Presented:
-        retiring = self.state is TokenState.RETIRING
+        retiring = self.is_of_a_repeat
         if self.purpose is Purpose.INVITATION:
             return Presented.SPENT_INVITATION if retiring else Presented.INVITATION
         return Presented.REPLACED if retiring else Presented.CURRENT

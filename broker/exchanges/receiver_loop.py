@@ -55,7 +55,7 @@ from broker.errors import (
 )
 from broker.exchanges.leases import LEASE_MICROSECONDS, Leases
 from broker.exchanges.ourselves import Ourselves
-from broker.exchanges.situation import Situation, overtaken, standing
+from broker.exchanges.situation import Situation, overtaken, registration_of, standing
 from broker.limits import ExchangeSlots
 from broker.memory.authenticator import Identity
 from broker.memory.readmodel import HELD_TOKEN, OFFERED_TOKEN, ReadModel
@@ -307,7 +307,7 @@ class ReceiverLoop:
     ) -> Credentials:
         """Everything in one transaction; then, and only then, there is an answer."""
         peer, shown = situation.peer, situation.token.lookup_id
-        registration = established.registration
+        registration = _binding(established.registration, situation, held)
         fresh = Token(minting.mint(SecretKind.ISSUED_TOKEN))
         policy = request.tenant.policy
         window = policy.post_retry_window if situation.token.purpose is Purpose.INVITATION else policy.put_retry_window
@@ -379,9 +379,14 @@ class ReceiverLoop:
         return held_tokens.Held(sealed, trial.form, proven=False, finding=finding, pause=proving.FIRST_PAUSE)
 
     async def _known(self, request: Request, callbacks: Callbacks, registration: Registration, before: Token) -> Trial:
-        """Whether the peer knows its new token; if it tells nothing, whether it has forgotten the one before."""
-        credentials = next((one.url for one in registration.endpoints if one.module == CREDENTIALS), None)
-        subject = Subject(registration.theirs.url, callbacks.form, callbacks.tolerances, credentials)
+        """Whether the peer knows its new token; if it tells nothing, whether it has forgotten the one before.
+
+        It is asked where it is registered, not where the repeat says: that may be the thief's corner of the same host.
+        """
+        peer = request.peer
+        credentials = next((one.url for one in peer.endpoints if one.module == CREDENTIALS), None)
+        where = peer.versions_url or registration.theirs.url
+        subject = Subject(where, callbacks.form, callbacks.tolerances, credentials)
         try:
             async with asyncio.timeout_at(callbacks.deadline):
                 trial = await self._trials.known(subject, registration.theirs.token, request.correlation_id)
@@ -423,6 +428,14 @@ class ReceiverLoop:
             started_at=request.arrived,
             deadline_at=request.arrived + LEASE_MICROSECONDS,
         )
+
+
+def _binding(announced: Registration, situation: Situation, held: held_tokens.Held) -> Registration:
+    """What an exchange changes of the registration: nothing, where a repeat may come from somebody else (F11)."""
+    before = registration_of(situation.peer)
+    if before is None or not situation.is_repeat or held.proven:
+        return announced
+    return replace(before, theirs=replace(before.theirs, token=announced.theirs.token), draft=situation.peer.draft)
 
 
 def _is_invitation(token: Token, request: Request) -> bool:

@@ -120,7 +120,7 @@ def retry_after(status: int, value: str | None, now: datetime) -> float | None:
         return min(float(text), DAY)
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError, TypeError):
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=now.tzinfo)

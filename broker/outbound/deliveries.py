@@ -169,6 +169,8 @@ def _declined(call: Call, status: int, error: EnvelopeError) -> BrokerError:
 def _told(call: Call, reply: Reply, error: BrokerError) -> BrokerError:
     """The same refusal with what the peer says, how long it wants to be left alone, and the quirk that may help."""
     said = words.of_body(reply.body, call.tokens)
+    if isinstance(error, OutcomeUnknownError) and said is not None:
+        said = words.without_what_may_be_a_token(said)  # theirs, which nobody knows yet
     if httpx.codes.is_success(reply.status):
         error.because(None if reply.body else "it has no body")
     else:

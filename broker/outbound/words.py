@@ -34,6 +34,10 @@ _MEMBER = re.compile(
     r"""(["'][\w-]*(?:token|authorization|secret|password)s?["']\s*[:=]\s*\[?\s*["'])((?:[^"'\\]|\\.)*)""",
     re.IGNORECASE,
 )
+_NAMED = re.compile(
+    r"""([\w-]*(?:token|secret|passw|credential|key)[\w-]*["']?\s*[:=>]+\s*)[^,;&<\s{}]+""", re.IGNORECASE
+)
+_OPAQUE = re.compile(r"(?=[A-Za-z0-9+/=_~.-]*[0-9])[A-Za-z0-9+/=_~.-]{12,}|[A-Za-z0-9+/=_~.-]{24,}")
 _FOLLOWING = re.compile(
     r"a|already|an|and|are|as|authentication|based|be|can|cannot|could|does|doesn't|error|expired|for|format|from|has|"
     r"header|in|invalid|is|isn't|lookup|mismatch|missing|must|not|or|provided|rejected|required|revoked|should|that|to|"
@@ -80,6 +84,11 @@ def masked(text: str, tokens: Iterable[Token]) -> str:
         text = pattern.sub(MASK, text)
     text = _MEMBER.sub(rf"\g<1>{MASK}", text)
     return _CREDENTIALS.sub(_without_credentials, text)
+
+
+def without_what_may_be_a_token(said: str) -> str:
+    """Without every run of characters that is too long and too odd for a word, and what stands below a telling name."""
+    return _OPAQUE.sub(MASK, _NAMED.sub(rf"\g<1>{MASK}", said))
 
 
 def speaks_of_missing_fields(said: str | None) -> bool:

@@ -3,8 +3,6 @@
 None of these functions commits. Each learns from the database whether the use is news.
 """
 
-from collections.abc import Sequence
-
 from sqlalchemy import and_, or_, update
 from sqlmodel import col, select
 
@@ -32,9 +30,11 @@ def confirm(tx: Transaction, peer: Peer, lookup_id: str) -> bool:
     )
     if row.rowcount != 1:
         return False
-    if _end_all_but(tx, peer, (TokenState.RETIRING, TokenState.RESENT)):
+    given, in_use = _end_all_before(tx, peer)
+    if given:
+        held_tokens.forget_unproven(tx, peer.uid)  # what came with a repeat that did not prevail
+    if in_use:
         add_notice(tx, peer, notices.two_users(tx.now))
-        held_tokens.forget_unproven(tx, peer.uid)
     used = [version for version in (peer.version, peer.newest_version) if version is not None]
     if used:
         newest = update(PeerRow).where(col(PeerRow.uid) == peer.uid).values(newest_version=str(max(used)))
@@ -43,14 +43,14 @@ def confirm(tx: Transaction, peer: Peer, lookup_id: str) -> bool:
     return True
 
 
-def _end_all_but(tx: Transaction, peer: Peer, states: Sequence[TokenState]) -> bool:
-    """Revoke the peer's tokens in these states. Whether one of them that a repeat was given has been used."""
+def _end_all_before(tx: Transaction, peer: Peer) -> tuple[bool, bool]:
+    """Revoke what was replaced, and what repeats were given. Whether one was given any, and whether that was used."""
     table = IssuedTokenRow
-    found = (col(table.peer_uid) == peer.uid, col(table.state).in_([state.value for state in states]))
-    resent = (col(table.state) == TokenState.RESENT.value, col(table.received_at).is_not(None))
-    used = tx.session.exec(select(table.lookup_id).where(*found, *resent)).first() is not None
-    tx.session.exec(update(table).where(*found).values(**REVOKED))
-    return used
+    resent = (col(table.peer_uid) == peer.uid, col(table.state) == TokenState.RESENT.value)
+    received = tx.session.exec(select(table.received_at).where(*resent)).all()
+    ended = col(table.state).in_([TokenState.RETIRING.value, TokenState.RESENT.value])
+    tx.session.exec(update(table).where(col(table.peer_uid) == peer.uid, ended).values(**REVOKED))
+    return bool(received), any(at is not None for at in received)
 
 
 def take_resent(tx: Transaction, peer: Peer, lookup_id: str) -> bool:

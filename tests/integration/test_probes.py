@@ -79,7 +79,8 @@ async def test_the_other_form_is_not_tried_where_that_is_not_wanted(tolerances):
     async with listening(knows(RAW)) as peer:
         outcome = await probed(peer.url(), tolerances=tolerances, other_form=False)
 
-        assert outcome == Refused("versions list: HTTP 401")
+        assert isinstance(outcome, Refused)
+        assert outcome.message.startswith("versions list: HTTP 401")
         assert [request.all("authorization") for request in peer.received] == [[raw_peer.BASE64]]
 
 
@@ -145,20 +146,26 @@ async def test_a_list_in_pages_does_not_go_on_for_ever():
     async with listening(slow) as peer:
         outcome = await probed(peer.url(), budgets=QUICK)
 
-        assert outcome == Failed(Trouble.NO_ANSWER, "versions list: no complete answer within 0.9 seconds")
+        assert isinstance(outcome, Failed)
+        assert outcome.trouble is Trouble.NO_ANSWER
+        assert outcome.message.startswith("versions list: no complete answer within 0.9 seconds")
         assert len(peer.received) < 5
 
 
 async def test_nobody_there():
     outcome = await probed(f"http://127.0.0.1:{free_port()}/ocpi/versions")
 
-    assert outcome == Failed(Trouble.UNREACHABLE, "versions list: could not connect to 127.0.0.1")
+    assert isinstance(outcome, Failed)
+    assert outcome.trouble is Trouble.UNREACHABLE
+    assert outcome.message.startswith("versions list: could not connect to 127.0.0.1")
 
 
 async def test_a_name_without_an_address():
     outcome = await probed("https://kwl.example/versions", policy=STRICT, resolve=resolving(OSError()))
 
-    assert outcome == Failed(Trouble.UNREACHABLE, "versions list: could not connect to kwl.example")
+    assert isinstance(outcome, Failed)
+    assert outcome.trouble is Trouble.UNREACHABLE
+    assert outcome.message.startswith("versions list: could not connect to kwl.example")
 
 
 async def test_no_url_is_called_that_the_policy_forbids():
