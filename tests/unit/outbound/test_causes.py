@@ -114,3 +114,17 @@ def test_the_time_is_told():
     assert waiting(429, "GET", 600) == "it has had too many requests, and wants no more for 600 seconds (Retry-After)"
     assert waiting(429, "GET", None) == "it has had too many requests"
     assert waiting(418, "GET", None) is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "Mon, 01 Jan 2024 00:00:00 +9999999999999999",
+        "Mon, 01 Jan 999999999999999999999 00:00:00 GMT",
+        "soon",
+        "-1",
+        "",
+    ],
+)
+def test_a_retry_after_that_makes_no_sense_is_none(value):
+    assert retry_after(429, value, NOW) is None

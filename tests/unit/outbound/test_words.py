@@ -133,3 +133,27 @@ def test_no_token_is_ever_left(token, around):
     said = of(json.dumps({"echo": around + token, "more": token}), Token(token)) or ""
 
     assert not Token(token).appears_in(said) or Token(token).appears_in(json.dumps({"echo": around, "more": ""}))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "token=canary9-fresh&url=x",
+        "<credentials><token>canary9-fresh</token></credentials>",
+        "token: canary9-fresh",
+        '{"errors": [{"key": "token", "value": "canary9-fresh-token"}]}',
+        '{"token": 123456789012}',
+        '{"tokenB": "canary9-fresh"}',
+        '{"credentials": "canary9-fresh"}',
+    ],
+)
+def test_what_may_be_a_new_token_of_theirs_is_not_quoted(said):
+    left = words.without_what_may_be_a_token(said)
+
+    assert "canary9" not in left
+    assert "123456789012" not in left
+
+
+@pytest.mark.parametrize("said", ["already registered", '{"code": "7010", "message": "already registered"}', "<html>"])
+def test_words_stay(said):
+    assert words.without_what_may_be_a_token(said) == said
