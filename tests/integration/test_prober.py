@@ -63,7 +63,8 @@ async def test_what_breaks_is_found_within_one_interval_and_told_once(one: World
     health = await one.health("kwl")
     assert states == [OK, OK, FAILING, FAILING, FAILING]
     assert changes(logs) == [("warning", "acme", "kwl", "FAILING", "PEER_REJECTED_TOKEN")]
-    assert (health.trouble, health.message) == (Trouble.PEER_REJECTED_TOKEN, "versions list: HTTP 401")
+    assert health.trouble is Trouble.PEER_REJECTED_TOKEN
+    assert (health.message or "").startswith("versions list: HTTP 401")
     assert health.since is not None
     assert met < health.since <= met + HOUR
     assert (health.last_out, health.last_probe) == (met, one.clock.now)
