@@ -279,7 +279,7 @@ async def _well(pair: Pair, exchange: Exchange, audited: int) -> None:
         assert not pair.platform.registered
         return
     async with asyncio.timeout(20):  # services get the new token as soon as it has worked
-        while pair.platform.accepts((await pair.home.held(pair.name)).token) != "issued":
+        while pair.platform.accepts((await pair.home.held(pair.name)).token) != "issued":  # noqa: ASYNC110
             await asyncio.sleep(0.1)
     assert 1 <= pair.working() <= 2
     assert (await pair.platform.call("GET", pair.tenant.versions_url)).status == 200
