@@ -214,7 +214,7 @@ def _each(name: str, read_one: Callable[[Any], Any], values: Any) -> list[Any]:
     if values is None:
         return []
     if not isinstance(values, list):
-        raise ValueError(f"{name}: must be a list")  # noqa: TRY004
+        raise ValueError(f"{name}: must be a list")  # noqa: TRY004  as above
     return [_of(f"{name}[{index}]", read_one, value) for index, value in enumerate(values)]
 
 
@@ -226,7 +226,7 @@ def _flag(value: Any) -> bool:
 
 def _plain(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError("must be text")  # noqa: TRY004
+        raise ValueError("must be text")  # noqa: TRY004  as above
     return value
 
 

@@ -63,7 +63,7 @@ class Trouble(Enum):
     """The answer did not come in time, or not whole."""
     URL_REFUSED = "URL_REFUSED"
     """A URL that may not be called."""
-    TOKEN_UNREADABLE = "TOKEN_UNREADABLE"  # noqa: S105
+    TOKEN_UNREADABLE = "TOKEN_UNREADABLE"  # noqa: S105  no secret
     """The token that we hold does not open: nothing was sent."""
 
 
