@@ -24,6 +24,8 @@ class BrokerError(Exception):
     """The other platform's own words, cut and without tokens (outbound.words); for operators."""
     retry_after: float | None = None
     """Seconds for which the other platform wants to be left alone."""
+    lasting: bool = False
+    """Whether somebody has to do something before another try can help: a wrong URL or certificate, for example."""
 
     def helped_by(self, quirk: str) -> Self:
         """The same refusal, naming the quirk that would have helped."""

@@ -53,15 +53,17 @@ class Story:
     def __init__(self, before: frozenset[str]) -> None:
         self._before = before
         self._told: dict[str, int] = {}
+        self._warned: dict[str, int] = {}
         self._pause: datetime | None = None
 
     def news(self, sight: Sight, now: datetime) -> Iterator[str]:
         """What has happened since the last time."""
         for exchange in reversed(sight.exchanges):
             if exchange.direction == EXCHANGE_DIRECTION_OUTBOUND and exchange.uid not in self._before:
-                told = self._told.get(exchange.uid, 0)
-                yield from map(_told, exchange.steps[told:])
+                yield from map(_told, exchange.steps[self._told.get(exchange.uid, 0) :])
                 self._told[exchange.uid] = len(exchange.steps)
+                yield from (f"warning: {text}" for text in exchange.warnings[self._warned.get(exchange.uid, 0) :])
+                self._warned[exchange.uid] = len(exchange.warnings)
         yield from self._pauses(sight.peer.job, now)
 
     def _pauses(self, job: Job, now: datetime) -> Iterator[str]:
@@ -146,14 +148,19 @@ def _why(job: Job) -> str:
 
 
 def _refusal(job: Job) -> str:
+    return in_commands("; ".join(part for part in (_with_reason(job, job.last_error.message), job.advice) if part))
+
+
+def _with_reason(job: Job, told: str) -> str:
     reason = reason_of(job.last_error)
-    message = job.last_error.message + (f" [{reason}]" if reason else "")
-    return in_commands("; ".join(part for part in (message, job.advice) if part))
+    return f"{told} [{reason}]" if reason else told
 
 
 def _unfinished(peer: Peer, now: datetime) -> str:
     job = peer.job
-    so_far = f"not done yet, {_why(job)}" if job.attempts and job.HasField("last_error") else "not done yet"
+    tried = job.attempts and job.HasField("last_error")
+    so_far = f"not done yet, {_with_reason(job, _why(job))}" if tried else "not done yet"
     due = f", next attempt in {in_words((next_attempt(job) - now).total_seconds())}"
     goes_on = "the job goes on by itself" + (due if job.state == JOB_STATE_WAITING else "")
-    return f"{so_far}; {goes_on}: see {where_to_look(peer.name)}"
+    if_not = f"; if that does not help, {job.advice}" if tried and job.advice else ""
+    return in_commands(f"{so_far}; {goes_on}{if_not}: see {where_to_look(peer.name)}")

@@ -157,7 +157,7 @@ def _job_to_pb(job: Job, now: int) -> resources_pb2.Job:
         version=str(job.version or ""),
         attempts=job.attempts,
         outcome_unknown=job.outcome_unknown and state != "RUNNING",
-        advice=job.advice if job.state is JobState.FAILED else "",
+        advice=job.advice,
         start_time=timestamp(job.started_at),
         scheduled=job.scheduled,
     )

@@ -9,6 +9,7 @@ from typing import Final
 
 from broker.core.exchange import ExchangeKind
 from broker.core.model import Sealed, Version
+from broker.errors import BrokerError
 
 MOST_ATTEMPTS: Final = 3
 """Attempts that are made by themselves; then it is an operator's turn (F2)."""
@@ -38,6 +39,10 @@ _ADVICE: Final = {
     "grace",
     "INTERNAL": "look for this id in the log of the broker; the peer has no part in it",
 }
+_IN_DOUBT: Final = "OUTCOME_UNKNOWN"
+_SETTLING: Final = frozenset({"ANSWER_LOST", "PEER_REJECTED_TOKEN"})
+"""What tells how a request has ended whose outcome was in doubt."""
+_SINCE: Final = "; since then: "
 _REFUSED: Final = "look at the exchange, tell the peer, and try again"
 _REFUSED_BY_KIND: Final = {
     ExchangeKind.POST: f"{_REFUSED}; if it has us registered already, ask it to reset this connection and for a new "
@@ -110,7 +115,7 @@ class Job:
     @property
     def advice(self) -> str:
         """What an operator can do, or ask the peer for."""
-        if self.reason is None:
+        if self.reason is None or self.confirming:
             return ""
         if self.force:
             return "tell the peer that the registration has ended"
@@ -145,6 +150,19 @@ def confirming(job: Job, spare: Sealed | None, now: int) -> Job:
         reason=None,
         message=None,
     )
+
+
+def failed(job: Job, error: BrokerError, at: int, *, again: bool) -> Job:
+    """A job after another attempt without success; it is made again at that time, or waits for an operator.
+
+    What is known of a request whose outcome is in doubt stays in front of what has gone wrong since.
+    """
+    reason, message = error.reason, error.advised
+    if job.outcome_unknown and job.reason == _IN_DOUBT and reason not in _SETTLING:
+        first = (job.message or "").partition(_SINCE)[0]
+        reason, message = _IN_DOUBT, first if message == first else f"{first}{_SINCE}{message}"
+    state = JobState.WAITING if again else JobState.FAILED
+    return replace(job, state=state, attempts=job.attempts + 1, next_attempt_at=at, reason=reason, message=message)
 
 
 def without_invitation(job: Job) -> Job:

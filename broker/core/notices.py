@@ -16,22 +16,22 @@ _ASK: Final = "ask the peer; revoke it if it was not the peer itself"
 def two_users(now: int) -> Notice:
     """The token that a repeat was given has been used, and now the one that was given first (F4)."""
     what = "two tokens of one exchange are in use: the second was given to a request with a replaced token"
-    return Notice(POSSIBLE_TOKEN_THEFT, f"{what}; first seen {date(now)}; {_ASK}", now)
+    return Notice(POSSIBLE_TOKEN_THEFT, f"{what}; {_ASK}", now)
 
 
 def replaced_token_shown(kind: str, now: int) -> Notice:
     """A PUT or DELETE with a token whose successor has been used (F11)."""
     what = f"a {kind} came with a token that was replaced, after the peer had used its successor"
-    return Notice(POSSIBLE_TOKEN_THEFT, f"{what}: {date(now)}; it was refused; {_ASK}", now)
+    return Notice(POSSIBLE_TOKEN_THEFT, f"{what}; it was refused; {_ASK}", now)
 
 
-def may_be_stolen(peer: Peer, shown: IssuedToken) -> bool:
+def may_be_stolen(peer: Peer, shown: IssuedToken, kind: str) -> bool:
     """Whether a revoked token that is shown to change a connection was replaced by one that the peer has used since,
     and this is news.
     """
     active = peer.token(TokenState.ACTIVE)
     used = active is not None and active.first_used_at is not None and active.created_at > shown.created_at
-    known = any(notice.id == POSSIBLE_TOKEN_THEFT for notice in peer.notices)
+    known = replaced_token_shown(kind, 0).message in (notice.message for notice in peer.notices)
     return used and shown.purpose is Purpose.MAIN and not known
 
 
@@ -42,7 +42,7 @@ def identity_change(before: Peer, after: Registration, now: int) -> Notice | Non
     if was == has or not was or hubs:
         return None
     told = f"from {_listed(was)} to {_listed(has)}"
-    return Notice("IDENTITY_CHANGED", f"the peer has changed its parties by PUT on {date(now)}: {told}", now)
+    return Notice("IDENTITY_CHANGED", f"the peer has changed its parties by PUT: {told}", now)
 
 
 def token_is_invitation(now: int) -> Notice:

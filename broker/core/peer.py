@@ -1,8 +1,8 @@
 """A peer as it is stored: its states, and the life of issued tokens: replaced, confirmed by first use, revoked.
 
 Times are microseconds since 1970. At most one issued token is active, at most one is retiring, and at most one is
-provisional, which there is room for only while none is retiring: never more than two that work, and never none for a
-registered peer.
+provisional, which there is room for only while none is retiring; a few may be resent, until one of them is used or the
+window is over. There is never none for a registered peer.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -43,7 +43,7 @@ class TokenState(Enum):
     """Replaced, and kept until its successor is first used or its time is over (F3, F4)."""
     RESENT = "RESENT"
     """Given in answer to a repeat, beside the one that was given first: whoever repeats may be a thief, and must not
-    end what is newer than what he shows. It takes over when that has not been used by the end of the window."""
+    end what is newer than what he shows. They change places when that has not been used by the end of the window."""
     REVOKED = "REVOKED"
 
 
@@ -135,7 +135,10 @@ class HeldToken:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something that was observed and stays worth an operator's look until it is settled."""
+    """Something that was observed and stays worth an operator's look until it is settled.
+
+    Its time stands in `at` alone, so that the same observation is recognised when it is made again.
+    """
 
     id: str
     message: str
@@ -178,7 +181,9 @@ class Peer:
     held: HeldToken | None = None
     """What services get: the proven one, or the only one."""
     unproven: HeldToken | None = None
-    """One that it has announced since and that has not worked yet; held itself where that is the only one."""
+    """What its last exchange has brought and has not worked yet; held itself where nothing else is."""
+    of_repeat: HeldToken | None = None
+    """The same of a repeat of that exchange, which may come from somebody else (F11)."""
     job: Job | None = None
     used_access: bytes | None = None
     """Keyed hash of the invitation of the peer with which we have registered last."""
@@ -201,6 +206,16 @@ class Peer:
     def form_out(self) -> HeaderForm | None:
         """The form in which it takes the token that services get."""
         return self.held.form if self.held else None
+
+    @property
+    def to_be_tried(self) -> tuple[HeldToken, ...]:
+        """The tokens that have not worked yet."""
+        return tuple(token for token in (self.unproven, self.of_repeat) if token is not None)
+
+    @property
+    def newest_held(self) -> HeldToken | None:
+        """What an exchange has brought last."""
+        return self.of_repeat or self.unproven or self.held
 
     @property
     def unconfirmed(self) -> bool:

@@ -86,6 +86,12 @@ class Plan:
     quirks: Quirks = NO_QUIRKS
     spare: Token | None = field(default=None, repr=False)
     """Another token that may be the one to hold, if the one that we got does not work (F6)."""
+    patient: bool = False
+    """Nobody waits for it: what it takes somebody to mend may be mended by the next attempt."""
+
+    def may_pass(self, error: BrokerError) -> bool:
+        """Whether another attempt may help that nobody has to prepare. What is in doubt is never given up lightly."""
+        return not error.lasting or self.patient or self.sent is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,7 +304,7 @@ def _leaving(state: Leaving, event: Event) -> tuple[State, Effect]:
         case Failed(PeerRefusedError(status=404 | 405)):
             return Ended(), Leave()
         case Failed(error):
-            return _stop(error, again=True)
+            return _stop(error, again=state.plan.may_pass(error))
     raise _illegal(state, event)
 
 
@@ -352,7 +358,7 @@ def _prepare(state: Detailing, endpoints: tuple[Endpoint, ...]) -> tuple[State, 
 def _unreadable(plan: Plan, error: BrokerError) -> tuple[State, Effect]:
     """A peer that takes the token no more has carried out what was sent with it (F2, F4)."""
     if not isinstance(error, PeerRejectedTokenError):
-        return _stop(error, again=not isinstance(error, PeerVersionUnsupportedError))
+        return _stop(error, again=plan.may_pass(error) and not isinstance(error, PeerVersionUnsupportedError))
     if plan.sent is not None:
         return _stop(_answer_lost(plan, error, "it took this token before that request"))
     if plan.kind is ExchangeKind.POST and error.cause:
@@ -382,7 +388,7 @@ def _refused(state: Asking, error: BrokerError) -> tuple[State, Effect]:
     if code == _UNSUPPORTED_VERSION and _may_choose(plan) and not state.tried:
         older = {version for version in plan.offers & state.listed.keys() if version < state.version}
         return _lower(state, older) or _stop(error)
-    return _stop(error, again=_may_pass(error))
+    return _stop(error, again=_may_pass(error) and plan.may_pass(error))
 
 
 def _unknown_to_peer(plan: Plan, error: BrokerError) -> tuple[State, Effect]:

@@ -31,7 +31,8 @@ def warnings(peer: Peer, now: int) -> list[PeerWarning]:
         *_party_warnings(peer),
         *_job_warnings(peer),
     ]
-    return [PeerWarning(*one) for one in found] + [PeerWarning(one.id, one.message) for one in peer.notices]
+    kept = [PeerWarning(one.id, f"{one.message} (seen {date(one.at)})") for one in peer.notices]
+    return [PeerWarning(*one) for one in found] + kept
 
 
 def _token_warnings(peer: Peer, now: int) -> Iterator[_Found]:
@@ -52,12 +53,12 @@ def _token_warnings(peer: Peer, now: int) -> Iterator[_Found]:
 
 def _held_warnings(peer: Peer) -> Iterator[_Found]:
     """A token that has not been tried yet is nothing to look at."""
-    token = peer.unproven
-    if token is None or token.finding is None:
-        return
-    services = "services get it all the same" if token is peer.held else "services get the one before"
-    since = f"the token that the peer announced on {date(token.created_at)} has not worked yet"
-    yield "TOKEN_UNPROVEN", f"{since}, and {services}: {token.finding}; it is tried again"
+    for token in peer.to_be_tried:
+        if token.finding is None:
+            continue
+        services = "services get it all the same" if token is peer.held else "services get the one before"
+        since = f"the token that the peer announced on {date(token.created_at)} has not worked yet"
+        yield "TOKEN_UNPROVEN", f"{since}, and {services}: {token.finding}; it is tried again"
 
 
 def _import_warnings(peer: Peer) -> Iterator[_Found]:

@@ -65,6 +65,7 @@ def plan_of(tenant: Tenant, peer: Peer, job: Job, access: Token) -> Plan:
         ours=frozenset(party.key for party in tenant.parties),
         required=tenant.policy.required_modules,
         quirks=peer.quirks,
+        patient=job.scheduled,
     )
 
 

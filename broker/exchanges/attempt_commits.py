@@ -15,7 +15,7 @@ import structlog
 from broker.clock import Clock
 from broker.core import notices, proving
 from broker.core.exchange import Direction, Exchange, ExchangeKind, Outcome
-from broker.core.job import Job, JobOutcome, JobState, confirming, next_attempt, without_invitation
+from broker.core.job import Job, JobOutcome, JobState, confirming, failed, next_attempt, without_invitation
 from broker.core.model import HeaderForm, Sealed, Token, Version
 from broker.core.peer import HeldToken, Peer, TokenState, has_expired, room
 from broker.core.sender import Committed, Finish, Keep, Stop, Swap
@@ -147,7 +147,7 @@ class AttemptCommits:
 
         def commit(tx: Transaction) -> tuple[Peer, list[str], Committed]:
             peer, job = self._standing(tx, attempt)
-            newest = peer.unproven or peer.held
+            newest = peer.newest_held
             crossed = newest.sealed if newest is not None and _differs(peer, attempt.peer) else None
             settled = self._settled(tx, attempt, keep, peer, job)
             if not offers.settle(tx, peer, attempt.lease, confirming(job, crossed, tx.now), settled):
@@ -305,14 +305,7 @@ class AttemptCommits:
                 job = without_invitation(job)
             wait = tx.now + round((stop.error.retry_after or 0) * 1_000_000)
             due = next_attempt(job, tx.now, self._chance(), not_before=wait) if stop.again or crossed else None
-            after = replace(
-                job,
-                state=JobState.WAITING if due is not None else JobState.FAILED,
-                attempts=job.attempts + 1,
-                next_attempt_at=due if due is not None else tx.now,
-                reason=stop.error.reason,
-                message=stop.error.advised,
-            )
+            after = failed(job, stop.error, tx.now if due is None else due, again=due is not None)
             if not _stays_in_doubt(attempt):
                 after = replace(after, offered=None, offered_lookup_id=None, sent_version=None)
                 if attempt.offering:
@@ -371,5 +364,4 @@ def _differs(found: Peer, before: Peer) -> bool:
 
 
 def _newest(peer: Peer) -> Sealed | None:
-    token = peer.unproven or peer.held
-    return token.sealed if token else None
+    return peer.newest_held.sealed if peer.newest_held else None

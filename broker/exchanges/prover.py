@@ -84,10 +84,11 @@ class Prover:
     def _waiting(self) -> list[tuple[Peer, HeldToken]]:
         """Whose token may be tried, the longest due first."""
         found = [
-            (peer, peer.unproven)
+            (peer, token)
             for peer in self._model.unproven()
-            if peer.unproven is not None and not peer.blocked and peer.state is PeerState.REGISTERED
+            if not peer.blocked and peer.state is PeerState.REGISTERED
             if peer.uid not in self._running and peer.uid not in self._begun
+            for token in [min(peer.to_be_tried, key=lambda token: token.next_try_at)]
         ]
         return sorted(found, key=lambda each: each[1].next_try_at)
 
@@ -144,7 +145,7 @@ class Prover:
 
     async def _is_dead(self, peer: Peer) -> bool:
         """Whether the peer does not take the token any more that services get, or that does not open."""
-        if peer.held is None or peer.held is peer.unproven:
+        if peer.held is None or not peer.held.proven:
             return True
         try:
             text = self._model.held_token(peer)

@@ -376,7 +376,8 @@ class ReceiverLoop:
         if trial.verdict is Verdict.WORKED:
             return held_tokens.Held(sealed, trial.form, proven=True)
         finding = f"it came in a repeat, with a token of ours that was replaced: {trial.finding}"
-        return held_tokens.Held(sealed, trial.form, proven=False, finding=finding, pause=proving.FIRST_PAUSE)
+        pause = proving.FIRST_PAUSE
+        return held_tokens.Held(sealed, trial.form, proven=False, finding=finding, pause=pause, of_repeat=True)
 
     async def _known(self, request: Request, callbacks: Callbacks, registration: Registration, before: Token) -> Trial:
         """Whether the peer knows its new token; if it tells nothing, whether it has forgotten the one before.

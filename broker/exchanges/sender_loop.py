@@ -145,8 +145,9 @@ class SenderLoop:
 
     def _spare(self, attempt: Attempt) -> HeldToken | None:
         """A token that has not worked yet, for the case that the one that services get does not work any more."""
-        peer, job = attempt.peer, attempt.job
-        return peer.unproven if not begins_anew(job) and not job.confirming and peer.unproven is not peer.held else None
+        if begins_anew(attempt.job) or attempt.job.confirming:
+            return None
+        return next((token for token in attempt.peer.to_be_tried if token is not attempt.peer.held), None)
 
     async def _ask(self, attempt: Attempt, question: ReadVersions | ReadEndpoints) -> sender.Event:
         if len(attempt.steps) > attempt.noted:

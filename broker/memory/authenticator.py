@@ -94,7 +94,7 @@ class Authenticator:
             refusal = self._refusal(found)
             if found.token.is_notable(self._clock()) and refusal in (None, Rejection.REVOKED):
                 await self._note_use(found)
-            if refusal is Rejection.REVOKED and kind is not None and may_be_stolen(found.peer, found.token):
+            if refusal is Rejection.REVOKED and kind is not None and may_be_stolen(found.peer, found.token, kind):
                 await self._note_theft(found, kind, source)
             if refusal is None:
                 self._met(found.peer)
@@ -152,7 +152,7 @@ class Authenticator:
         return self._notes[lookup_id]
 
     async def _note_theft(self, identity: Identity, kind: str, source: str | None) -> None:
-        """Once per peer, until an operator has settled it. With the database away the log alone has it."""
+        """Once per peer and method, until an operator has settled it. With the database away the log alone has it."""
         peer, lookup_id = identity.peer, identity.token.lookup_id
         _log.warning("possible_token_theft", **peer.where, lookup_id=lookup_id, source=source)
 

@@ -69,7 +69,7 @@ class Memory:
     def _add(self, peer: Peer) -> None:
         self._uids[peer.uid] = peer
         self.names[peer.tenant, peer.id] = peer
-        if peer.unproven is not None:
+        if peer.to_be_tried:
             self.unproven[peer.uid] = peer
         for token in peer.issued:
             self.issued[token.lookup_id] = (peer, token)

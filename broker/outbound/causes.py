@@ -38,19 +38,23 @@ _CERTIFICATE = MappingProxyType(
         64: "its certificate is not for this address",
     }
 )
+_PLAIN_HTTP = "what answers there does not speak TLS; is it plain http?"
+_OLD_TLS = "it speaks no TLS of version 1.2 or newer"
+_CLIENT_CERTIFICATE = "it wants a client certificate, which OCPI does not know"
 _TLS = MappingProxyType(
     {
-        "WRONG_VERSION_NUMBER": "what answers there does not speak TLS; is it plain http?",
-        "HTTP_REQUEST": "what answers there does not speak TLS; is it plain http?",
-        "PACKET_LENGTH_TOO_LONG": "what answers there does not speak TLS; is it plain http?",
-        "RECORD_LAYER_FAILURE": "what answers there does not speak TLS; is it plain http?",
-        "UNSUPPORTED_PROTOCOL": "it speaks no TLS of version 1.2 or newer",
-        "TLSV1_ALERT_PROTOCOL_VERSION": "it speaks no TLS of version 1.2 or newer",
-        "NO_PROTOCOLS_AVAILABLE": "it speaks no TLS of version 1.2 or newer",
-        "TLSV13_ALERT_CERTIFICATE_REQUIRED": "it wants a client certificate, which OCPI does not know",
+        "WRONG_VERSION_NUMBER": _PLAIN_HTTP,
+        "HTTP_REQUEST": _PLAIN_HTTP,
+        "PACKET_LENGTH_TOO_LONG": _PLAIN_HTTP,
+        "RECORD_LAYER_FAILURE": _PLAIN_HTTP,
+        "UNSUPPORTED_PROTOCOL": _OLD_TLS,
+        "TLSV1_ALERT_PROTOCOL_VERSION": _OLD_TLS,
+        "NO_PROTOCOLS_AVAILABLE": _OLD_TLS,
+        "TLSV13_ALERT_CERTIFICATE_REQUIRED": _CLIENT_CERTIFICATE,
         "UNEXPECTED_EOF_WHILE_READING": "it closed the connection during the TLS handshake",
     }
 )
+_LASTING = frozenset({_PLAIN_HTTP, _OLD_TLS, _CLIENT_CERTIFICATE})
 _SYSTEM = MappingProxyType(
     {
         errno.ECONNREFUSED: "the connection was refused; nothing listens at that port",
@@ -103,6 +107,16 @@ def _of_connecting(error: BaseException, seconds: float) -> str | None:
     if isinstance(error, httpx.ConnectTimeout):
         return f"it did not take the connection within {seconds:g} seconds"
     return _of_system(error)
+
+
+def lasts(error: BaseException) -> bool:
+    """Whether somebody has to do something before another call can go better: a name, an address, a certificate."""
+    if isinstance(error, ForbiddenAddressError):
+        return True
+    if isinstance(error, UnresolvedError):
+        return any(getattr(cause, "errno", None) == socket.EAI_NONAME for cause in causes(error))
+    tls = next((cause for cause in causes(error) if isinstance(cause, ssl.SSLError)), None)
+    return isinstance(tls, ssl.SSLCertVerificationError) or (tls is not None and _of_tls(tls) in _LASTING)
 
 
 def of_status(status: int, method: str) -> str | None:

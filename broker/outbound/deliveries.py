@@ -177,7 +177,12 @@ def _told(call: Call, reply: Reply, error: BrokerError) -> BrokerError:
         error.because(causes.waiting(reply.status, call.method, reply.retry_after))
     error.quoting(said).retry_after = reply.retry_after
     blamed = isinstance(error, PeerRefusedError) and (error.status in _DISLIKED or error.code == _INVALID_PARAMETERS)
-    return error.helped_by("explicit_nulls") if blamed and words.speaks_of_missing_fields(said) else error
+    return error.helped_by("explicit_nulls") if blamed and _may_miss_fields(said) else error
+
+
+def _may_miss_fields(said: str | None) -> bool:
+    """Whether the peer may want fields that we leave out because they have no value; also if it does not say why."""
+    return not said or words.speaks_of_missing_fields(said)
 
 
 def _unreadable(call: Call, status: int, finding: str) -> BrokerError:

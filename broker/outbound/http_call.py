@@ -28,6 +28,7 @@ from broker.outbound.addresses import PinnedTransport, Resolve, is_tls_failure, 
 from broker.outbound.encodings import EncodingError, undone
 from broker.outbound.url_policy import UrlPolicy
 
+_PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
 _HARMLESS = re.compile(r"[A-Za-z0-9._:/-]{1,100}")
 _WORDS_SECONDS, _WORDS_BYTES = 2.0, 64 << 10
 """What is spent on the words of an answer that is a failure already."""
@@ -83,6 +84,7 @@ class CallbackError(PeerUnusableError):
         self.unsent = unsent
         self.code = code
         self.breakdown = breakdown
+        self.lasting = (unsent and breakdown is None) or (status is not None and _lasts(status))
         self.heard: Reply | None = None
         """As much of the answer as has come, if its end was not reached."""
 
@@ -234,6 +236,7 @@ class Wire:
             raise
         except (OSError, httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError) as error:
             failure = _explained(call, error).because(causes.of_failure(error, self._connect))
+            failure.lasting = causes.lasts(error)
             failure.heard = await heard.reply(call)
             raise failure from None
         except (UnicodeError, httpx.InvalidURL):
@@ -278,6 +281,11 @@ class Wire:
             content=call.body,
             extensions={"timeout": timeout.as_dict(), "target": _target(call.url)},
         )
+
+
+def _lasts(status: int) -> bool:
+    """Whether the same request will be answered with this status again: redirects, and what is said about requests."""
+    return httpx.codes.is_redirect(status) or (httpx.codes.is_client_error(status) and status not in _PASSING)
 
 
 def refuse_redirect(call: Call, response: httpx.Response) -> None:

@@ -121,7 +121,7 @@ class TokenServicer(rpc.TokenServiceServicer):
         role = _field("interface_role", interface_role_from_pb, request.interface_role)
         endpoint = _endpoint(peer, request.module, role)
         token = self._model.held_token(peer)
-        if peer.unproven is not None:
+        if peer.to_be_tried:
             self._asked_for(peer)
         self._disclosures.note(call_context.current().caller, peer)
         answer = described(peer)

@@ -1,11 +1,11 @@
-"""Tokens that peers generate for us: one that has worked, and one announced since that has not.
+"""Tokens that peers generate for us: one that has worked, and those announced since that have not.
 
 None of these functions commits.
 """
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, delete, insert, or_, update
+from sqlalchemy import ColumnElement, and_, delete, insert, not_, or_, update
 from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 
@@ -18,7 +18,10 @@ from broker.store.transactions import Transaction
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A token that the peer has announced, and what is known of it. finding says why it is not proven to work."""
+    """A token that the peer has announced, and what is known of it. finding says why it is not proven to work.
+
+    of_repeat says that it came with a token of ours that was replaced: perhaps not from the peer (F11).
+    """
 
     sealed: Sealed
     form: HeaderForm | None
@@ -26,19 +29,25 @@ class Held:
     finding: str | None = None
     pause: int = 0
     """Microseconds until an unproven one is tried."""
+    of_repeat: bool = False
 
 
 def hold(tx: Transaction, peer_uid: str, held: Held) -> None:
-    """A token that is proven replaces all others; one that is not stands beside the one that is (F-C of decisions)."""
+    """A token that is proven replaces all others; one that is not stands beside the one that is (F-C of decisions), and
+    that of a repeat beside what the exchange has brought that it repeats.
+    """
     table = HeldTokenRow
     replaced = [col(table.peer_uid) == peer_uid]
     if not held.proven:
         replaced.append(col(table.proven).is_(False))
+        if held.of_repeat:
+            replaced.append(col(table.of_repeat).is_(True))
     tx.session.exec(delete(table).where(*replaced))
     tx.session.exec(
         insert(table).values(
             peer_uid=peer_uid,
             proven=held.proven,
+            of_repeat=held.of_repeat and not held.proven,
             key_id=held.sealed.key_id,
             box=held.sealed.box,
             created_at=tx.now,
@@ -82,25 +91,23 @@ def put_off_try(tx: Transaction, peer_uid: str, token: HeldToken, finding: str, 
 def prove(tx: Transaction, peer_uid: str, token: HeldToken, form: HeaderForm) -> bool:
     """An unproven token has worked in this form: services get it from now on. Whether it still was what is held."""
     table = HeldTokenRow
-    if tx.session.exec(select(table.peer_uid).where(*_unproven(peer_uid, token))).first() is None:
+    this = _unproven(peer_uid, token)
+    if tx.session.exec(select(table.peer_uid).where(*this)).first() is None:
         return False
-    tx.session.exec(delete(table).where(col(table.peer_uid) == peer_uid, col(table.proven)))
-    tx.session.exec(
-        update(table)
-        .where(*_unproven(peer_uid, token))
-        .values(proven=True, form=form.value, finding=None, next_try_at=0)
-    )
+    tx.session.exec(delete(table).where(col(table.peer_uid) == peer_uid, not_(and_(*this))))
+    known = {"proven": True, "of_repeat": False, "form": form.value, "finding": None, "next_try_at": 0}
+    tx.session.exec(update(table).where(*this).values(**known))
     peer_health.expect(tx, peer_uid)
     tx.changed("peer", peer_uid)
     return True
 
 
-def forget_unproven(tx: Transaction, peer_uid: str) -> None:
-    """The proven token is the one that counts."""
+def forget_repeats(tx: Transaction, peer_uid: str) -> None:
+    """The exchange counts, and not what came with a repeat of it, unless nothing else is held."""
     table = HeldTokenRow
     other = aliased(table)
-    proven = select(other.peer_uid).where(col(other.peer_uid) == peer_uid, col(other.proven)).exists()
-    tx.session.exec(delete(table).where(col(table.peer_uid) == peer_uid, col(table.proven).is_(False), proven))
+    better = select(other.peer_uid).where(col(other.peer_uid) == peer_uid, col(other.of_repeat).is_(False)).exists()
+    tx.session.exec(delete(table).where(col(table.peer_uid) == peer_uid, col(table.of_repeat), better))
     tx.changed("peer", peer_uid)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, String, bindparam, or_, tuple_
+from sqlalchemy import ColumnElement, String, and_, bindparam, or_, tuple_
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
@@ -86,9 +86,11 @@ def page_by_age(session: Session, among: Among, after: tuple[int, str] | None, l
 
 def _is_given_out() -> ColumnElement[bool]:
     """Whether services get this held token: the proven one, or the only one."""
-    other = aliased(HeldTokenRow)
-    proven = select(other.peer_uid).where(col(other.peer_uid) == HeldTokenRow.peer_uid, col(other.proven))
-    return or_(col(HeldTokenRow.proven), ~proven.exists())
+    this, other = HeldTokenRow, aliased(HeldTokenRow)
+    better = or_(
+        and_(col(other.proven), col(this.proven).is_(False)), and_(col(other.of_repeat).is_(False), col(this.of_repeat))
+    )
+    return ~select(other.peer_uid).where(col(other.peer_uid) == this.peer_uid, better).exists()
 
 
 def holders(session: Session, tenant: str, keys: Iterable[PartyKey]) -> dict[PartyKey, str]:
@@ -210,10 +212,10 @@ def _issued(session: Session, asked: _Statements, params: Params) -> dict[str, l
     return found
 
 
-def _held(session: Session, asked: _Statements, params: Params) -> dict[str, list[HeldToken]]:
-    found: dict[str, list[HeldToken]] = {}
+def _held(session: Session, asked: _Statements, params: Params) -> dict[str, list[HeldTokenRow]]:
+    found: dict[str, list[HeldTokenRow]] = {}
     for row in session.exec(asked.held, params=params):
-        found.setdefault(row.peer_uid, []).append(_held_token(row))
+        found.setdefault(row.peer_uid, []).append(row)
     return found
 
 
@@ -227,12 +229,12 @@ def _peer(
     parties: tuple[Party, ...],
     endpoints: tuple[Endpoint, ...],
     issued: tuple[IssuedToken, ...],
-    held: Sequence[HeldToken],
+    held: Sequence[HeldTokenRow],
     job: Job | None,
 ) -> Peer:
     requested, announced = json_columns.read_requested(row.requested)
-    proven = next((token for token in held if token.proven), None)
-    unproven = next((token for token in held if not token.proven), None)
+    tokens = {(row.proven, row.of_repeat): _held_token(row) for row in held}
+    proven, unproven, of_repeat = (tokens.get(place) for place in ((True, False), (False, False), (False, True)))
     return Peer(
         uid=row.uid,
         tenant=row.tenant,
@@ -259,8 +261,9 @@ def _peer(
         parties=parties,
         endpoints=endpoints,
         issued=issued,
-        held=proven or unproven,
+        held=proven or unproven or of_repeat,
         unproven=unproven,
+        of_repeat=of_repeat,
         job=job,
         used_access=bytes(row.used_access) if row.used_access else None,
         care=Care(Lifecycle(row.lifecycle), row.rotation_period, Renewal(row.renewal)),

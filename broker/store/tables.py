@@ -164,14 +164,17 @@ class IssuedTokenRow(SQLModel, table=True):
 
 
 class HeldTokenRow(SQLModel, table=True):
-    """A token that the peer generated for us, sealed under the tenant's data key: one that has worked, and one that the
-    peer has announced since and that has not; that one is tried again at next_try_at.
+    """A token that the peer generated for us, sealed under the tenant's data key.
+
+    One has worked; those that the peer has announced since, in its last exchange and in a repeat of that, are tried at
+    next_try_at.
     """
 
     __tablename__ = "held_token"
 
     peer_uid: str = Field(primary_key=True, foreign_key="peer.uid", ondelete="CASCADE")
     proven: bool = Field(default=True, primary_key=True)
+    of_repeat: bool = Field(default=False, primary_key=True)
     key_id: str
     box: bytes = Field(sa_type=LargeBinary)
     created_at: int = Field(sa_type=BigInteger)

@@ -32,7 +32,7 @@ def confirm(tx: Transaction, peer: Peer, lookup_id: str) -> bool:
         return False
     given, in_use = _end_all_before(tx, peer)
     if given:
-        held_tokens.forget_unproven(tx, peer.uid)  # what came with a repeat that did not prevail
+        held_tokens.forget_repeats(tx, peer.uid)
     if in_use:
         add_notice(tx, peer, notices.two_users(tx.now))
     used = [version for version in (peer.version, peer.newest_version) if version is not None]
@@ -57,7 +57,8 @@ def take_resent(tx: Transaction, peer: Peer, lookup_id: str) -> bool:
     """A token that a repeat was given is in use. Whether that changes anything.
 
     The one that the repeat has shown ends. Once the window is over and the token that was given first has not been
-    used, this one takes over; not before, since a repeat may come from somebody who has stolen a replaced token.
+    used, the two change places: the repeat may have come from somebody who has stolen a replaced token, so the one that
+    was given first goes on working, and its use is a suspicion.
     """
     table = IssuedTokenRow
     resent = (col(table.lookup_id) == lookup_id, col(table.state) == TokenState.RESENT.value)
@@ -65,16 +66,32 @@ def take_resent(tx: Transaction, peer: Peer, lookup_id: str) -> bool:
     if first.rowcount == 1:
         shown = (col(table.peer_uid) == peer.uid, col(table.state) == TokenState.RETIRING.value)
         tx.session.exec(update(table).where(*shown).values(**REVOKED))
+        if _is_in_use(tx, peer, TokenState.ACTIVE):
+            add_notice(tx, peer, notices.two_users(tx.now))
     over = tx.session.exec(update(table).where(*resent, col(table.not_after) <= tx.now).values(received_at=tx.now))
     if over.rowcount == 1:
-        others = (col(table.peer_uid) == peer.uid, col(table.lookup_id) != lookup_id)
-        live = col(table.state).in_([TokenState.ACTIVE.value, TokenState.RETIRING.value, TokenState.RESENT.value])
-        tx.session.exec(update(table).where(*others, live).values(**REVOKED))
-        now_active = {"state": TokenState.ACTIVE.value, "not_after": None, "first_used_at": tx.now}
-        tx.session.exec(update(table).where(*resent).values(**now_active))
+        _change_places(tx, peer, lookup_id)
     if first.rowcount == 1 or over.rowcount == 1:
         tx.changed("peer", peer.uid)
     return bool(first.rowcount == 1 or over.rowcount == 1)
+
+
+def _change_places(tx: Transaction, peer: Peer, lookup_id: str) -> None:
+    """The token of a repeat becomes the active one, and that the one beside it; all others end."""
+    table = IssuedTokenRow
+    own = col(table.peer_uid) == peer.uid
+    ended = col(table.state).in_([TokenState.RETIRING.value, TokenState.RESENT.value])
+    tx.session.exec(update(table).where(own, ended, col(table.lookup_id) != lookup_id).values(**REVOKED))
+    beside = {"state": TokenState.RESENT.value, "not_after": None}
+    tx.session.exec(update(table).where(own, col(table.state) == TokenState.ACTIVE.value).values(**beside))
+    active = {"state": TokenState.ACTIVE.value, "not_after": None, "first_used_at": tx.now}
+    tx.session.exec(update(table).where(col(table.lookup_id) == lookup_id).values(**active))
+
+
+def _is_in_use(tx: Transaction, peer: Peer, state: TokenState) -> bool:
+    table = IssuedTokenRow
+    used = (col(table.state) == state.value, col(table.first_used_at).is_not(None))
+    return tx.session.exec(select(table.lookup_id).where(col(table.peer_uid) == peer.uid, *used)).first() is not None
 
 
 def note_receipt(tx: Transaction, peer: Peer, lookup_id: str) -> bool:

@@ -350,7 +350,7 @@ def notices_of(tx: Transaction, peer_uid: str) -> tuple[Notice, ...]:
 def add_notice(tx: Transaction, peer: Peer, notice: Notice) -> bool:
     """Keep something for an operator to look at, unless it is there already. Whether it was not."""
     known = notices_of(tx, peer.uid)
-    if any(one.id == notice.id for one in known):
+    if any((one.id, one.message) == (notice.id, notice.message) for one in known):
         return False
     notices = json_columns.write_notices((*known, notice))
     tx.session.exec(update(PeerRow).where(col(PeerRow.uid) == peer.uid).values(notices=notices))

@@ -162,6 +162,22 @@ async def test_what_is_open_everywhere_proves_nothing(stack: Stack, *, opened: b
         assert await link.held() == owners
 
 
+async def test_a_thiefs_repeat_does_not_displace_what_the_owner_has_brought(stack: Stack) -> None:
+    """The owner's platform takes its new token only when it has had our answer; by then somebody has repeated."""
+    async with linked(stack) as link:
+        sender = await link.registered()
+        mine = new_token()
+        first = (await link.announces(sender, mine)).token
+        link.partner.open_documents = True
+        await link.announces(sender, "thief-" + new_token())
+        assert ids(await link.peer()).count("TOKEN_UNPROVEN") == 2
+
+        link.partner.take(mine)
+        assert await link.valid(first), "which ends what the repeat was given"
+
+        await soon(lambda: link.holds(mine))
+
+
 @pytest.mark.parametrize("version", [VERSIONS[1], VERSIONS[3]])
 async def test_after_the_window_the_token_in_use_takes_over(stack: Stack, version: str) -> None:
     async with linked(stack, version, policy=windows(put=1)) as link:
@@ -172,11 +188,32 @@ async def test_after_the_window_the_token_in_use_takes_over(stack: Stack, versio
         await asyncio.sleep(1.1)
 
         assert await link.valid(again)
-        assert not await link.valid(first)
         assert not await link.valid(sender.token)
         sender.token = again
         assert (await sender.put()).outcome == (200, 1000), "it is the current one"
+        assert not await link.valid(first)
         assert "POSSIBLE_TOKEN_THEFT" not in ids(await link.peer())
+
+
+@pytest.mark.parametrize("version", [VERSIONS[1], VERSIONS[3]])
+async def test_after_the_window_the_owner_of_the_first_goes_on_and_a_second_user_is_told(
+    stack: Stack, version: str
+) -> None:
+    async with linked(stack, version, policy=windows(put=1)) as link:
+        sender = await link.registered()
+        owners = await lost_answer(link, sender, "PUT")
+        thiefs = (await sender.put()).token
+        assert await link.valid(thiefs)
+        await asyncio.sleep(1.1)
+        assert await link.valid(thiefs)
+        assert "POSSIBLE_TOKEN_THEFT" not in ids(await link.peer())
+
+        assert await link.valid(owners)
+
+        assert "POSSIBLE_TOKEN_THEFT" in ids(await link.peer())
+        assert await link.valid(owners)
+        sender.token = owners
+        assert (await sender.put()).outcome == (200, 1000), "it has not lost its connection"
 
 
 @on_sqlite

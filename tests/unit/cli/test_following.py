@@ -194,8 +194,11 @@ def test_a_failed_job_says_why_and_what_can_be_done():
     [
         (RUNNING, f"not done yet; the job goes on by itself: {SEE}"),
         (
-            waiting(3600, last_error=error()),
-            f"not done yet, {REFUSED}; the job goes on by itself, next attempt in 60 min: {SEE}",
+            waiting(3600, last_error=error(), advice="ask the peer"),
+            (
+                f"not done yet, {REFUSED} [PEER_REFUSED]; the job goes on by itself, next attempt in 60 min; "
+                f"if that does not help, ask the peer: {SEE}"
+            ),
         ),
         (peer(state=pb.PEER_STATE_INVITED), "kw is INVITED: the job was ended by something else"),
     ],

@@ -178,9 +178,9 @@ JOB = Job(
 @pytest.mark.parametrize(
     ("job", "state", "unknown", "advised", "times"),
     [
-        (JOB, "WAITING", True, False, {"start_time", "next_attempt_time"}),
-        (replace(JOB, running_until=2_000_001), "RUNNING", False, False, {"start_time"}),
-        (replace(JOB, running_until=2_000_000), "WAITING", True, False, {"start_time", "next_attempt_time"}),
+        (JOB, "WAITING", True, True, {"start_time", "next_attempt_time"}),
+        (replace(JOB, running_until=2_000_001), "RUNNING", False, True, {"start_time"}),
+        (replace(JOB, running_until=2_000_000), "WAITING", True, True, {"start_time", "next_attempt_time"}),
         (replace(JOB, state=JobState.FAILED), "FAILED", True, True, {"start_time"}),
         (replace(JOB, confirming=True), "WAITING", False, False, {"start_time", "next_attempt_time"}),
     ],

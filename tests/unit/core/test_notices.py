@@ -43,13 +43,14 @@ def registration(*keys):
     ],
 )
 def test_a_replaced_token_is_suspicious_once_its_successor_was_used(issued, shown, suspicious):
-    assert may_be_stolen(peer(*issued), shown) is suspicious
+    assert may_be_stolen(peer(*issued), shown, "PUT") is suspicious
 
 
 def test_a_suspicion_is_raised_once_and_no_exchange_of_the_peer_takes_it_back():
     suspected = peer(OLD, USED, notices=(replaced_token_shown("PUT", NOW),))
 
-    assert not may_be_stolen(suspected, OLD)
+    assert not may_be_stolen(suspected, OLD, "PUT")
+    assert may_be_stolen(suspected, OLD, "DELETE"), "another suspicion than the one that is known"
     assert [one.id for one in kept_notices(suspected.notices, [token_is_invitation(NOW)])] == [
         POSSIBLE_TOKEN_THEFT,
         "TOKEN_IS_INVITATION",
