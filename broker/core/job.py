@@ -29,7 +29,7 @@ _ADVICE: Final = {
     "for a new registration token, and connect again under the same name",
     "PEER_REJECTED_TOKEN": "ask the peer whether it knows this connection and this token, and for a new registration "
     "token",
-    "OUTCOME_UNKNOWN": "try again; if the peer says that it has carried out our request, ask it to reset this "
+    "OUTCOME_UNKNOWN": "try again; if the peer says that it has done it, ask it to reset this "
     "connection and for a new registration token",
     "PEER_UNUSABLE": "try again when the peer has mended it, or check its versions URL",
     "PEER_VERSION_UNSUPPORTED": "agree with the peer on a version that both sides offer",

@@ -129,7 +129,8 @@ class Deliveries:
         except EnvelopeError as error:
             raise _told(call, reply, _declined(call, reply.status, error)) from None
         except ValueError as error:
-            raise _told(call, reply, _unreadable(call, reply.status, str(error))) from None
+            finding = str(error) if reply.body else ""
+            raise _told(call, reply, _unreadable(call, reply.status, finding)) from None
 
 
 def _announced(call: Call, reply: Reply, dialect: Dialect, offered: Token | None, body: bytes) -> Announcement:
@@ -171,9 +172,7 @@ def _told(call: Call, reply: Reply, error: BrokerError) -> BrokerError:
     said = words.of_body(reply.body, call.tokens)
     if isinstance(error, OutcomeUnknownError) and said is not None:
         said = words.without_what_may_be_a_token(said)  # theirs, which nobody knows yet
-    if httpx.codes.is_success(reply.status):
-        error.because(None if reply.body else "it has no body")
-    else:
+    if not httpx.codes.is_success(reply.status):
         error.because(causes.waiting(reply.status, call.method, reply.retry_after))
     error.quoting(said).retry_after = reply.retry_after
     blamed = isinstance(error, PeerRefusedError) and (error.status in _DISLIKED or error.code == _INVALID_PARAMETERS)
@@ -186,7 +185,7 @@ def _may_miss_fields(said: str | None) -> bool:
 
 
 def _unreadable(call: Call, status: int, finding: str) -> BrokerError:
-    """An answer without an envelope, or with one that makes no sense (F12)."""
+    """An answer without an envelope, or with one that makes no sense (F12). There is no finding without a body."""
     if status in _REJECTED:
         return PeerRejectedTokenError(f"{call.what}: HTTP {status}")
     if status == HTTPStatus.NOT_IMPLEMENTED or (
@@ -195,5 +194,7 @@ def _unreadable(call: Call, status: int, finding: str) -> BrokerError:
         return PeerRefusedError(f"{call.what}: HTTP {status}", status=status)
     if not httpx.codes.is_success(status):
         return OutcomeUnknownError(f"{call.what}: HTTP {status}")
+    if not finding:
+        return OutcomeUnknownError(f"{call.what}: HTTP {status} without a body")
     said = "the answer is malformed" if call.reveals(finding) else f"the answer cannot be used: {finding}"
     return OutcomeUnknownError(f"{call.what}: {said}")

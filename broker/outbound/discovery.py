@@ -199,7 +199,9 @@ class HttpPeers:
 
     async def _get(self, call: Call, form: HeaderForm) -> "_Page":
         reply = await self.wire.exchange(call, form, _vet)
-        with _said_by_peer(call, reply.body or None):
+        if not reply.body:
+            raise call.failed(f"HTTP {reply.status} without a body")
+        with _said_by_peer(call, reply.body):
             envelope = await threads.run(len(reply.body), read_envelope, reply.body)
         return _Page(envelope.data, reply.following, tuple(f"{call.what}: {flaw}" for flaw in envelope.flaws))
 
@@ -252,16 +254,15 @@ def _one_credentials(endpoints: Sequence[Endpoint]) -> tuple[Endpoint, ...]:
 
 
 @contextmanager
-def _said_by_peer(call: Call, body: bytes | None = b"") -> Iterator[None]:
+def _said_by_peer(call: Call, body: bytes = b"") -> Iterator[None]:
     """What cannot be read is a failure of the call; the readers' messages start with the JSON path.
 
-    body is where the peer's words are, None if there is none.
+    body is where the peer's words are.
     """
     try:
         yield
     except EnvelopeError as error:
-        raise call.failed(str(error), code=error.code).quoting(words.of_body(body or b"", call.tokens)) from None
+        raise call.failed(str(error), code=error.code).quoting(words.of_body(body, call.tokens)) from None
     except ValueError as error:
-        what = "the answer is malformed" if call.reveals(str(error)) else str(error)
-        cause = "it has no body" if body is None else None
-        raise call.failed(what).because(cause).quoting(words.of_body(body or b"", call.tokens)) from None
+        what = "the answer is malformed" if call.reveals(str(error)) else f"the answer cannot be used: {error}"
+        raise call.failed(what).quoting(words.of_body(body, call.tokens)) from None

@@ -114,10 +114,11 @@ _UNREADABLE = (
     ("huge:2@versions", First.LATER, "PEER_UNUSABLE"),
     ("gzip-bomb:2@details", First.LATER, "PEER_UNUSABLE"),
     ("wrong-envelope@versions", First.LATER, "PEER_UNUSABLE"),
-    ("redirect@versions", First.LATER, "PEER_UNUSABLE"),
+    ("redirect@versions", First.REFUSED, "PEER_UNUSABLE"),
+    ("http:404@versions", First.REFUSED, "PEER_UNUSABLE"),
     ("http:503@versions", First.LATER, "PEER_UNUSABLE"),
     ("refuse:3000@details", First.LATER, "PEER_UNUSABLE"),
-    ("foreign-endpoint", First.LATER, "PEER_UNUSABLE"),
+    ("foreign-endpoint", First.REFUSED, "PEER_UNUSABLE"),
     ("wrong-version-in-details", First.REFUSED, "PEER_VERSION_UNSUPPORTED"),
     ("reject-token@versions", First.REFUSED, "PEER_REJECTED_TOKEN"),
 )

@@ -49,7 +49,8 @@ async def test_an_answer_is_read_whatever_surrounds_it(answer):
 
 HTML = b"<!doctype html><title>It works!</title>"
 CUT_OFF = "the answer was cut off or is not HTTP"
-NOT_JSON = "is not JSON at line 1, column 1"
+UNUSABLE = "the answer cannot be used: "
+NOT_JSON = f"{UNUSABLE}is not JSON at line 1, column 1"
 COMPRESSED = "the answer is compressed as br, which was not asked for"
 BOMB = gzip.compress(bytes(10 << 20))
 
@@ -58,17 +59,19 @@ BOMB = gzip.compress(bytes(10 << 20))
     ("answer", "message"),
     [
         pytest.param(plain(HTML, "Content-Type: text/html"), NOT_JSON, id="HTML"),
-        pytest.param(b"HTTP/1.1 204 No Content\r\n\r\n", NOT_JSON, id="204"),
-        pytest.param(plain(b""), NOT_JSON, id="nothing"),
-        pytest.param(plain(b"[]"), "must be an object with status_code and data", id="no envelope"),
-        pytest.param(plain(b'{"data":[]}'), "status_code: must be a number of four digits", id="no status code"),
+        pytest.param(b"HTTP/1.1 204 No Content\r\n\r\n", "HTTP 204 without a body", id="204"),
+        pytest.param(plain(b""), "HTTP 200 without a body", id="nothing"),
+        pytest.param(plain(b"[]"), UNUSABLE + "must be an object with status_code and data", id="no envelope"),
+        pytest.param(
+            plain(b'{"data":[]}'), UNUSABLE + "status_code: must be a number of four digits", id="no status code"
+        ),
         pytest.param(plain(envelope([ENTRY], 2000)), "the answer has OCPI status code 2000", id="2000 with data"),
         pytest.param(plain(envelope([ENTRY], 3001)), "the answer has OCPI status code 3001", id="3001 with data"),
-        pytest.param(plain(envelope(None)), "must be a list", id="no data"),
-        pytest.param(plain(envelope("2.2.1")), "must be a list", id="data of another type"),
-        pytest.param(plain(b"[" * 60000), "is nested deeper than 32", id="nested"),
-        pytest.param(plain(b"1" * 60000), "has a number that is too long", id="a long number"),
-        pytest.param(plain(b"\xff\xfe"), "is not UTF-8", id="not UTF-8"),
+        pytest.param(plain(envelope(None)), UNUSABLE + "must be a list", id="no data"),
+        pytest.param(plain(envelope("2.2.1")), UNUSABLE + "must be a list", id="data of another type"),
+        pytest.param(plain(b"[" * 60000), UNUSABLE + "is nested deeper than 32", id="nested"),
+        pytest.param(plain(b"1" * 60000), UNUSABLE + "has a number that is too long", id="a long number"),
+        pytest.param(plain(b"\xff\xfe"), UNUSABLE + "is not UTF-8", id="not UTF-8"),
         pytest.param(plain(BOMB, "Content-Encoding: gzip"), "the answer has more than 65536 bytes", id="gzip bomb"),
         pytest.param(plain(b"\x1b\x2d\x00\xf8", "Content-Encoding: br"), COMPRESSED, id="another compression"),
         pytest.param(plain(b" " * (65 << 10)), "the answer has more than 65536 bytes", id="too long"),

@@ -59,8 +59,8 @@ async def failure(*answers: bytes, read=read_versions, **more) -> BrokerError:
         (plain(json.dumps({"status_code": 3000, "status_message": f"no {RAW}"}).encode()),
          "the answer has OCPI status code 3000",
          'the answer has OCPI status code 3000; the peer says: "no Token …"'),
-        (plain(b"<html>portal</html>"), "is not JSON at line 1, column 1",
-         'is not JSON at line 1, column 1; the peer says: "<html>portal</html>"'),
+        (plain(b"<html>portal</html>"), "the answer cannot be used: is not JSON at line 1, column 1",
+         'the answer cannot be used: is not JSON at line 1, column 1; the peer says: "<html>portal</html>"'),
         (plain(f"unknown: {BASE64}".encode(), status="400 Bad"), "HTTP 400",
          'HTTP 400: it takes the request for a bad one; the peer says: "unknown: Token …"'),
     ],
@@ -112,7 +112,7 @@ async def test_a_version_that_is_none_is_named():
 async def test_details_of_a_version_that_is_none_name_it():
     error = await failure(plain(envelope({"version": "2.2.1-d2", "endpoints": []})), read=read_details)
 
-    assert str(error) == "version details: version: must be a version number such as 2.2.1"
+    assert str(error) == "version details: the answer cannot be used: version: must be a version number such as 2.2.1"
     assert error.cause == "it is 2.2.1-d2"
 
 

@@ -79,6 +79,18 @@ def test_each_step_is_told_once_and_as_it_happens():
     assert watcher.said == ["one", "two", "three"]
 
 
+def test_what_was_odd_is_told_once_and_with_a_success_too():
+    odd = "token: has more than 64 characters; it was kept (quirk token_max_len)"
+    watcher = Watcher(
+        Sight(RUNNING, [exchange("a", "one", warnings=["versions list: timestamp: is missing"])]),
+        Sight(DONE, [exchange("a", "one", "two", warnings=["versions list: timestamp: is missing", odd])]),
+    )
+
+    watcher.follow()
+
+    assert watcher.said == ["one", "warning: versions list: timestamp: is missing", "two", f"warning: {odd}"]
+
+
 def test_two_exchanges_of_one_attempt_are_told_in_their_order():
     watcher = Watcher(Sight(DONE, [exchange("b", "with 2.2.1"), exchange("a", "with 2.3.0")]))
 

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.core.exchange import ExchangeKind
-from broker.core.job import MOST_ATTEMPTS, Job, JobState, next_attempt
+from broker.core.job import MOST_ATTEMPTS, Job, JobState, failed, next_attempt
 from broker.core.model import Version
+from broker.errors import AnswerLostError, OutcomeUnknownError, PeerRefusedError, PeerUnusableError
 
 POST, PUT, DELETE = ExchangeKind.POST, ExchangeKind.PUT, ExchangeKind.DELETE
 SECOND = 1_000_000
@@ -126,3 +127,35 @@ def test_an_attempt_runs_while_its_lease_holds(until, running):
 )
 def test_a_job_says_what_it_does(kind, what):
     assert replace(JOB, kind=kind).what == what
+
+
+IN_DOUBT = replace(JOB, sent_version=Version("2.2.1"), reason="OUTCOME_UNKNOWN", message="POST credentials: HTTP 502")
+
+
+@pytest.mark.parametrize(
+    ("before", "error", "reason", "message"),
+    [
+        (
+            IN_DOUBT,
+            PeerUnusableError("versions list: HTTP 503"),
+            "OUTCOME_UNKNOWN",
+            "; since then: versions list: HTTP 503",
+        ),
+        (
+            IN_DOUBT,
+            PeerRefusedError("POST credentials: HTTP 400"),
+            "OUTCOME_UNKNOWN",
+            "; since then: POST credentials: HTTP 400",
+        ),
+        (IN_DOUBT, OutcomeUnknownError("POST credentials: HTTP 502"), "OUTCOME_UNKNOWN", ""),
+        (IN_DOUBT, AnswerLostError("POST credentials: HTTP 401"), "ANSWER_LOST", None),
+        (JOB, PeerUnusableError("versions list: HTTP 503"), "PEER_UNUSABLE", None),
+        (replace(IN_DOUBT, sent_version=None), PeerUnusableError("versions list: HTTP 503"), "PEER_UNUSABLE", None),
+    ],
+)
+def test_what_is_in_doubt_stays_in_front_of_what_goes_wrong_since(before, error, reason, message):
+    after = failed(before, error, NOW, again=True)
+
+    assert (after.reason, after.state, after.attempts) == (reason, JobState.WAITING, before.attempts + 1)
+    assert after.message == (str(error) if message is None else f"{IN_DOUBT.message}{message}")
+    assert failed(after, PeerUnusableError("again"), NOW, again=False).message.count("; since then: ") <= 1

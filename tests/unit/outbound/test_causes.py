@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from broker.outbound.addresses import ForbiddenAddressError, UnresolvedError
-from broker.outbound.causes import DAY, of_failure, of_status, retry_after, waiting
+from broker.outbound.causes import DAY, lasts, of_failure, of_status, retry_after, waiting
 
 NOW = datetime(2026, 1, 5, 10, 0, tzinfo=UTC)
 
@@ -72,6 +72,33 @@ def refused(number):
 )
 def test_each_failure_has_words_of_its_own(error, word):
     assert word in of_failure(error, 3.0)
+
+
+@pytest.mark.parametrize(
+    ("error", "lasting"),
+    [
+        (unverified(10), True),
+        (unverified(19), True),
+        (unverified(62), True),
+        (tls("WRONG_VERSION_NUMBER"), True),
+        (tls("NO_PROTOCOLS_AVAILABLE"), True),
+        (tls("TLSV13_ALERT_CERTIFICATE_REQUIRED"), True),
+        (ForbiddenAddressError("x"), True),
+        (caused(UnresolvedError("x"), socket.gaierror(socket.EAI_NONAME, "x")), True),
+        # An outage, or a name server that is slow.
+        (tls("UNEXPECTED_EOF_WHILE_READING"), False),
+        (tls(None), False),
+        (caused(UnresolvedError("x"), socket.gaierror(socket.EAI_AGAIN, "x")), False),
+        (caused(UnresolvedError("x"), TimeoutError()), False),
+        (refused(errno.ECONNREFUSED), False),
+        (refused(errno.ENETUNREACH), False),
+        (httpx.ConnectTimeout("x"), False),
+        (httpx.ReadTimeout("x"), False),
+        (httpx.RemoteProtocolError("illegal status line"), False),
+    ],
+)
+def test_a_name_an_address_or_a_certificate_is_not_mended_by_waiting(error, lasting):
+    assert lasts(error) is lasting
 
 
 def test_a_failure_to_connect_of_an_unknown_kind_has_none():
