@@ -390,8 +390,8 @@ class ReceiverLoop:
         try:
             async with asyncio.timeout_at(callbacks.deadline):
                 trial = await self._trials.known(subject, registration.theirs.token, request.correlation_id)
-                if trial.verdict is Verdict.OPEN:
-                    alone = await self._trials.of(replace(subject, credentials_url=None), before)
+                if trial.verdict.proves_nothing:
+                    alone = await self._trials.taken(subject, before, request.correlation_id)
                     return replace(trial, verdict=Verdict.WORKED) if alone.verdict is Verdict.REFUSED else trial
         except TimeoutError:
             return Trial(Verdict.FAILED, callbacks.form, "the peer did not answer in time")

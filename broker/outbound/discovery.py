@@ -63,6 +63,11 @@ class Answer(Generic[T]):
     unknown: tuple[str, ...] = ()
     """What stands in a version list where a version should, and is none that there can be."""
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was let pass, in words."""
+        return (*(f"quirk {quirk}: the answer was taken all the same" for quirk in self.quirks), *self.flaws)
+
 
 @dataclass(frozen=True, slots=True)
 class _Page:

@@ -28,6 +28,9 @@ from broker.outbound.addresses import PinnedTransport, Resolve, is_tls_failure, 
 from broker.outbound.encodings import EncodingError, undone
 from broker.outbound.url_policy import UrlPolicy
 
+REFUSES_TOKEN = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+"""With these statuses a peer says that it does not accept a token (A11)."""
+
 _HARMLESS = re.compile(r"[A-Za-z0-9._:/-]{1,100}")
 _WORDS_SECONDS, _WORDS_BYTES = 2.0, 64 << 10
 """What is spent on the words of an answer that is a failure already."""
@@ -89,7 +92,7 @@ class CallbackError(PeerUnusableError):
     @property
     def unauthorized(self) -> bool:
         """The peer does not accept this token, in either form (A11)."""
-        return self.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+        return self.status in REFUSES_TOKEN
 
     @property
     def is_client_error(self) -> bool:
