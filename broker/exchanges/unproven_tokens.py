@@ -16,7 +16,7 @@ import structlog
 from broker.clock import Clock
 from broker.core import proving
 from broker.core.peer import HeldToken, Peer, PeerState
-from broker.core.required_modules import CREDENTIALS
+from broker.core.required_modules import credentials_url
 from broker.errors import BrokerError, StoreUnavailableError
 from broker.exchanges.situation import form_of
 from broker.memory.readmodel import HELD_TOKEN, ReadModel
@@ -158,8 +158,7 @@ class UnprovenTokens:
 
     def _subject(self, peer: Peer, token: HeldToken) -> Subject:
         tolerances = Tolerances(peer.quirks, strict=self._model.policy(peer.tenant).strict)
-        credentials = next((one.url for one in peer.endpoints if one.module == CREDENTIALS), None)
-        return Subject(peer.versions_url or "", form_of(peer, token), tolerances, credentials)
+        return Subject(peer.versions_url or "", form_of(peer, token), tolerances, credentials_url(peer.endpoints))
 
     async def _proved(self, peer: Peer, token: HeldToken, trial: Trial) -> None:
         def commit(tx: Transaction) -> bool:
