@@ -139,7 +139,7 @@ async def test_every_rpc_is_served(stack: Stack) -> None:
 
 @pytest.mark.anyio
 async def test_every_table_has_a_migration(own_stack: Stack, database: Database) -> None:
-    """Alembic finds nothing to do between a migrated database and the tables of the code; it does not look at checks."""
+    """Alembic finds nothing to do between a migrated database and the code; at checks it does not look by itself."""
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
     from sqlalchemy import CheckConstraint, create_engine, inspect
