@@ -14,6 +14,7 @@ from broker.core.caller import CallerRole
 from broker.core.health import Trouble
 from broker.core.model import Policy
 from broker.core.quirks import Quirks
+from broker.core.warning_ids import WarningId
 from broker.process.metrics import CATALOGUE as METRICS
 from broker.rpc import refusals
 from broker.rpc.permissions import RULES, Rule
@@ -89,6 +90,25 @@ def test_the_table_of_failing_connections_is_that_of_the_model_and_of_the_contra
 
     names = [name.removeprefix("HEALTH_REASON_") for name, number in resources_pb2.HealthReason.items() if number]
     assert written == [trouble.name for trouble in Trouble] == names
+
+
+def test_the_table_of_warnings_is_that_of_the_model() -> None:
+    first = [cells[0] for cells in rows("concepts.md", "State of a peer")]
+    written = re.findall(r"`([A-Z_]+)`", "".join(first))
+
+    assert written == [*WarningId]
+
+
+def test_ids_of_warnings_stand_in_one_place() -> None:
+    strays = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in (ROOT / "broker").rglob("*.py")
+        if path.name != "warning_ids.py"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and node.value in {*WarningId}
+    ]
+
+    assert strays == []
 
 
 def test_the_table_of_quirks_is_that_of_the_model() -> None:

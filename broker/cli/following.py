@@ -110,7 +110,7 @@ def quarantine(peer: Peer) -> str:
     """What is the matter with a peer that has exchanged tokens with us and is quarantined."""
     what = f"{id_of(peer.name)} has exchanged tokens with us and is in quarantine: services get no token for it"
     asked = ", ".join(party_text(party) for party in peer.requested_parties[:_TOLD])
-    return "; ".join([what, *([f"it announced {asked}"] if asked else []), *peer.warnings])
+    return "; ".join([what, *([f"it announced {asked}"] if asked else []), *(one.message for one in peer.findings)])
 
 
 def next_attempt(job: Job) -> datetime:

@@ -14,8 +14,9 @@ from broker.cli.names import peer_name, tenant_name
 from broker.cli.options import DataDir, Json, NoWait, OfTenant, Patience, PeerId, Yes, reader, request_id
 from broker.cli.output import note
 from broker.core.model import Token
+from broker.core.notices import ENCODED
 from broker.core.paths import DEFAULT_TENANT
-from broker.ocpi.authorization import ENCODED, is_encoded
+from broker.ocpi.authorization import is_encoded
 from ocpi_broker.v1.peer_service_pb2 import (
     ConnectPeerRequest,
     RevokePeerRequest,

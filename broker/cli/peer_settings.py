@@ -23,6 +23,7 @@ from broker.cli.options import (
 )
 from broker.cli.output import answer
 from broker.core.paths import DEFAULT_TENANT
+from broker.core.warning_ids import ABOUT_PARTIES
 from ocpi_broker.v1.peer_service_pb2 import GetPeerRequest, UpdatePeerRequest
 from ocpi_broker.v1.resources_pb2 import Party, Peer
 
@@ -158,7 +159,7 @@ def _approved(now: Peer, party: list[Party]) -> list[Party]:
 
 
 def _why_not(peer: Peer) -> str:
-    found = [one.message for one in peer.findings if one.id in ("PARTIES_HELD_ELSEWHERE", "ANSWER_CONTRADICTS")]
+    found = [one.message for one in peer.findings if one.id in ABOUT_PARTIES]
     return "; ".join(found) or "see its warnings"
 
 

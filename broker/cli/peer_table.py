@@ -48,8 +48,8 @@ def _notes(peer: Peer) -> Iterator[str]:
         yield "unconfirmed"
     if peer.HasField("job"):
         yield _job(peer.job)
-    if peer.warnings:
-        yield f"{len(peer.warnings)} warning{'s' if len(peer.warnings) > 1 else ''}"
+    if peer.findings:
+        yield f"{len(peer.findings)} warning{'s' if len(peer.findings) > 1 else ''}"
 
 
 def _row(peer: Peer, now: datetime) -> Document:
@@ -60,7 +60,7 @@ def _row(peer: Peer, now: datetime) -> Document:
         "token_age": _age(peer, now),
         "next_rotation": _next_rotation(peer, now),
         "job": _job(peer.job) if peer.HasField("job") else None,
-        "warnings": list(peer.warnings),
+        "warnings": [one.message for one in peer.findings],
     }
 
 

@@ -1,6 +1,6 @@
 """Peers and their exchanges."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -19,6 +19,8 @@ from broker.core.lifecycle import Care, Lifecycle, Renewal
 from broker.core.model import HeaderForm, PartyPattern, Terms
 from broker.core.peer import Peer, PeerState, Rejection
 from broker.core.quirks import Quirks
+from broker.core.warning_ids import WarningId
+from broker.core.warnings import PeerWarning
 from broker.core.warnings import warnings as peer_warnings
 from ocpi_broker.client.reasons import DOMAIN
 from ocpi_broker.v1 import peer_service_pb2, resources_pb2
@@ -84,8 +86,7 @@ def period_to_pb(care: Care) -> Duration | None:
 
 def peer_to_pb(peer: Peer, now: int, rotation_period: int = 0, health: Health = NO_HEALTH) -> resources_pb2.Peer:
     """Never a token of either direction. rotation_period is the tenant's, in seconds."""
-    invitation, failing = peer.invitation, health_warning(health)
-    found = [*peer_warnings(peer, now), *([failing] if failing else [])]
+    invitation, found = peer.invitation, [*_warnings(peer, now, rotation_period, health)]
     message = resources_pb2.Peer(
         name=peer.name,
         state=f"PEER_STATE_{peer.state.value}",
@@ -120,15 +121,22 @@ def peer_to_pb(peer: Peer, now: int, rotation_period: int = 0, health: Health = 
     if peer.held is not None and peer.state is PeerState.REGISTERED:
         message.token_time.CopyFrom(timestamp(peer.held.created_at))
         due = rotation.due(peer.uid, peer.held.created_at, peer.care.automatic(rotation_period))
-        reminder = lifecycle.reminder(peer.care, peer.uid, peer.held.created_at, rotation_period, now)
-        if reminder is not None:
-            message.warnings.append(reminder)
-            message.findings.add(id="RENEWAL_DUE", message=reminder)
         if due is not None:
             message.next_rotation_time.CopyFrom(timestamp(due))
     if peer.job is not None:
         message.job.CopyFrom(_job_to_pb(peer.job, now))
     return message
+
+
+def _warnings(peer: Peer, now: int, rotation_period: int, health: Health) -> Iterator[PeerWarning]:
+    yield from peer_warnings(peer, now)
+    failing = health_warning(health)
+    if failing is not None:
+        yield failing
+    if peer.held is not None and peer.state is PeerState.REGISTERED:
+        reminder = lifecycle.reminder(peer.care, peer.uid, peer.held.created_at, rotation_period, now)
+        if reminder is not None:
+            yield PeerWarning(WarningId.RENEWAL_DUE, reminder)
 
 
 def _health_to_pb(health: Health) -> resources_pb2.Health:

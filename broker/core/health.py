@@ -10,9 +10,10 @@ from enum import Enum
 from typing import Final, TypeAlias
 
 from broker.core.chance import chance
+from broker.core.dates import date
 from broker.core.model import HeaderForm, Policy
-from broker.core.notices import date
 from broker.core.peer import Peer, PeerState
+from broker.core.warning_ids import WarningId
 from broker.core.warnings import PeerWarning
 
 FAILURES: Final = 3
@@ -177,7 +178,7 @@ def warning(health: Health) -> PeerWarning | None:
     if health.state is not HealthState.FAILING or health.since is None or health.trouble is None:
         return None
     since = f"the connection has been failing since {date(health.since)}"
-    return PeerWarning("CONNECTION_FAILING", f"{since}: {health.trouble.value}: {health.message}")
+    return PeerWarning(WarningId.CONNECTION_FAILING, f"{since}: {health.trouble.value}: {health.message}")
 
 
 def _trouble(outcome: Outcome) -> tuple[Trouble, str] | None:

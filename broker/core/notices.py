@@ -1,13 +1,17 @@
 """What is kept for an operator to look at, in words. Times are microseconds since 1970."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from typing import Final
 
 from broker.core.model import PartyKey, Registration, Role
 from broker.core.peer import IssuedToken, Notice, Peer, Purpose, TokenState
+from broker.core.warning_ids import ABOUT_PARTIES, WarningId
 
-POSSIBLE_TOKEN_THEFT: Final = "POSSIBLE_TOKEN_THEFT"  # noqa: S105  no secret
+ENCODED: Final = (
+    "the token is Base64 of another token: it is used as it was given; if the partner meant the header's value, "
+    "give what it encodes"
+)
+"""What is said to whoever enters such a token (A3)."""
 _TOLD: Final = 5
 _MOST: Final = 20
 _ASK: Final = "ask the peer; revoke it if it was not the peer itself"
@@ -16,13 +20,13 @@ _ASK: Final = "ask the peer; revoke it if it was not the peer itself"
 def two_users(now: int) -> Notice:
     """The token that a repeat was given has been used, and now the one that was given first (F4)."""
     what = "two tokens of one exchange are in use: the second was given to a request with a replaced token"
-    return Notice(POSSIBLE_TOKEN_THEFT, f"{what}; {_ASK}", now)
+    return Notice(WarningId.POSSIBLE_TOKEN_THEFT, f"{what}; {_ASK}", now)
 
 
 def replaced_token_shown(kind: str, now: int) -> Notice:
     """A PUT or DELETE with a token whose successor has been used (F11)."""
     what = f"a {kind} came with a token that was replaced, after the peer had used its successor"
-    return Notice(POSSIBLE_TOKEN_THEFT, f"{what}; it was refused; {_ASK}", now)
+    return Notice(WarningId.POSSIBLE_TOKEN_THEFT, f"{what}; it was refused; {_ASK}", now)
 
 
 def may_be_stolen(peer: Peer, shown: IssuedToken, kind: str) -> bool:
@@ -42,39 +46,40 @@ def identity_change(before: Peer, after: Registration, now: int) -> Notice | Non
     if was == has or not was or hubs:
         return None
     told = f"from {_listed(was)} to {_listed(has)}"
-    return Notice("IDENTITY_CHANGED", f"the peer has changed its parties by PUT: {told}", now)
+    return Notice(WarningId.IDENTITY_CHANGED, f"the peer has changed its parties by PUT: {told}", now)
 
 
 def token_is_invitation(now: int) -> Notice:
     """Whoever has seen the invitation can act as us at the peer (CO-41)."""
     what = "the token that we hold is the peer's invitation, which was sent over another channel"
-    return Notice("TOKEN_IS_INVITATION", f"{what}: ask the peer to renew it", now)
+    return Notice(WarningId.TOKEN_IS_INVITATION, f"{what}: ask the peer to renew it", now)
+
+
+def token_encoded(now: int) -> Notice:
+    """What an operator has entered may be the value of a header (A3)."""
+    return Notice(WarningId.TOKEN_ENCODED, ENCODED, now)
 
 
 def held_elsewhere(told: Sequence[str], now: int) -> Notice | None:
     """Told says which parties of the peer other peers hold."""
     what = "; ".join(told)
-    return Notice("PARTIES_HELD_ELSEWHERE", f"{what}: approve them when they are free", now) if told else None
+    return Notice(WarningId.PARTIES_HELD_ELSEWHERE, f"{what}: approve them when they are free", now) if told else None
 
 
 def contradictions(warnings: Iterable[str], now: int) -> tuple[Notice, ...]:
     """Why an answer put the peer in quarantine."""
-    return tuple(Notice("ANSWER_CONTRADICTS", warning, now) for warning in tuple(warnings)[:_MOST])
+    return tuple(Notice(WarningId.ANSWER_CONTRADICTS, warning, now) for warning in tuple(warnings)[:_MOST])
 
 
 def without_parties(found: Iterable[Notice]) -> list[Notice]:
     """Those that stay when it is decided anew which parties the peer has."""
-    return [one for one in found if one.id not in ("PARTIES_HELD_ELSEWHERE", "ANSWER_CONTRADICTS")]
+    return [one for one in found if one.id not in ABOUT_PARTIES]
 
 
 def kept_notices(before: Iterable[Notice], new: Iterable[Notice]) -> tuple[Notice, ...]:
     """What stays to be looked at after an exchange, of either side: none of them takes back a suspicion."""
-    return (*(one for one in before if one.id == POSSIBLE_TOKEN_THEFT), *new)
+    return (*(one for one in before if one.id == WarningId.POSSIBLE_TOKEN_THEFT), *new)
 
 
 def _listed(keys: Iterable[PartyKey]) -> str:
     return ", ".join(sorted(map(str, keys))[:_TOLD])
-
-
-def date(microseconds: int) -> str:
-    return datetime.fromtimestamp(microseconds / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M UTC")

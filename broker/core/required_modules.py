@@ -8,6 +8,11 @@ CREDENTIALS = "credentials"
 """The one module that every version's details must list (VD-05); its interface role means nothing (VD-07)."""
 
 
+def credentials_url(endpoints: Iterable[Endpoint]) -> str | None:
+    """There is one in all details that were read (VD-05), but not in every peer that was imported."""
+    return next((endpoint.url for endpoint in endpoints if endpoint.module == CREDENTIALS), None)
+
+
 def missing_modules(
     required: Iterable[RequiredModule], announced: Iterable[PartyKey], endpoints: Sequence[Endpoint]
 ) -> list[str]:

@@ -38,7 +38,7 @@ from broker.core.receiver import (
     VersionsRead,
     lists,
 )
-from broker.core.required_modules import CREDENTIALS, missing_modules
+from broker.core.required_modules import credentials_url, missing_modules
 from broker.errors import (
     AnswerLostError,
     BrokerError,
@@ -495,8 +495,7 @@ def _stop(error: BrokerError, *, again: bool = False) -> tuple[State, Effect]:
 
 
 def _credentials_url(endpoints: tuple[Endpoint, ...]) -> str:
-    """There is one in all details that were read (VD-05), but not in every peer that was imported."""
-    for endpoint in endpoints:
-        if endpoint.module == CREDENTIALS:
-            return endpoint.url
-    raise PeerEndpointsMissingError("no credentials endpoint of the peer is known")
+    url = credentials_url(endpoints)
+    if url is None:
+        raise PeerEndpointsMissingError("no credentials endpoint of the peer is known")
+    return url

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from broker.core.dates import date
 from broker.core.job import JobState
-from broker.core.notices import date
 from broker.core.peer import Peer, PeerState, Rejection, TokenState, reject
+from broker.core.warning_ids import WarningId
 
-_Found: TypeAlias = tuple[str, str]
+_Found: TypeAlias = tuple[WarningId, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +39,20 @@ def warnings(peer: Peer, now: int) -> list[PeerWarning]:
 def _token_warnings(peer: Peer, now: int) -> Iterator[_Found]:
     old = peer.token(TokenState.RETIRING)
     if old is not None and old.reused_at is not None:
-        yield "OLD_TOKEN_IN_USE", "the peer still uses its old token: the answer with the new one may have been lost"
+        yield (
+            WarningId.OLD_TOKEN_IN_USE,
+            "the peer still uses its old token: the answer with the new one may have been lost",
+        )
     shown = [token.reused_at for token in peer.issued if token.state is TokenState.REVOKED and token.reused_at]
     if shown and peer.state is PeerState.REGISTERED and max(shown) > _last_used(peer):
         since = f"the peer shows a token that was replaced: since {date(max(shown))}"
-        yield "REPLACED_TOKEN_SHOWN", f"{since}; was it restored from a backup?"
+        yield WarningId.REPLACED_TOKEN_SHOWN, f"{since}; was it restored from a backup?"
     if _is_locked_out(peer, now):
-        yield "LOCKED_OUT", "no token of the peer works: rotate the peer, or reset it and let it register again"
+        yield WarningId.LOCKED_OUT, "no token of the peer works: rotate the peer, or reset it and let it register again"
     invitation = peer.invitation
     usable = invitation is not None and reject(peer, invitation, now) in (None, Rejection.BLOCKED)
     if peer.state is PeerState.INVITED and not usable:
-        yield "INVITATION_EXPIRED", "the invitation can no longer be used: reset the peer to issue a new one"
+        yield WarningId.INVITATION_EXPIRED, "the invitation can no longer be used: reset the peer to issue a new one"
 
 
 def _held_warnings(peer: Peer) -> Iterator[_Found]:
@@ -58,31 +62,37 @@ def _held_warnings(peer: Peer) -> Iterator[_Found]:
             continue
         services = "services get it all the same" if token is peer.held else "services get the one before"
         since = f"the token that the peer announced on {date(token.created_at)} has not worked yet"
-        yield "TOKEN_UNPROVEN", f"{since}, and {services}: {token.finding}; it is tried again"
+        yield WarningId.TOKEN_UNPROVEN, f"{since}, and {services}: {token.finding}; it is tried again"
 
 
 def _import_warnings(peer: Peer) -> Iterator[_Found]:
     if any(token.weak and token.state is not TokenState.REVOKED for token in peer.issued):
-        yield "IMPORTED_TOKEN_WEAK", "the token that was imported for the peer is easy to guess: have it replaced"
+        yield (
+            WarningId.IMPORTED_TOKEN_WEAK,
+            "the token that was imported for the peer is easy to guess: have it replaced",
+        )
 
 
 def _party_warnings(peer: Peer) -> Iterator[_Found]:
     if peer.quarantined and peer.announced:
-        yield "QUARANTINED", "the peer is quarantined: approve its requested_parties to open it"
+        yield WarningId.QUARANTINED, "the peer is quarantined: approve its requested_parties to open it"
     elif peer.quarantined:
         why = "none of the parties that it announced may be had; see its last exchange, and name those that it is"
-        yield "QUARANTINED", f"the peer is quarantined: {why} (peer approve)"
+        yield WarningId.QUARANTINED, f"the peer is quarantined: {why} (peer approve)"
     elif len(peer.requested) > len(peer.announced):
-        yield "PARTIES_REQUESTED", "the peer waits for approval of parties beyond its invitation: see requested_parties"
+        yield (
+            WarningId.PARTIES_REQUESTED,
+            "the peer waits for approval of parties beyond its invitation: see requested_parties",
+        )
 
 
 def _job_warnings(peer: Peer) -> Iterator[_Found]:
     job = peer.job
     if job is not None and job.state is JobState.FAILED:
-        yield "JOB_FAILED", f"{job.what} failed: {job.message}"
+        yield WarningId.JOB_FAILED, f"{job.what} failed: {job.message}"
     elif job is not None and job.outcome_unknown and job.attempts:
         yield (
-            "ANSWER_UNKNOWN",
+            WarningId.ANSWER_UNKNOWN,
             f"{job.what}: it is not known whether the peer has done it: {job.message or 'no answer came'}",
         )
 

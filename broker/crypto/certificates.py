@@ -1,9 +1,11 @@
 """Server certificates and their keys, looked at before a server uses them: gRPC only says that it cannot listen."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+
+from broker.core.dates import date_of
 
 
 class UnusableError(Exception):
@@ -20,10 +22,10 @@ def good_until(chain: bytes, key: bytes, now: datetime) -> datetime:
     if _public(_private_key(key)) != _public_of(certificate):
         raise UnusableError("key", "it does not belong to the certificate")
     if now < certificate.not_valid_before_utc:
-        since = _day(certificate.not_valid_before_utc)
+        since = date_of(certificate.not_valid_before_utc)
         raise UnusableError("certificate", f"it is not good before {since}; is the clock of this machine right?")
     if now >= certificate.not_valid_after_utc:
-        raise UnusableError("certificate", f"it has expired on {_day(certificate.not_valid_after_utc)}")
+        raise UnusableError("certificate", f"it has expired on {date_of(certificate.not_valid_after_utc)}")
     return certificate.not_valid_after_utc
 
 
@@ -55,7 +57,3 @@ def _public_of(certificate: x509.Certificate) -> bytes:
 def _spki(key: object) -> bytes:
     der, form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     return bytes(key.public_bytes(der, form))  # type: ignore[attr-defined]  # each kind of public key has it
-
-
-def _day(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")

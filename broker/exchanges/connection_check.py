@@ -10,6 +10,7 @@ from broker.errors import PeerRejectedTokenError, PeerUnusableError, PeerVersion
 from broker.ocpi import DIALECTS
 from broker.outbound.discovery import HttpPeers, Tolerances
 from broker.outbound.http_call import CallbackError
+from broker.outbound.token_trials import Subject, TokenTrials
 
 _SECONDS = 25.0
 
@@ -42,22 +43,23 @@ class ConnectionCheck:
 
     async def _look(self, tenant: Tenant, new: Newcomer) -> Checked:
         correlation_id = str(uuid4())
-        tolerances = Tolerances(new.quirks, strict=tenant.policy.strict, doubts_form=True)
         guess = new.form_out or (DIALECTS[str(new.version)].header if new.version else HeaderForm.BASE64)
-        listed = await self._http.versions(new.versions_url, new.held, guess, tolerances, correlation_id=correlation_id)
-        urls = dict(listed.value)
+        subject = Subject(new.versions_url, guess, Tolerances(new.quirks, strict=tenant.policy.strict))
+        trial = await TokenTrials(self._http).taken(subject, new.held, correlation_id)
+        if trial.error is not None:
+            raise trial.error
+        urls = dict(trial.listed)
         version = _chosen(tenant, new, frozenset(urls))
         details = await self._http.details(
             urls[version],
             new.held,
-            listed.form,
-            tolerances,
+            trial.form,
+            subject.admitted,
             dialect=DIALECTS[str(version)],
             versions_url=new.versions_url,
             correlation_id=correlation_id,
         )
-        warnings = [f"quirk {quirk}: the answer was taken all the same" for quirk in (*listed.quirks, *details.quirks)]
-        warnings += [*listed.flaws, *details.flaws]
+        warnings = [*trial.warnings, *details.warnings]
         strange = unlisted(new.endpoints, details.value)
         if strange:
             warnings.append(f"endpoints: the peer's details do not list {', '.join(strange)} as given")

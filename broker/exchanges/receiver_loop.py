@@ -40,7 +40,7 @@ from broker.core.receiver import (
     ReadVersions,
     Refuse,
 )
-from broker.core.required_modules import CREDENTIALS
+from broker.core.required_modules import credentials_url
 from broker.core.screening import Screening, screen
 from broker.crypto import minting
 from broker.crypto.minting import Pepper, SecretKind
@@ -385,14 +385,13 @@ class ReceiverLoop:
         It is asked where it is registered, not where the repeat says: that may be the thief's corner of the same host.
         """
         peer = request.peer
-        credentials = next((one.url for one in peer.endpoints if one.module == CREDENTIALS), None)
         where = peer.versions_url or registration.theirs.url
-        subject = Subject(where, callbacks.form, callbacks.tolerances, credentials)
+        subject = Subject(where, callbacks.form, callbacks.tolerances, credentials_url(peer.endpoints))
         try:
             async with asyncio.timeout_at(callbacks.deadline):
                 trial = await self._trials.known(subject, registration.theirs.token, request.correlation_id)
-                if trial.verdict is Verdict.OPEN:
-                    alone = await self._trials.of(replace(subject, credentials_url=None), before)
+                if trial.verdict.proves_nothing:
+                    alone = await self._trials.taken(subject, before, request.correlation_id)
                     return replace(trial, verdict=Verdict.WORKED) if alone.verdict is Verdict.REFUSED else trial
         except TimeoutError:
             return Trial(Verdict.FAILED, callbacks.form, "the peer did not answer in time")

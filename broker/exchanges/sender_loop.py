@@ -17,6 +17,7 @@ from broker.core import sender
 from broker.core.exchange import Step
 from broker.core.job import Job, next_attempt
 from broker.core.model import HeaderForm, Token, Version
+from broker.core.notices import ENCODED
 from broker.core.peer import HeldToken, Peer
 from broker.core.receiver import PeerFailed, ReadEndpoints, ReadVersions
 from broker.core.sender import (
@@ -45,7 +46,7 @@ from broker.exchanges.attempt_commits import READING_SECONDS, SENDING_SECONDS, S
 from broker.exchanges.ourselves import Ourselves
 from broker.memory.readmodel import ACCESS_TOKEN, HELD_TOKEN, OFFERED_TOKEN, ReadModel
 from broker.ocpi import DIALECTS
-from broker.ocpi.authorization import ENCODED, OTHER_FORM, is_encoded
+from broker.ocpi.authorization import OTHER_FORM, is_encoded
 from broker.outbound.callbacks import LONGEST_SUMMARY, Callbacks
 from broker.outbound.deliveries import Deliveries, Delivery
 from broker.outbound.discovery import HttpPeers, Tolerances

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from broker.core.model import Credentials, HeaderForm, Registration, RolePolicy, Tenant, Token
-from broker.core.peer import IssuedToken, Peer, PeerState, usable
+from broker.core.peer import HeldToken, IssuedToken, Peer, PeerState, usable
 from broker.core.receiver import Deleted, Posted, Put, Rules, Standing
 from broker.core.screening import Screening
 from broker.ocpi import DIALECTS
@@ -66,5 +66,10 @@ def registration_of(peer: Peer) -> Registration | None:
 
 
 def form_shown(peer: Peer) -> HeaderForm:
-    """In which services show our token to a registered peer: as an operator has set it, or as the peer took it last."""
-    return peer.quirks.auth_form_out or peer.form_out or DIALECTS[str(peer.version)].header
+    """In which services show our token to a registered peer."""
+    return form_of(peer, peer.held)
+
+
+def form_of(peer: Peer, token: HeldToken | None) -> HeaderForm:
+    """In which a token is shown to a registered peer: as an operator has set it, or as the peer took it last."""
+    return peer.quirks.auth_form_out or (token.form if token else None) or DIALECTS[str(peer.version)].header

@@ -14,11 +14,6 @@ from broker.core.model import MAX_TOKEN, HeaderForm, Token
 MAX_VALUE = 384
 """Room for the longest token in Base64, of which OCPI 2.0 names no limit (core.model.MAX_TOKEN)."""
 OTHER_FORM: Final = {HeaderForm.RAW: HeaderForm.BASE64, HeaderForm.BASE64: HeaderForm.RAW}
-ENCODED = (
-    "the token is Base64 of another token: it is used as it was given; if the partner meant the header's value, "
-    "give what it encodes"
-)
-"""What is said to whoever enters such a token (A3)."""
 
 _TELLING = 8
 """Characters. Shorter words are Base64 of something by chance."""

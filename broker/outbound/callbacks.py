@@ -107,8 +107,7 @@ class Callbacks:
 
     def _learn(self, answer: Answer[Any]) -> None:
         self.form = answer.form
-        self.warnings += [f"quirk {quirk}: the answer was taken all the same" for quirk in answer.quirks]
-        self.warnings += answer.flaws
+        self.warnings += answer.warnings
 
     def _secrets(self, question: ReadVersions | ReadEndpoints) -> tuple[Token, ...]:
         """The tokens that the peer may know and repeat."""

@@ -24,6 +24,7 @@ from broker.ocpi.envelope import EnvelopeError, read_envelope
 from broker.outbound import causes, words
 from broker.outbound.http_call import (
     BUDGETS,
+    REFUSES_TOKEN,
     Budgets,
     Call,
     CallbackError,
@@ -36,7 +37,6 @@ T = TypeVar("T")
 
 _DISLIKED = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}
 _INVALID_PARAMETERS = 2001
-_REJECTED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,7 @@ def _declined(call: Call, status: int, error: EnvelopeError) -> BrokerError:
         httpx.codes.is_server_error(status) or status == HTTPStatus.REQUEST_TIMEOUT
     ):
         return OutcomeUnknownError(f"{call.what}: HTTP {status} with OCPI status code {error.code}")
-    if status in _REJECTED:
+    if status in REFUSES_TOKEN:
         return PeerRejectedTokenError(f"{call.what}: HTTP {status}")
     where = "" if httpx.codes.is_success(status) else f"HTTP {status} with "
     finding = f"{call.what}: {where}OCPI status code {error.code}"
@@ -186,7 +186,7 @@ def _may_miss_fields(said: str | None) -> bool:
 
 def _unreadable(call: Call, status: int, finding: str) -> BrokerError:
     """An answer without an envelope, or with one that makes no sense (F12). There is no finding without a body."""
-    if status in _REJECTED:
+    if status in REFUSES_TOKEN:
         return PeerRejectedTokenError(f"{call.what}: HTTP {status}")
     if status == HTTPStatus.NOT_IMPLEMENTED or (
         httpx.codes.is_client_error(status) and status != HTTPStatus.REQUEST_TIMEOUT

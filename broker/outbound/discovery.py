@@ -16,6 +16,7 @@ import httpx
 from broker import threads
 from broker.core.model import Endpoint, HeaderForm, InterfaceRole, Token, Version
 from broker.core.quirks import NO_QUIRKS, Quirks
+from broker.core.required_modules import CREDENTIALS
 from broker.errors import PeerVersionUnsupportedError
 from broker.ocpi import shapes
 from broker.ocpi.authorization import OTHER_FORM
@@ -62,6 +63,11 @@ class Answer(Generic[T]):
     flaws: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     """What stands in a version list where a version should, and is none that there can be."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was let pass, in words."""
+        return (*(f"quirk {quirk}: the answer was taken all the same" for quirk in self.quirks), *self.flaws)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +254,7 @@ def _let_pass(call: Call, quirk: str | None, tolerances: Tolerances) -> tuple[st
 
 def _one_credentials(endpoints: Sequence[Endpoint]) -> tuple[Endpoint, ...]:
     """The credentials module has one interface, whatever its role; SENDER if there is a choice (VD-07)."""
-    listed = [endpoint for endpoint in endpoints if endpoint.module == "credentials"]
+    listed = [endpoint for endpoint in endpoints if endpoint.module == CREDENTIALS]
     chosen = sorted(listed, key=lambda endpoint: endpoint.role is not InterfaceRole.SENDER)[:1]
     return tuple(endpoint for endpoint in endpoints if endpoint not in listed or endpoint in chosen)
 

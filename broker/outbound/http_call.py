@@ -29,6 +29,9 @@ from broker.outbound.encodings import EncodingError, undone
 from broker.outbound.url_policy import UrlPolicy
 
 _PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
+REFUSES_TOKEN = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+"""With these statuses a peer says that it does not accept a token (A11)."""
+
 _HARMLESS = re.compile(r"[A-Za-z0-9._:/-]{1,100}")
 _WORDS_SECONDS, _WORDS_BYTES = 2.0, 64 << 10
 """What is spent on the words of an answer that is a failure already."""
@@ -91,7 +94,7 @@ class CallbackError(PeerUnusableError):
     @property
     def unauthorized(self) -> bool:
         """The peer does not accept this token, in either form (A11)."""
-        return self.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+        return self.status in REFUSES_TOKEN
 
     @property
     def is_client_error(self) -> bool:

@@ -1,7 +1,6 @@
 """A probe: whether a peer still takes the token that we hold, by asking it for its version list. It changes nothing."""
 
 import asyncio
-from dataclasses import replace
 from http import HTTPStatus
 
 import httpx
@@ -10,6 +9,7 @@ from broker.core.health import Failed, Outcome, Refused, Trouble, Worked
 from broker.core.model import HeaderForm, Token
 from broker.outbound.discovery import USUAL, HttpPeers, Tolerances
 from broker.outbound.http_call import Breakdown, CallbackError
+from broker.outbound.token_trials import Subject, TokenTrials
 
 _CALLS = 3
 """A list in both forms and a little more: a probe takes no longer than this many calls may."""
@@ -29,25 +29,23 @@ async def probe(
     form: HeaderForm,
     tolerances: Tolerances = USUAL,
     *,
-    other_form: bool = True,
     correlation_id: str,
 ) -> Outcome:
     """What came of asking for the list at url, within all limits and rules that hold for calls to peers.
 
-    form is the one in which services are given the token. If the peer refuses it, the other one is tried once unless
-    other_form is false, also where a quirk says which: that quirk may be what is wrong. Raises nothing.
+    form is the one in which services are given the token. If the peer refuses it, the other one is tried once, also
+    where a quirk says which: that quirk may be what is wrong. Raises nothing.
     """
-    quirks = replace(tolerances.quirks, auth_form_out=None if other_form else form)
-    asked = replace(tolerances, quirks=quirks, doubts_form=other_form)
+    subject = Subject(url, form, tolerances, either_form=True)
     seconds = _CALLS * peers.budgets.whole
     try:
         async with asyncio.timeout(seconds):
-            answer = await peers.versions(url, token, form, asked, correlation_id=correlation_id)
-    except CallbackError as error:
-        return Refused(error.explained) if error.unauthorized else Failed(_trouble(error), error.explained)
+            trial = await TokenTrials(peers).taken(subject, token, correlation_id)
     except TimeoutError:
         return Failed(Trouble.NO_ANSWER, f"versions list: no complete answer within {seconds:g} seconds")
-    return Worked(answer.form, form)
+    if trial.error is None:
+        return Worked(trial.form, form)
+    return Refused(trial.finding) if trial.error.unauthorized else Failed(_trouble(trial.error), trial.finding)
 
 
 def _trouble(error: CallbackError) -> Trouble:

@@ -16,12 +16,12 @@ from broker.crypto.keys import Keyring
 from broker.exchanges.attempt_commits import AttemptCommits
 from broker.exchanges.connection_check import ConnectionCheck
 from broker.exchanges.dispatcher import Dispatcher
+from broker.exchanges.health_watch import HealthWatch
 from broker.exchanges.journal import Journal
 from broker.exchanges.ourselves import Ourselves
-from broker.exchanges.prober import Prober
-from broker.exchanges.prover import Prover
 from broker.exchanges.receiver_loop import ReceiverLoop
 from broker.exchanges.sender_loop import SenderLoop
+from broker.exchanges.unproven_tokens import UnprovenTokens
 from broker.limits import ExchangeSlots, FailureLimit
 from broker.memory.authenticator import Authenticator
 from broker.memory.contacts import Contacts
@@ -116,8 +116,8 @@ class Made:
     contacts: Contacts
     receiver_loop: ReceiverLoop
     dispatcher: Dispatcher
-    prober: Prober
-    prover: Prover
+    health_watch: HealthWatch
+    unproven_tokens: UnprovenTokens
     server: GrpcServer
     journal: Journal
     counted: Counted
@@ -142,9 +142,9 @@ def parts(made: Made) -> tuple[Part, ...]:
         loop("change log", model.follow),
         Part("exchanges of peers", start=lambda: _recovered(made), stop=made.receiver_loop.drain),
         Part("gRPC", start=server.start, stop=server.stop),
-        loop("tokens not proven", made.prover.follow, made.prover.finish),
+        loop("tokens not proven", made.unproven_tokens.follow, made.unproven_tokens.finish),
         loop("jobs", made.dispatcher.follow, made.dispatcher.finish),
-        loop("probes", made.prober.follow, made.prober.finish),
+        loop("probes", made.health_watch.follow, made.health_watch.finish),
         loop("neighbours", made.neighbours.follow, made.neighbours.finish),
         loop("freshness", lambda: server.report(model)),
         Part("readiness", start=server.serving, stop=server.leaving),
@@ -193,8 +193,8 @@ def _made(settings: Settings, budgets: Budgets) -> Made:
         contacts=contacts,
         receiver_loop=ReceiverLoop(store, model, http, settings.urls, keyring.pepper, clock, ourselves, slots=slots),
         dispatcher=Dispatcher(store, model, sender_loop, clock),
-        prober=Prober(store, model, http, clock, journal),
-        prover=Prover(store, model, http, clock),
+        health_watch=HealthWatch(store, model, http, clock, journal),
+        unproven_tokens=UnprovenTokens(store, model, http, clock),
         server=server,
         journal=journal,
         counted=Counted(settings, store, model, clock, guard, authenticator, failures, slots, journal),
@@ -212,7 +212,7 @@ def _add_services(made: Made) -> None:
     moving = Moving(pages, made.keyring.peppers, ConnectionCheck(made.http))
     inspector = Inspector(settings, store, model, made.neighbours)
     token_service_pb2_grpc.add_TokenServiceServicer_to_server(
-        TokenServicer(model, authenticator, made.disclosures, made.prover.asked_for), server
+        TokenServicer(model, authenticator, made.disclosures, made.unproven_tokens.asked_for), server
     )
     peer_service_pb2_grpc.add_PeerServiceServicer_to_server(
         PeerServicer(store, model, mutations, settings.urls, clock, pepper, ourselves, made.dispatcher, moving),

@@ -15,18 +15,18 @@ from grpc.aio import ServicerContext
 from broker.clock import Clock
 from broker.contract.names import peer_of, resource_id, tenant_of
 from broker.contract.values import Violations
-from broker.core import lifecycle
+from broker.core import lifecycle, notices
 from broker.core.exchange import ExchangeKind
 from broker.core.job import Job, JobState
 from broker.core.model import Terms, Token, Version, origin
-from broker.core.peer import Notice, Peer, PeerState, offered
+from broker.core.peer import Peer, PeerState, offered
 from broker.crypto import minting
 from broker.crypto.minting import Pepper
 from broker.errors import ConflictError, NotFoundError, PeerBlockedError, WrongStateError
 from broker.exchanges.dispatcher import Dispatcher
 from broker.exchanges.ourselves import Ourselves
 from broker.memory.readmodel import ACCESS_TOKEN, ReadModel
-from broker.ocpi.authorization import ENCODED, is_encoded
+from broker.ocpi.authorization import is_encoded
 from broker.outbound.url_policy import UrlPolicy
 from broker.rpc import intents
 from broker.rpc.guard import OUTCOME_SECONDS
@@ -87,7 +87,7 @@ class PeerJobs(StoredPeers):
             offers.connect(tx, peer, asked)
             jobs.put(tx, peer.uid, begun)
             if is_encoded(wanted):
-                transitions.add_notice(tx, peer, Notice("TOKEN_ENCODED", ENCODED, tx.now))
+                transitions.add_notice(tx, peer, notices.token_encoded(tx.now))
             tx.audit("peer.connect_requested", tenant, peer.name, url=request.versions_url, version=request.version)
             return self._reread(tx, peer)
 

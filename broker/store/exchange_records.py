@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import delete, insert, or_, tuple_, update
+from sqlalchemy import ColumnElement, delete, insert, or_, tuple_, update
 from sqlmodel import Session, col, select
 
 from broker.core.exchange import Direction, Exchange, ExchangeKind, Outcome, Step
@@ -26,15 +26,9 @@ def begin(tx: Transaction, exchange: Exchange) -> None:
             peer_uid=exchange.peer_uid,
             direction=exchange.direction.value,
             kind=exchange.kind.value,
-            version=exchange.version,
-            outcome=exchange.outcome.value,
-            reason=exchange.reason,
-            message=exchange.message,
             correlation_id=exchange.correlation_id,
             request_id=exchange.request_id,
-            steps=_write_steps(exchange.steps),
-            warnings=_write(exchange.warnings),
-            quirk=exchange.quirk,
+            **_outcome(exchange),
             started_at=exchange.started_at,
             deadline_at=exchange.deadline_at,
             ended_at=exchange.ended_at,
@@ -48,18 +42,7 @@ def begin(tx: Transaction, exchange: Exchange) -> None:
 def end(tx: Transaction, exchange: Exchange) -> None:
     """Close a running exchange. One that is closed stays as it is: its commit may have landed unseen."""
     closed = tx.session.exec(
-        update(ExchangeRow)
-        .where(col(ExchangeRow.uid) == exchange.uid, col(ExchangeRow.outcome) == Outcome.RUNNING.value)
-        .values(
-            version=exchange.version,
-            outcome=exchange.outcome.value,
-            reason=exchange.reason,
-            message=exchange.message,
-            steps=_write_steps(exchange.steps),
-            warnings=_write(exchange.warnings),
-            quirk=exchange.quirk,
-            ended_at=tx.now,
-        )
+        update(ExchangeRow).where(*_still_running(exchange)).values(**_outcome(exchange), ended_at=tx.now)
     )
     if closed.rowcount == 1:
         tx.told.append(exchange)
@@ -70,23 +53,14 @@ def note(tx: Transaction, exchange: Exchange) -> None:
     """The steps of a running exchange so far, for whoever watches."""
     tx.session.exec(
         update(ExchangeRow)
-        .where(col(ExchangeRow.uid) == exchange.uid, col(ExchangeRow.outcome) == Outcome.RUNNING.value)
-        .values(
-            version=exchange.version,
-            steps=_write_steps(exchange.steps),
-            warnings=_write(exchange.warnings),
-            deadline_at=exchange.deadline_at,
-        )
+        .where(*_still_running(exchange))
+        .values(version=exchange.version, deadline_at=exchange.deadline_at, **_course(exchange))
     )
 
 
 def amend(tx: Transaction, exchange: Exchange) -> None:
     """What was found out after the end of an exchange."""
-    tx.session.exec(
-        update(ExchangeRow)
-        .where(col(ExchangeRow.uid) == exchange.uid)
-        .values(steps=_write_steps(exchange.steps), warnings=_write(exchange.warnings))
-    )
+    tx.session.exec(update(ExchangeRow).where(col(ExchangeRow.uid) == exchange.uid).values(**_course(exchange)))
 
 
 def abandon_running(tx: Transaction) -> None:
@@ -114,6 +88,25 @@ def _drop_old(tx: Transaction, peer_uid: str) -> None:
     ).scalar_subquery()
     over = or_(col(ExchangeRow.outcome) != Outcome.RUNNING.value, col(ExchangeRow.deadline_at) < tx.now)
     tx.session.exec(delete(ExchangeRow).where(mine, over, col(ExchangeRow.started_at) < oldest_kept))
+
+
+def _still_running(exchange: Exchange) -> tuple[ColumnElement[bool], ...]:
+    return col(ExchangeRow.uid) == exchange.uid, col(ExchangeRow.outcome) == Outcome.RUNNING.value
+
+
+def _outcome(exchange: Exchange) -> dict[str, str | None]:
+    return {
+        "version": exchange.version,
+        "outcome": exchange.outcome.value,
+        "reason": exchange.reason,
+        "message": exchange.message,
+        "quirk": exchange.quirk,
+        **_course(exchange),
+    }
+
+
+def _course(exchange: Exchange) -> dict[str, str]:
+    return {"steps": _write_steps(exchange.steps), "warnings": _write(exchange.warnings)}
 
 
 def _exchange(row: ExchangeRow, now: int) -> Exchange:

@@ -64,6 +64,9 @@ class PeerRow(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("tenant", "id"),
         CheckConstraint("state IN ('INVITED', 'CONNECTING', 'REGISTERED', 'UNREGISTERED')", name="state"),
+        CheckConstraint("lifecycle IN ('MANAGED', 'MANUAL')", name="lifecycle"),
+        CheckConstraint("rotation_period >= 0", name="rotation_period"),
+        CheckConstraint("renewal IN ('PUT', 'REREGISTER')", name="renewal"),
     )
 
     uid: str = Field(primary_key=True)

@@ -15,8 +15,8 @@ from broker.core.model import BusinessDetails, HeaderForm, Party, PartyKey, Poli
 from broker.core.peer import Peer, PeerState
 from broker.crypto import keys, sealing
 from broker.crypto.keys import Keyring
+from broker.exchanges.health_watch import HealthWatch
 from broker.exchanges.journal import Journal
-from broker.exchanges.prober import Prober
 from broker.memory.readmodel import HELD_TOKEN, ReadModel
 from broker.outbound.discovery import HttpPeers
 from broker.outbound.http_call import Budgets
@@ -105,14 +105,14 @@ class Broker:
     store: Store
     model: ReadModel
     http: HttpPeers
-    prober: Prober
+    watch: HealthWatch
 
     async def look(self) -> int:
         """Probe what is due, to the end; how many were begun."""
-        begun = await self.prober.look()
-        while self.prober._running or self.prober._ended:
-            await self.prober.drain()
-            begun += await self.prober.look()
+        begun = await self.watch.look()
+        while self.watch._running or self.watch._ended:
+            await self.watch.drain()
+            begun += await self.watch.look()
         return begun
 
     async def aclose(self) -> None:
@@ -143,7 +143,7 @@ class World:
         self.clock.offset = 0
         store.on_change(model.refresh)
         http = HttpPeers(UrlPolicy(frozenset({"loopback"})), budgets=budgets or Budgets())
-        self.brokers.append(Broker(store, model, http, Prober(store, model, http, self.clock, Journal(model))))
+        self.brokers.append(Broker(store, model, http, HealthWatch(store, model, http, self.clock, Journal(model))))
         return self.brokers[-1]
 
     async def tenant(self, name: str, **policy: Any) -> None:

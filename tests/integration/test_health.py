@@ -11,7 +11,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from structlog.testing import capture_logs
 
 from broker.core.health import Health, HealthState
-from broker.exchanges import prober
+from broker.exchanges import health_watch
 from broker.memory import contacts
 from broker.memory.contacts import Contacts
 from broker.store import engine, held_tokens, peer_health
@@ -32,7 +32,7 @@ UNKNOWN = resources_pb2.HEALTH_STATE_UNKNOWN
 
 @pytest.fixture
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prober, "_POLL_SECONDS", 0.05)
+    monkeypatch.setattr(health_watch, "_POLL_SECONDS", 0.05)
     monkeypatch.setattr(contacts, "_INTERVAL_SECONDS", 0.05)
 
 

@@ -58,6 +58,18 @@ def test_who_is_registered_already_waits_to_be_probed(empty_database: Database) 
     assert [(*row[:4], bool(row[4])) for row in found] == [("u1", "acme", "UNKNOWN", 0, True)]
 
 
+def test_0006_what_is_done_about_tokens_is_checked(database: Database) -> None:
+    columns = "uid, tenant, id, state, blocked, terms, answered_at, lease_until, revision, created_at, updated_at"
+    values = "'u1', 'acme', 'u1', 'INVITED', FALSE, '{}', 5, 0, 2, 1, 1"
+    database.execute(TENANT)
+    database.execute(f"INSERT INTO peer ({columns}) VALUES ({values})")
+
+    for wrong in ("lifecycle = 'LEFT'", "renewal = 'DELETE'", "rotation_period = -1"):
+        with pytest.raises((sqlite3.IntegrityError, psycopg.IntegrityError)):
+            database.execute(f"UPDATE peer SET {wrong}")
+    database.execute("UPDATE peer SET lifecycle = 'MANUAL', renewal = 'REREGISTER', rotation_period = 0")
+
+
 def test_a_peer_of_the_first_schema(empty_database: Database) -> None:
     """0002: the header form becomes the outgoing one, 0004: that of the held token; a hub is known by its party."""
     command.upgrade(schema._config(empty_database.url), "0001")

@@ -41,9 +41,9 @@ NO = plain(envelope(code=2000), status="401 Unauthorized")
 FORBIDDEN = plain(b"", status="403 Forbidden")
 
 
-async def probed(url, *, form=BASE64, tolerances=USUAL, other_form=True, policy=LOOPBACK, budgets=ROOMY, **ours):
+async def probed(url, *, form=BASE64, tolerances=USUAL, policy=LOOPBACK, budgets=ROOMY, **ours):
     async with calling(policy, budgets, **ours) as peers:
-        return await probe(peers, url, TOKEN, form, tolerances, other_form=other_form, correlation_id="corr-1")
+        return await probe(peers, url, TOKEN, form, tolerances, correlation_id="corr-1")
 
 
 def knows(form):
@@ -72,16 +72,6 @@ async def test_the_other_form_is_tried_once_and_told(tolerances):
         assert await probed(peer.url(), tolerances=tolerances) == Worked(RAW, asked=BASE64)
 
         assert [request.all("authorization") for request in peer.received] == [[raw_peer.BASE64], [raw_peer.RAW]]
-
-
-@pytest.mark.parametrize("tolerances", [USUAL, Tolerances(Quirks(auth_form_out=RAW))])
-async def test_the_other_form_is_not_tried_where_that_is_not_wanted(tolerances):
-    async with listening(knows(RAW)) as peer:
-        outcome = await probed(peer.url(), tolerances=tolerances, other_form=False)
-
-        assert isinstance(outcome, Refused)
-        assert outcome.message.startswith("versions list: HTTP 401")
-        assert [request.all("authorization") for request in peer.received] == [[raw_peer.BASE64]]
 
 
 @pytest.mark.parametrize("answers", [[NO], [FORBIDDEN], [NO, plain(b"", status="404 Not Found")]])

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from broker.core.model import Announcement, Endpoint, HeaderForm, Token, Version
 from broker.core.quirks import USUAL_TOKEN
+from broker.core.required_modules import CREDENTIALS
 from broker.ocpi import DIALECTS, envelope, shapes, versions
 from broker.ocpi.authorization import candidates
 from broker.ocpi.dialect import Json, Malformed
@@ -26,7 +27,7 @@ from broker.tools.mock_peer.http_server import MAX_BODY, Answer, Ending, Request
 from broker.tools.mock_peer.journal import Event, masked
 from broker.tools.mock_peer.sender import Sender
 from broker.tools.mock_peer.spoiling import Draft
-from broker.tools.mock_peer.state import CREDENTIALS, Link, State
+from broker.tools.mock_peer.state import Link, State
 
 T = TypeVar("T")
 

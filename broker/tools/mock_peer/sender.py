@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from broker.core.model import Token, Version
+from broker.core.required_modules import CREDENTIALS
 from broker.ocpi import DIALECTS, shapes, versions
 from broker.ocpi.dialect import Malformed
 from broker.ocpi.fields import Notes
@@ -22,7 +23,7 @@ from broker.tools.mock_peer.http_client import (
     is_gone,
 )
 from broker.tools.mock_peer.journal import Event
-from broker.tools.mock_peer.state import CREDENTIALS, Link, State
+from broker.tools.mock_peer.state import Link, State
 
 T = TypeVar("T")
 

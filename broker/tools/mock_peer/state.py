@@ -18,12 +18,11 @@ from broker.core.model import (
     Token,
     Version,
 )
+from broker.core.required_modules import CREDENTIALS, credentials_url
 from broker.ocpi import DIALECTS
 from broker.tools.mock_peer.accepted_tokens import Tokens
 from broker.tools.mock_peer.faults import Faults
 from broker.tools.mock_peer.journal import Journal
-
-CREDENTIALS = "credentials"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ class Link:
 
     @property
     def credentials_url(self) -> str | None:
-        return next((endpoint.url for endpoint in self.endpoints if endpoint.module == CREDENTIALS), None)
+        return credentials_url(self.endpoints)
 
 
 @dataclass(slots=True)

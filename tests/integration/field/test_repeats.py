@@ -178,6 +178,22 @@ async def test_a_thiefs_repeat_does_not_displace_what_the_owner_has_brought(stac
         await soon(lambda: link.holds(mine))
 
 
+@on_sqlite
+async def test_open_documents_prove_nothing_where_there_is_no_credentials_endpoint_to_ask(stack: Stack) -> None:
+    """So it may be with a peer that was imported."""
+    async with linked(stack, open_documents=True) as link:
+        sender = await link.registered()
+        await lost_answer(link, sender, "PUT")
+        link.column("DELETE FROM peer_endpoint WHERE module = 'credentials' AND peer_uid = {uid}")
+        await link.change(may_downgrade=True)
+        owners, stolen = await link.held(), "thief-" + new_token()
+
+        await link.announces(sender, stolen)
+        await soon(lambda: _tried(link))
+
+        assert await link.held() == owners
+
+
 @pytest.mark.parametrize("version", [VERSIONS[1], VERSIONS[3]])
 async def test_after_the_window_the_token_in_use_takes_over(stack: Stack, version: str) -> None:
     async with linked(stack, version, policy=windows(put=1)) as link:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from broker.core import proving
-from broker.exchanges import prover
+from broker.exchanges import unproven_tokens
 from ocpi_broker.v1 import peer_service_pb2 as pb
 from tests import database as databases
 from tests import postgres
@@ -70,7 +70,7 @@ async def test_a_try_outlives_its_broker(
     event_loop_for_all: None, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is made again once its claim is over."""
-    monkeypatch.setattr(prover, "_CLAIMED", 500_000)
+    monkeypatch.setattr(unproven_tokens, "_CLAIMED", 500_000)
     async with partner_running(**speaking("2.2.1")) as partner:
         async with stacks.running(tmp_path, database) as first:
             link = Link(first, await first.home(), partner)

@@ -184,7 +184,8 @@ def test_an_end_by_force_is_one_although_the_peer_could_not_be_told():
 
 def test_a_peer_in_quarantine_is_told_with_what_it_announced_and_its_warnings():
     asked = [pb.Party(country_code="DE", party_id=f"KW{number}", role=pb.ROLE_CPO) for number in range(7)]
-    one = pb.Peer(name="tenants/acme/peers/kw", quarantined=True, requested_parties=asked, warnings=["approve them"])
+    found = [pb.Finding(id="QUARANTINED", message="approve them")]
+    one = pb.Peer(name="tenants/acme/peers/kw", quarantined=True, requested_parties=asked, findings=found)
 
     assert quarantine(one) == (
         "kw has exchanged tokens with us and is in quarantine: services get no token for it; "

@@ -28,7 +28,7 @@ def test_a_row_tells_what_an_operator_looks_for(capsys):
         token_time=Timestamp(seconds=SECONDS - 12 * DAY - 5),
         next_rotation_time=Timestamp(seconds=SECONDS + 15 * DAY + 5),
         job=pb.Job(kind=pb.EXCHANGE_KIND_PUT, state=pb.JOB_STATE_FAILED),
-        warnings=["look here"],
+        findings=[pb.Finding(id="LOOK", message="look here")],
     )
 
     assert cells(capsys, peer) == [["kw", "REGISTERED", "2.2.1", "12d", "in 15d", "PUT FAILED", "look here"]]

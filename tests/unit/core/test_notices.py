@@ -6,7 +6,6 @@ import pytest
 
 from broker.core.model import BusinessDetails, Credentials, Party, PartyKey, Registration, Role, Token, Version
 from broker.core.notices import (
-    POSSIBLE_TOKEN_THEFT,
     contradictions,
     held_elsewhere,
     identity_change,
@@ -16,6 +15,7 @@ from broker.core.notices import (
     token_is_invitation,
     without_parties,
 )
+from broker.core.warning_ids import WarningId
 from tests.unit.core.peers import INVITATION, NOW, REVOKED, A, B, peer, token
 
 CPO, EMSP = PartyKey("DE", "KWL", Role.CPO), PartyKey("DE", "KWL", Role.EMSP)
@@ -52,8 +52,8 @@ def test_a_suspicion_is_raised_once_and_no_exchange_of_the_peer_takes_it_back():
     assert not may_be_stolen(suspected, OLD, "PUT")
     assert may_be_stolen(suspected, OLD, "DELETE"), "another suspicion than the one that is known"
     assert [one.id for one in kept_notices(suspected.notices, [token_is_invitation(NOW)])] == [
-        POSSIBLE_TOKEN_THEFT,
-        "TOKEN_IS_INVITATION",
+        WarningId.POSSIBLE_TOKEN_THEFT,
+        WarningId.TOKEN_IS_INVITATION,
     ]
 
 
@@ -82,4 +82,4 @@ def test_what_is_about_parties_goes_when_they_are_decided_anew():
 
     assert held_elsewhere([], NOW) is None
     assert len(found) == 1 + 20 + 1
-    assert [one.id for one in without_parties(found)] == [POSSIBLE_TOKEN_THEFT]
+    assert [one.id for one in without_parties(found)] == [WarningId.POSSIBLE_TOKEN_THEFT]

@@ -54,7 +54,7 @@ class _Ended:
     at: int
 
 
-class Prober:
+class HealthWatch:
     """Probes until finish() is called."""
 
     def __init__(self, store: Store, model: ReadModel, http: HttpPeers, clock: Clock, journal: Journal) -> None:

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from broker.core.health import Health, HealthState, Trouble
 from broker.core.model import HeaderForm, Token
-from broker.exchanges import prober
+from broker.exchanges import health_watch
 from broker.memory.readmodel import HELD_TOKEN
 from broker.outbound.http_call import Budgets
 from broker.store import held_tokens, peer_health, tenants, transitions
@@ -257,7 +257,7 @@ async def test_what_the_old_token_found_is_dropped_when_there_is_a_new_one(one: 
         await one.turn_comes("kwl")
     one.clock.now = one.turn("kwl")
     one.host.gate = asyncio.Event()
-    await one.broker.prober.look()
+    await one.broker.watch.look()
     await one.host.is_asked(1)
     sealed = one.broker.model.sealed("acme", "kwl", Token(held_by("kwl")), HELD_TOKEN)
     await one.change(
@@ -268,7 +268,7 @@ async def test_what_the_old_token_found_is_dropped_when_there_is_a_new_one(one: 
     )
 
     one.host.gate.set()
-    await one.broker.prober.drain()
+    await one.broker.watch.drain()
     one.host.says.clear()
     assert one.turn("kwl") < 0
     await one.broker.look()
@@ -281,10 +281,10 @@ async def test_a_broker_that_stops_does_not_wait_for_slow_peers(one: World) -> N
     one.host.gate = asyncio.Event()
     one.all_due()
     one.clock.now += HOUR
-    following = asyncio.create_task(one.broker.prober.follow())
+    following = asyncio.create_task(one.broker.watch.follow())
     await one.host.is_asked(1)
 
-    one.broker.prober.finish()
+    one.broker.watch.finish()
     await asyncio.wait_for(following, 2)
 
 
@@ -292,7 +292,7 @@ async def test_another_broker_goes_on_after_a_while(one: World) -> None:
     """The one that had the turn is gone: F1."""
     one.clock.now += 2 * HOUR
     one.host.gate = asyncio.Event()
-    await one.broker.prober.look()
+    await one.broker.watch.look()
     await one.host.is_asked(1)
     other = await one.start()
     asked = one.host.asked["kwl"]
@@ -354,7 +354,7 @@ async def test_two_hundred_slow_peers_are_not_asked_at_once(database: Database, 
         many.host.delay = lambda _peer: 0.3
         await many.broker.look()
 
-        assert many.host.most == prober.MOST_PER_TENANT
+        assert many.host.most == health_watch.MOST_PER_TENANT
         assert many.host.asked == {f"acme{number:03}": 1 for number in range(200)}
 
 
@@ -362,12 +362,12 @@ async def test_one_broker_asks_so_many_at_a_time(database: Database, tmp_path: P
     async with crowd(tmp_path, database, 1, acme=40, beta=40, gamma=40) as many:
         many.host.gate = asyncio.Event()
         for _ in range(3):
-            await many.broker.prober.look()
-        await many.host.is_asked(prober.MOST_PROBES)
+            await many.broker.watch.look()
+        await many.host.is_asked(health_watch.MOST_PROBES)
 
         many.host.gate.set()
         await many.broker.look()
-        assert many.host.most == prober.MOST_PROBES
+        assert many.host.most == health_watch.MOST_PROBES
         assert many.host.asked.total() == 120
 
 
@@ -376,20 +376,20 @@ async def test_one_tenants_slow_peers_do_not_keep_others_waiting(database: Datab
     async with crowd(tmp_path, database, 1, acme=250, beta=5) as many:
         many.database.execute("UPDATE peer_health SET next_probe_at = next_probe_at - 9 WHERE tenant = 'acme'")
         many.host.gate = asyncio.Event()
-        await many.broker.prober.look()
-        await many.host.is_asked(prober.MOST_PER_TENANT)
+        await many.broker.watch.look()
+        await many.host.is_asked(health_watch.MOST_PER_TENANT)
 
-        await many.broker.prober.look()
-        await many.host.is_asked(prober.MOST_PER_TENANT + 5)
+        await many.broker.watch.look()
+        await many.host.is_asked(health_watch.MOST_PER_TENANT + 5)
         many.host.gate.set()
-        await many.broker.prober.drain()
+        await many.broker.watch.drain()
 
 
 async def test_two_brokers_share_the_work(
     postgres_server: postgres.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each peer is probed once, and neither broker does it all."""
-    monkeypatch.setattr(prober, "MOST_PER_TENANT", 10)
+    monkeypatch.setattr(health_watch, "MOST_PER_TENANT", 10)
     with databases.fresh("postgresql", tmp_path, postgres_server) as database:
         async with crowd(tmp_path, database, 2, acme=120) as many:
             many.host.delay = lambda _peer: 0.05
@@ -397,7 +397,7 @@ async def test_two_brokers_share_the_work(
 
             async def work(number: int) -> None:
                 while sum(begun) < 120:
-                    begun[number] += await many.brokers[number].prober.look()
+                    begun[number] += await many.brokers[number].watch.look()
                     await asyncio.sleep(0.02)
                 await many.brokers[number].look()
 

@@ -1,24 +1,25 @@
 """Tries tokens that peers have announced and that have not worked yet, until they work or the peer has given another.
 
-Services get a token only once it is known to work, where there is one that does (F-C in the decisions). Every broker
+Services get a token only once it is known to work, where there is one that does. Every broker
 does this; which of them makes a try is decided by a conditional statement.
 """
 
 import asyncio
 from collections import Counter
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
+from uuid import uuid4
 
 import structlog
 
 from broker.clock import Clock
 from broker.core import proving
-from broker.core.model import HeaderForm
 from broker.core.peer import HeldToken, Peer, PeerState
-from broker.core.required_modules import CREDENTIALS
+from broker.core.required_modules import credentials_url
 from broker.errors import BrokerError, StoreUnavailableError
+from broker.exchanges.situation import form_of
 from broker.memory.readmodel import HELD_TOKEN, ReadModel
-from broker.ocpi import DIALECTS
 from broker.outbound.discovery import HttpPeers, Tolerances
 from broker.outbound.token_trials import Subject, TokenTrials, Trial, Verdict
 from broker.store import held_tokens, transitions
@@ -39,7 +40,7 @@ _RARELY = 2_000_000
 """Microseconds between two tries of one peer that this broker begins."""
 
 
-class Prover:
+class UnprovenTokens:
     """Tries what is due until finish() is called."""
 
     def __init__(self, store: Store, model: ReadModel, http: HttpPeers, clock: Clock) -> None:
@@ -121,7 +122,7 @@ class Prover:
             async with asyncio.timeout(_TRY_SECONDS):
                 trial = await self._judged(peer, token)
         except TimeoutError:
-            trial = Trial(Verdict.FAILED, _form(peer, token), f"no answer to it within {_TRY_SECONDS:g} seconds")
+            trial = Trial(Verdict.FAILED, form_of(peer, token), f"no answer to it within {_TRY_SECONDS:g} seconds")
         if trial.verdict is Verdict.WORKED:
             await self._proved(peer, token, trial)
         else:
@@ -129,19 +130,21 @@ class Prover:
 
     async def _judged(self, peer: Peer, token: HeldToken) -> Trial:
         trial = await self._made(peer, token)
-        if trial.verdict is Verdict.OPEN and (proving.is_of_the_last_word(peer, token) or await self._is_dead(peer)):
+        if trial.verdict.proves_nothing and (proving.is_of_the_last_word(peer, token) or await self._is_dead(peer)):
             return Trial(Verdict.WORKED, trial.form)
         return trial
 
     async def _made(self, peer: Peer, token: HeldToken) -> Trial:
         """What is beside another token must be known to be the peer's; the only one is only to be tried."""
-        alone = token is peer.held
-        credentials = next((one.url for one in peer.endpoints if one.module == CREDENTIALS), None)
         try:
             text = self._model.unsealed(peer, token.sealed, HELD_TOKEN)
         except BrokerError as error:
-            return Trial(Verdict.FAILED, _form(peer, token), error.explained)
-        return await self._trials.of(self._subject(peer, token, None if alone else credentials), text)
+            return Trial(Verdict.FAILED, form_of(peer, token), error.explained)
+        subject, correlation_id = self._subject(peer, token), str(uuid4())
+        trial = await self._trials.taken(subject, text, correlation_id)
+        if token is peer.held or trial.verdict is not Verdict.WORKED:
+            return trial
+        return await self._trials.known(replace(subject, form=trial.form), text, correlation_id)
 
     async def _is_dead(self, peer: Peer) -> bool:
         """Whether the peer does not take the token any more that services get, or that does not open."""
@@ -151,13 +154,12 @@ class Prover:
             text = self._model.held_token(peer)
         except BrokerError:
             return True
-        found = await self._trials.of(self._subject(peer, peer.held, None), text)
+        found = await self._trials.taken(self._subject(peer, peer.held), text, str(uuid4()))
         return found.verdict is Verdict.REFUSED
 
-    def _subject(self, peer: Peer, token: HeldToken, credentials_url: str | None) -> Subject:
-        strict = self._model.policy(peer.tenant).strict
-        tolerances = Tolerances(peer.quirks, strict=strict, doubts_form=True)
-        return Subject(peer.versions_url or "", _form(peer, token), tolerances, credentials_url)
+    def _subject(self, peer: Peer, token: HeldToken) -> Subject:
+        tolerances = Tolerances(peer.quirks, strict=self._model.policy(peer.tenant).strict)
+        return Subject(peer.versions_url or "", form_of(peer, token), tolerances, credentials_url(peer.endpoints))
 
     async def _proved(self, peer: Peer, token: HeldToken, trial: Trial) -> None:
         def commit(tx: Transaction) -> bool:
@@ -181,7 +183,3 @@ class Prover:
 
         if await self._store.change("broker", commit):
             _log.warning("token_unproven", **peer.where, finding=trial.finding)
-
-
-def _form(peer: Peer, token: HeldToken) -> HeaderForm:
-    return peer.quirks.auth_form_out or token.form or DIALECTS[str(peer.version)].header
