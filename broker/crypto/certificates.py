@@ -1,9 +1,11 @@
 """Server certificates and their keys, looked at before a server uses them: gRPC only says that it cannot listen."""
 
 from datetime import UTC, datetime
+from ipaddress import ip_address
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from cryptography.x509.oid import NameOID
 
 
 class UnusableError(Exception):
@@ -25,6 +27,31 @@ def good_until(chain: bytes, key: bytes, now: datetime) -> datetime:
     if now >= certificate.not_valid_after_utc:
         raise UnusableError("certificate", f"it has expired on {_day(certificate.not_valid_after_utc)}")
     return certificate.not_valid_after_utc
+
+
+def names(chain: bytes) -> tuple[str, ...]:
+    """Under which host names and addresses callers know the server's certificate. Raises UnusableError."""
+    certificate = first_certificate(chain)
+    try:
+        listed = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        common = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        return tuple(str(one.value) for one in common)
+    except ValueError:
+        raise UnusableError("certificate", "its extensions cannot be read") from None
+    addresses = [str(address) for address in listed.get_values_for_type(x509.IPAddress)]
+    return (*listed.get_values_for_type(x509.DNSName), *addresses)
+
+
+def is_for(host: str, known: tuple[str, ...]) -> bool:
+    """Whether one of these names is the host's: an address is itself, and a star stands for one label (RFC 6125)."""
+    try:
+        return str(ip_address(host)) in known
+    except ValueError:
+        pass
+    wanted = host.lower()
+    star = f"*.{wanted.partition('.')[2]}"
+    return any(name.lower() in {wanted, star} for name in known)
 
 
 def first_certificate(pem: bytes) -> x509.Certificate:
