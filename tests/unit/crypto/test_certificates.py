@@ -20,8 +20,9 @@ def test_the_names_are_those_of_hosts_and_addresses():
     assert certificates.names(chain) == ("broker.internal", "localhost", "127.0.0.1", "::1")
 
 
-def test_a_certificate_without_alternative_names_is_for_its_common_name():
-    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "old.one")])
+@pytest.mark.parametrize(("common", "expected"), [("old.one", ("old.one",)), ("127.0.0.1", ())])
+def test_a_certificate_without_alternative_names_is_for_its_common_name(common, expected):
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
     made = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -33,7 +34,7 @@ def test_a_certificate_without_alternative_names_is_for_its_common_name():
         .sign(key, hashes.SHA256())
     )
 
-    assert certificates.names(made.public_bytes(serialization.Encoding.PEM)) == ("old.one",)
+    assert certificates.names(made.public_bytes(serialization.Encoding.PEM)) == expected
 
 
 @pytest.mark.parametrize(
