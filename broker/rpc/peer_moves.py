@@ -221,7 +221,7 @@ class PeerMoves(PeerJobs):
     def _require_no_difference(self, peer: Peer, new: Newcomer) -> None:
         """Raises a refusal that says in what this is another connection; never with a token in it."""
         if peer.state is not PeerState.REGISTERED:
-            raise WrongStateError(f"there is a peer {peer.id}, which is {peer.state.value}; unregister it first")
+            raise WrongStateError(f"there is a peer {peer.id}, which is {peer.state.word}; unregister it first")
         token = self._own(peer, new)
         if token is not None and token.state is not TokenState.ACTIVE:
             differing = importing.setting_differences(peer, new)  # imported, and renewed since

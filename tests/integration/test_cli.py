@@ -337,7 +337,7 @@ async def test_broker_and_gateway_run_apart_with_tls(tmp_path: Path) -> None:
     ]  # fmt: skip
     early = await cli(*serve)
     assert (early.code, early.stdout) == (1, "")
-    assert "ocpi-broker db upgrade" in early.stderr
+    assert f"run: ocpi-broker db upgrade --data-dir {data}\n" in early.stderr
     upgraded = (await cli("db", "upgrade", "--data-dir", str(data), "--json")).json
     assert upgraded["before"] is None
     assert upgraded["changed"] is True

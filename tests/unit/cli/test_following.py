@@ -197,7 +197,7 @@ def test_a_failed_job_says_why_and_what_can_be_done():
             waiting(3600, last_error=error()),
             f"not done yet, {REFUSED}; the job goes on by itself, next attempt in 60 min: {SEE}",
         ),
-        (peer(state=pb.PEER_STATE_INVITED), "kw is INVITED: the job was ended by something else"),
+        (peer(state=pb.PEER_STATE_INVITED), "kw is invited: the job was ended by something else"),
     ],
     ids=["running", "waiting", "gone"],
 )
