@@ -108,8 +108,8 @@ class Inspector:
             return Check("high water", ok=True, finding="the database has not gone back")
         finding = (
             f"the database went back from revision {mark.revision} to {mark.found}: it was restored. Peers that were "
-            "connected or got new tokens since then get 401: rotate each, and reset those whose token does not work "
-            f"any more; then remove {path}"
+            "connected or got new tokens since then get 401: rotate each, and reset those that cannot be "
+            f"rotated, or whose token does not work any more; then remove {path}"
         )
         return Check("high water", ok=False, finding=finding)
 
