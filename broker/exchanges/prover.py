@@ -17,6 +17,7 @@ from broker.core.model import HeaderForm
 from broker.core.peer import HeldToken, Peer, PeerState
 from broker.core.required_modules import CREDENTIALS
 from broker.errors import BrokerError, StoreUnavailableError
+from broker.exchanges import events
 from broker.memory.readmodel import HELD_TOKEN, ReadModel
 from broker.ocpi import DIALECTS
 from broker.outbound.discovery import HttpPeers, Tolerances
@@ -94,7 +95,9 @@ class Prover:
     def _begin(self, peer: Peer, token: HeldToken, *, hurried: bool) -> None:
         self._begun[peer.uid] = self._clock()
         self._tenants[peer.tenant] += 1
-        self._running[peer.uid] = task = asyncio.create_task(self._safely(peer, token, hurried=hurried))
+        self._running[peer.uid] = task = asyncio.create_task(
+            self._safely(peer, token, hurried=hurried), context=events.about(peer.where)
+        )
         task.add_done_callback(partial(self._ended, peer))
 
     def _ended(self, peer: Peer, _task: "asyncio.Task[None]") -> None:
