@@ -1,5 +1,6 @@
 """Settings of the broker process: one frozen value, read and checked once."""
 
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,6 +47,13 @@ class Settings:
     @property
     def gateway_key_file(self) -> Path:
         return self.data_dir / "gateway.key"
+
+    @property
+    def how_to_upgrade(self) -> str:
+        """The command that brings the database's schema up to date. A URL may hold a password, and is not repeated."""
+        if self.database_url == embedded_database(self.data_dir):
+            return f"ocpi-broker db upgrade --data-dir {shlex.quote(str(self.data_dir.absolute()))}"
+        return "ocpi-broker db upgrade, with the --database-url (or OCPI_BROKER_DATABASE_URL) of this broker"
 
 
 def embedded_database(data_dir: Path) -> str:

@@ -4,7 +4,6 @@ Tokens are a type that does not print; what libraries say passes a last filter t
 """
 
 import logging
-import os
 import re
 import sys
 import threading
@@ -55,10 +54,8 @@ def configure(level: str) -> None:
 def take_over(level: str) -> None:
     """As configure, for a process that serves: also what nobody logs comes as an event, not as text beside them.
 
-    These are warnings of Python, exceptions that nobody catches, and lines of gRPC's own core. The latter are not
-    written at all, unless GRPC_VERBOSITY in the environment asks for them.
+    These are warnings of Python and exceptions that nobody catches.
     """
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     configure(level)
     logging.captureWarnings(capture=True)
     sys.excepthook = lambda kind, error, trace: _uncaught("main", (kind, error, trace))

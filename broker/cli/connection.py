@@ -4,6 +4,7 @@ The key never leaves the machine in the clear: without TLS only a broker on loop
 """
 
 import os
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from typing import Protocol, TypeVar
 
 import grpc
 
-from broker.cli.failures import START, CommandError, explain, in_words
+from broker.cli.failures import CommandError, explain, in_words
 from broker.process import directions
 from broker.process.address import Address
 from ocpi_broker.v1.admin_service_pb2_grpc import AdminServiceStub
@@ -62,18 +63,28 @@ PagedAnswer = TypeVar("PagedAnswer", bound=_Page)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a broker listens and how to be let in. ca is a PEM certificate authority, None the system's."""
+    """Where a broker listens and how to be let in. ca is a PEM certificate authority, None the system's. data_dir is
+    the broker's own, if it is on this machine.
+    """
 
     target: Address
     key: str = field(repr=False)
     ca: bytes | None = None
+    data_dir: Path | None = None
+
+    @property
+    def how_to_start(self) -> str:
+        """The command that starts a broker here; empty where `up` does not: with TLS, or on another machine."""
+        if self.ca is not None or not self.target.loopback:
+            return ""
+        return f"{_up(self.data_dir)} --grpc {self.target}"
 
 
 class Broker:
     """Calls of one caller to one broker."""
 
     def __init__(self, channel: grpc.Channel, place: Place) -> None:
-        self._target = str(place.target)
+        self._place = place
         self._metadata = (("authorization", f"Bearer {place.key}"),)
         self.tenants = TenantServiceStub(channel)
         self.peers = PeerServiceStub(channel)
@@ -85,7 +96,7 @@ class Broker:
         try:
             return method(question, timeout=DEADLINE, metadata=self._metadata)
         except grpc.RpcError as err:
-            raise CommandError(explain(err, self._target)) from None
+            raise CommandError(self._explained(err)) from None
 
     def attempt(
         self, method: "grpc.UnaryUnaryMultiCallable[Question, Answer]", question: Question, seconds: float
@@ -94,10 +105,13 @@ class Broker:
         try:
             return method(question, timeout=seconds, metadata=self._metadata)
         except grpc.RpcError as err:
-            said = explain(err, self._target)
+            said = self._explained(err)
             if isinstance(err, grpc.Call) and err.code() in _ABOUT_THE_QUESTION:
                 return said
             raise CommandError(said) from None
+
+    def _explained(self, error: grpc.RpcError) -> str:
+        return explain(error, str(self._place.target), self._place.how_to_start)
 
     def first(
         self,
@@ -143,18 +157,22 @@ def locate(data_dir: Path | None, environ: Mapping[str, str]) -> Place:
     ca = _authority(Path(environ[CA_FILE]), f"{CA_FILE} names it") if environ.get(CA_FILE) else None
     if data_dir is not None:
         _require_one(data_dir, environ)
-        start = START.replace("DIR", str(data_dir))
-        target = read_value(data_dir / directions.TARGET, f"a running broker writes it. To start one: {start}")
+        hint = f"a running broker writes it. To start one: {_up(data_dir)}"
+        target = read_value(data_dir / directions.TARGET, hint)
         key = read_value(data_dir / "admin.key", "the first start makes it")
         remembered = data_dir / directions.AUTHORITY
         if ca is None and remembered.exists():
             ca = _authority(remembered, "the broker writes it at its start")
-        return Place(_address(target).reachable, key, ca)
+        return Place(_address(target).reachable, key, ca, data_dir)
     if not environ.get(TARGET) or not environ.get(KEY_FILE):
         raise CommandError(
             f"say which broker: --data-dir DIR, or {DATA_DIR}, or {TARGET} and {KEY_FILE} in the environment", 2
         )
     return Place(_address(environ[TARGET]), read_value(Path(environ[KEY_FILE]), f"{KEY_FILE} names it"), ca)
+
+
+def _up(data_dir: Path | None) -> str:
+    return f"ocpi-broker up --data-dir {shlex.quote(str(data_dir)) if data_dir else 'DIR'}"
 
 
 def _require_one(data_dir: Path, environ: Mapping[str, str]) -> None:

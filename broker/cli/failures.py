@@ -17,8 +17,6 @@ from broker.cli.output import note
 from broker.process.not_ready import NotReadyError
 from ocpi_broker.client.reasons import DOMAIN
 
-START = "ocpi-broker up --data-dir DIR --grpc 127.0.0.1:50051 --http 127.0.0.1:8080"
-
 COMMANDS: Final[Mapping[str, str]] = {
     "InvitePeer": "peer invite",
     "ConnectPeer": "peer connect",
@@ -49,8 +47,9 @@ COMMANDS: Final[Mapping[str, str]] = {
     "GetServerInfo": "doctor",
 }
 """The command that makes each call."""
-_OTHER_NAME = ("ostname", "Peer name")
+_OTHER_NAME = ("ostname", "Peer name", "SSL server name")
 """How gRPC says that a certificate does not name the host that was called."""
+_UNREACHED = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNAUTHENTICATED)
 _CALL = re.compile(rf"\b(?:{'|'.join(COMMANDS)})\b")
 
 Detail = TypeVar("Detail", bound=Message)
@@ -81,12 +80,15 @@ def in_words(error: OSError) -> str:
     return os.strerror(error.errno) if error.errno else str(error)
 
 
-def explain(error: grpc.RpcError, target: str) -> str:
-    """The refusal in words, the fields that it names, and its reason as the contract calls it."""
+def explain(error: grpc.RpcError, target: str, how_to_start: str = "") -> str:
+    """The refusal in words, the fields that it names, and its reason as the contract calls it.
+
+    how_to_start is the command that starts a broker at target, if there is one.
+    """
     status = rpc_status.from_call(error) if isinstance(error, grpc.Call) else None
     reason = reason_of(status) if status else None
     if reason is None:
-        return _unexplained(error, target)
+        return _unexplained(error, target, how_to_start)
     violations = [f"{v.field}: {v.description}" for bad in _details(status, BadRequest) for v in bad.field_violations]
     assumption = assumed.in_words()
     remark = f" ({assumption})" if assumption else ""
@@ -115,7 +117,7 @@ def _sentence(message: str, violations: Sequence[str]) -> str:
     return "; ".join([message, *(violation for violation in violations if violation not in message)])
 
 
-def _unexplained(error: grpc.RpcError, target: str) -> str:
+def _unexplained(error: grpc.RpcError, target: str, how_to_start: str) -> str:
     """What to say when no broker gave a reason: most often because none was reached."""
     code = error.code() if isinstance(error, grpc.Call) else None
     details = error.details() if isinstance(error, grpc.Call) else None
@@ -124,13 +126,14 @@ def _unexplained(error: grpc.RpcError, target: str) -> str:
             f"the broker at {target} shows a certificate that is not trusted here ({details}); OCPI_BROKER_CA_FILE "
             "names what to trust"
         )
-    if code is grpc.StatusCode.UNAVAILABLE and any(sign in (details or "") for sign in _OTHER_NAME):
+    if code in _UNREACHED and any(sign in (details or "") for sign in _OTHER_NAME):
         return (
             f"the certificate of the broker at {target} is for another name ({details}); call it by a name that the "
             "certificate has: OCPI_BROKER_TARGET and OCPI_BROKER_KEY_FILE"
         )
     if code is grpc.StatusCode.UNAVAILABLE:
-        return f"no broker answers at {target} ({details}); is it running? To start one: {START}"
+        start = f" To start one: {how_to_start}" if how_to_start else ""
+        return f"no broker answers at {target} ({details}); is it running?{start}"
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return f"the broker at {target} did not answer in time"
     name = code.name if code else "UNKNOWN"

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from broker.cli.exchange_documents import in_milliseconds
 from broker.cli.failures import in_commands, reason_of
-from broker.cli.names import id_of, tenant_of, word
+from broker.cli.names import id_of, state_word, tenant_of
 from broker.cli.notation import party_text
 from ocpi_broker.v1.resources_pb2 import (
     EXCHANGE_DIRECTION_OUTBOUND,
@@ -103,7 +103,7 @@ def failure(peer: Peer, wanted: PeerState, now: datetime) -> str | None:
         return _refusal(peer.job) if peer.job.state == JOB_STATE_FAILED else _unfinished(peer, now)
     if peer.state == wanted:
         return None
-    return f"{id_of(peer.name)} is {word(PeerState, peer.state, 'PEER_STATE_')}: the job was ended by something else"
+    return f"{id_of(peer.name)} is {state_word(peer.state)}: the job was ended by something else"
 
 
 def quarantine(peer: Peer) -> str:

@@ -2,6 +2,8 @@
 
 from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 
+from ocpi_broker.v1.resources_pb2 import PeerState
+
 
 def tenant_name(tenant: str) -> str:
     return f"tenants/{tenant}"
@@ -31,3 +33,8 @@ def word(kind: EnumTypeWrapper, value: int, prefix: str) -> str | None:
     if not value:
         return None
     return kind.Name(value).removeprefix(prefix) if value in kind.values() else str(value)
+
+
+def state_word(state: PeerState) -> str:
+    """A peer's state as `peer list --state` takes it."""
+    return (word(PeerState, state, "PEER_STATE_") or "in no state").lower()

@@ -44,7 +44,7 @@ def quirk(text: str) -> tuple[str, str]:
 
 def role_policy(text: str) -> str:
     """exact, pattern or manual, as the contract names it."""
-    return _prefixed("ROLE_POLICY_", text, model.RolePolicy.__members__)
+    return _in_lower("ROLE_POLICY_", text, model.RolePolicy.__members__)
 
 
 def may_downgrade(text: str) -> bool:
@@ -72,7 +72,20 @@ def rotation_period(text: str) -> Duration | None:
     """A period; never; or tenant, for what the tenant's policy says."""
     if text == "tenant":
         return None
-    return Duration(seconds=0) if text == "never" else period(text)
+    try:
+        return usual_rotation_period(text)
+    except ValueError as err:
+        raise ValueError(f"{err}, or tenant for what the tenant's policy says") from None
+
+
+def usual_rotation_period(text: str) -> Duration:
+    """A period, or never."""
+    if text == "never":
+        return Duration(seconds=0)
+    try:
+        return period(text)
+    except ValueError:
+        raise ValueError("must be a number and a unit, for example 90d or 12h, or never") from None
 
 
 def rotation_text(period_: Duration | None) -> str | None:
@@ -84,17 +97,17 @@ def rotation_text(period_: Duration | None) -> str | None:
 
 def lifecycle(text: str) -> str:
     """Managed or manual, as the contract names it."""
-    return _prefixed("PEER_LIFECYCLE_", text, Lifecycle.__members__)
+    return _in_lower("PEER_LIFECYCLE_", text, Lifecycle.__members__)
 
 
 def renewal(text: str) -> str:
     """Put or reregister, as the contract names it."""
-    return _prefixed("PEER_RENEWAL_", text, Renewal.__members__)
+    return _in_lower("PEER_RENEWAL_", text, Renewal.__members__)
 
 
 def header_form(text: str) -> str:
     """Raw or base64, as the contract names it."""
-    return _prefixed("HEADER_FORM_", text, model.HeaderForm.__members__)
+    return _in_lower("HEADER_FORM_", text, model.HeaderForm.__members__)
 
 
 def span_text(seconds: float) -> str:
@@ -196,18 +209,23 @@ def interface_role(name: str | None) -> str:
 
 def caller_role(name: str) -> str:
     """reader, operator, gateway, auditor or admin, as the contract names it."""
-    return _prefixed("CALLER_ROLE_", name, CallerRole.__members__)
+    return _in_lower("CALLER_ROLE_", name, CallerRole.__members__)
 
 
 def peer_state(name: str) -> str:
     """invited, connecting, registered or unregistered, as the contract names it."""
-    return _prefixed("PEER_STATE_", name, PeerState.__members__)
+    return _in_lower("PEER_STATE_", name, PeerState.__members__)
+
+
+def _in_lower(prefix: str, name: str, known: Iterable[str]) -> str:
+    """The same for words that are typed in lower case."""
+    return _prefixed(prefix, name, [one.lower() for one in known])
 
 
 def _prefixed(prefix: str, name: str | None, known: Iterable[str]) -> str:
     """The contract's name for it; the letter case does not matter."""
     if name is None:
         return f"{prefix}UNSPECIFIED"
-    if name.upper() not in known:
+    if name.upper() not in map(str.upper, known):
         raise ValueError(f"{name} is not one of {', '.join(known)}")
     return f"{prefix}{name.upper()}"

@@ -3,13 +3,12 @@
 from typing import Annotated, Any
 
 import typer
-from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from broker.cli import documents, notation
+from broker.cli import approvals, documents, notation
 from broker.cli.connection import Broker, connected
 from broker.cli.failures import CommandError
-from broker.cli.names import id_of, peer_name
+from broker.cli.names import peer_name
 from broker.cli.options import (
     AnyParty,
     DataDir,
@@ -23,9 +22,14 @@ from broker.cli.options import (
 )
 from broker.cli.output import answer
 from broker.core.paths import DEFAULT_TENANT
-from broker.core.warning_ids import ABOUT_PARTIES
 from ocpi_broker.v1.peer_service_pb2 import GetPeerRequest, UpdatePeerRequest
 from ocpi_broker.v1.resources_pb2 import Party, Peer
+
+
+def _rotation_period(text: str) -> str:
+    """As it was typed, but judged: None stands for an option that is not given, and cannot for `tenant` as well."""
+    notation.rotation_period(text)
+    return text
 
 
 def update(
@@ -70,7 +74,8 @@ def update(
         str | None,
         typer.Option(
             "--rotation-period",
-            metavar="30d|never|tenant",
+            metavar="90d|12h|never|tenant",
+            parser=reader(_rotation_period),
             help="How old its tokens become before they are renewed. tenant: as the tenant's policy says.",
         ),
     ] = None,
@@ -137,30 +142,14 @@ def approve(
         raise CommandError("give the parties with --party, or --all, or --none", 2)
     with connected(data_dir) as broker:
         now = _current(broker, tenant, name)
-        approved = _approved(now, [*now.requested_parties] if everything else party or [])
+        approved = [] if none else approvals.chosen(now, party or [])
         wanted = Peer(name=now.name, etag=now.etag, terms=now.terms)
         wanted.terms.parties.extend(one for one in approved if one not in now.terms.parties)
         peer = _changed(broker, wanted, ["requested_parties"] if none else ["terms"])
         left = [notation.party_text(one) for one in peer.requested_parties if one in approved]
         if left and not [one for one in approved if one not in peer.requested_parties]:
-            raise CommandError(f"{name} cannot have {', '.join(left)}: {_why_not(peer)}")
+            raise CommandError(f"{name} cannot have {', '.join(left)}: {approvals.why_not(peer)}")
         answer(documents.peer(peer), as_json=as_json)
-
-
-def _approved(now: Peer, party: list[Party]) -> list[Party]:
-    """Raises CommandError unless the peer has asked for each, or has said nothing of itself that could be had."""
-    name, asked = id_of(now.name), [notation.party_text(one) for one in now.requested_parties]
-    if now.quarantined and not asked:
-        return party  # it has not said who it is: the operator does
-    strange = [text for text in map(notation.party_text, party) if text not in asked]
-    if strange:
-        raise CommandError(f"{name} has not asked for {strange[0]}, but for: {', '.join(asked) or 'nothing'}")
-    return party
-
-
-def _why_not(peer: Peer) -> str:
-    found = [one.message for one in peer.findings if one.id in ABOUT_PARTIES]
-    return "; ".join(found) or "see its warnings"
 
 
 def _cared(wanted: Peer, lifecycle: str | None, rotation_period: str | None, renew: str | None) -> list[str]:
@@ -168,8 +157,8 @@ def _cared(wanted: Peer, lifecycle: str | None, rotation_period: str | None, ren
     if lifecycle is not None:
         wanted.MergeFrom(Peer(lifecycle=lifecycle))
     if rotation_period is not None:
-        period = reader(notation.rotation_period)(rotation_period)
-        if isinstance(period, Duration):
+        period = notation.rotation_period(rotation_period)
+        if period is not None:
             wanted.rotation_period.CopyFrom(period)
     if renew is not None:
         wanted.MergeFrom(Peer(renewal=renew))

@@ -71,8 +71,11 @@ PutRetryWindow: TypeAlias = Annotated[
 ]
 RotationPeriod: TypeAlias = Annotated[
     Duration | None,
-    _window(
-        "--rotation-period", "How old tokens become before we renew them by PUT; 30d unless set, 0 renews nothing."
+    typer.Option(
+        "--rotation-period",
+        metavar="90d|12h|never",
+        parser=reader(notation.usual_rotation_period),
+        help="How old tokens become before we renew them by PUT; 30d unless set.",
     ),
 ]
 ProbeInterval: TypeAlias = Annotated[

@@ -59,7 +59,17 @@ def why_not(care: Care, what: str) -> str | None:
     if care.is_manual:
         return (
             f"{what} calls the peer's credentials module, and its lifecycle is manual: hand the tokens over by other "
-            "means, or update the peer to the lifecycle managed"
+            "means, or change its lifecycle to managed (UpdatePeer)"
+        )
+    return None
+
+
+def why_no_farewell(care: Care) -> str | None:
+    """The same for a DELETE that ends the registration."""
+    if care.is_manual:
+        return (
+            "unregistering calls the peer's credentials module, and its lifecycle is manual: tell its operators "
+            "yourself, and use force to end it on our side"
         )
     return None
 

@@ -27,6 +27,11 @@ class PeerState(Enum):
     REGISTERED = "REGISTERED"
     UNREGISTERED = "UNREGISTERED"
 
+    @property
+    def word(self) -> str:
+        """As it is said in sentences, and typed in commands."""
+        return self.value.lower()
+
 
 class Purpose(Enum):
     """What an issued token is for. An invitation opens versions and credentials only (AU-09, AU-10)."""

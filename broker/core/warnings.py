@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from broker.core.dates import date
 from broker.core.job import JobState
+from broker.core.lifecycle import Care
 from broker.core.peer import Peer, PeerState, Rejection, TokenState, reject
 from broker.core.warning_ids import WarningId
 
@@ -48,11 +49,21 @@ def _token_warnings(peer: Peer, now: int) -> Iterator[_Found]:
         since = f"the peer shows a token that was replaced: since {date(max(shown))}"
         yield WarningId.REPLACED_TOKEN_SHOWN, f"{since}; was it restored from a backup?"
     if _is_locked_out(peer, now):
-        yield WarningId.LOCKED_OUT, "no token of the peer works: rotate the peer, or reset it and let it register again"
+        yield WarningId.LOCKED_OUT, f"no token of the peer works: {_way_in(peer.care)}"
     invitation = peer.invitation
     usable = invitation is not None and reject(peer, invitation, now) in (None, Rejection.BLOCKED)
     if peer.state is PeerState.INVITED and not usable:
         yield WarningId.INVITATION_EXPIRED, "the invitation can no longer be used: reset the peer to issue a new one"
+
+
+def _way_in(care: Care) -> str:
+    """How a peer that is locked out gets a token: not by a call that its operators have ruled out."""
+    again = "reset it and let it register again"
+    if care.is_manual:
+        return f"its lifecycle is manual, so {again}, or unregister it with --force and import it with a new token"
+    if not care.may_put:
+        return f"it knows no PUT, so ask it for a registration token and connect again, or {again}"
+    return f"rotate the peer, or {again}"
 
 
 def _held_warnings(peer: Peer) -> Iterator[_Found]:

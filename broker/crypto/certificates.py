@@ -1,9 +1,11 @@
 """Server certificates and their keys, looked at before a server uses them: gRPC only says that it cannot listen."""
 
 from datetime import datetime
+from ipaddress import ip_address
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from cryptography.x509.oid import NameOID
 
 from broker.core.dates import date_of
 
@@ -27,6 +29,40 @@ def good_until(chain: bytes, key: bytes, now: datetime) -> datetime:
     if now >= certificate.not_valid_after_utc:
         raise UnusableError("certificate", f"it has expired on {date_of(certificate.not_valid_after_utc)}")
     return certificate.not_valid_after_utc
+
+
+def names(chain: bytes) -> tuple[str, ...]:
+    """Under which host names and addresses callers know the server's certificate. Raises UnusableError.
+
+    A common name stands in only where nothing else is said, and never for an address.
+    """
+    certificate = first_certificate(chain)
+    try:
+        listed = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        common = [str(one.value) for one in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+        return tuple(name for name in common if not _is_address(name))
+    except ValueError:
+        raise UnusableError("certificate", "its extensions cannot be read") from None
+    addresses = [str(address) for address in listed.get_values_for_type(x509.IPAddress)]
+    return (*listed.get_values_for_type(x509.DNSName), *addresses)
+
+
+def is_for(host: str, known: tuple[str, ...]) -> bool:
+    """Whether one of these names is the host's: an address is itself, and a star stands for one label (RFC 6125)."""
+    if _is_address(host):
+        return str(ip_address(host)) in known
+    wanted = host.lower()
+    star = f"*.{wanted.partition('.')[2]}"
+    return any(name.lower() in {wanted, star} for name in known)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def first_certificate(pem: bytes) -> x509.Certificate:

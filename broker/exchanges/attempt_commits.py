@@ -196,11 +196,12 @@ class AttemptCommits:
 
     async def _insist(self, attempt: Attempt, work: Callable[[Transaction], T]) -> T:
         """What the peer has answered is in memory alone: a database that is away for a while must not lose it (F2)."""
-        for pause in _PATIENCE_SECONDS:
+        for number, pause in enumerate(_PATIENCE_SECONDS):
             try:
                 return await self._store.change(attempt.peer.name, work)
             except StoreUnavailableError:
-                _log.warning("answer_waits_for_database", **attempt.peer.where)
+                if number == 0:
+                    _log.warning("answer_waits_for_database", **attempt.peer.where)
             await asyncio.sleep(pause)
         return await self._store.change(attempt.peer.name, work)
 

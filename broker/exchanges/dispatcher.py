@@ -7,10 +7,8 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from contextvars import Context, copy_context
 
 import structlog
-from structlog.contextvars import bind_contextvars
 
 from broker.clock import Clock
 from broker.core import rotation
@@ -19,6 +17,7 @@ from broker.core.job import Job, JobState
 from broker.core.model import Policy
 from broker.core.peer import Peer, PeerState, room
 from broker.errors import StoreUnavailableError
+from broker.exchanges import events
 from broker.exchanges.sender_loop import SenderLoop
 from broker.memory.readmodel import ReadModel
 from broker.store import jobs, peers, transitions
@@ -50,7 +49,6 @@ class Dispatcher:
         self._tenants: dict[str, str] = {}
         self._wanted = asyncio.Event()
         self._finished = False
-        self._waits = False
 
     def wake(self) -> None:
         """Look at once: somebody has begun a job."""
@@ -83,9 +81,7 @@ class Dispatcher:
         try:
             await work()
         except StoreUnavailableError:
-            if not self._waits:
-                _log.warning("jobs_waiting")
-            self._waits = True
+            pass  # the store tells that the database is away
         except Exception:  # noqa: BLE001  a defect must not end the loop unseen
             _log.exception("jobs_stuck")
 
@@ -107,9 +103,7 @@ class Dispatcher:
     async def _due(self, limit: int) -> list[tuple[str, str]]:
         now, counts = self._clock(), Counter(self._tenants.values())
         full = [tenant for tenant, count in counts.items() if count >= MOST_PER_TENANT]
-        due = await self._store.read(lambda session: jobs.due(session, now, limit, full))
-        self._waits = False
-        return due
+        return await self._store.read(lambda session: jobs.due(session, now, limit, full))
 
     async def schedule(self) -> None:
         """Begin the rotations that are due (TK-02)."""
@@ -139,18 +133,13 @@ class Dispatcher:
         """Whether another attempt runs now."""
         if peer_uid in self._running or Counter(self._tenants.values())[tenant] >= MOST_PER_TENANT:
             return False
+        peer = self._model.peer_of(peer_uid)
         self._running[peer_uid] = task = asyncio.create_task(
-            self._sender_loop.attempt(peer_uid), context=self._context(tenant, peer_uid)
+            self._sender_loop.attempt(peer_uid), context=events.about(peer.where if peer else {"tenant": tenant})
         )
         self._tenants[peer_uid] = tenant
         task.add_done_callback(lambda done: self._ended(peer_uid, done))
         return True
-
-    def _context(self, tenant: str, peer_uid: str) -> Context:
-        """Every event of an attempt says which partner it is about."""
-        context, peer = copy_context(), self._model.peer_of(peer_uid)
-        context.run(bind_contextvars, **(peer.where if peer else {"tenant": tenant}))
-        return context
 
     def _ended(self, peer_uid: str, task: "asyncio.Task[None]") -> None:
         full = len(self._running) >= MOST_ATTEMPTS

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from uuid import uuid4
 
 import structlog
@@ -18,6 +19,7 @@ from broker.core import health
 from broker.core.health import Failed, HealthState, Outcome, Trouble, Worked
 from broker.core.peer import Peer
 from broker.errors import StoreUnavailableError, TamperedError
+from broker.exchanges import events
 from broker.exchanges.journal import Journal
 from broker.exchanges.situation import form_shown
 from broker.memory.readmodel import ReadModel
@@ -101,7 +103,7 @@ class HealthWatch:
         try:
             await work()
         except StoreUnavailableError:
-            _log.warning("probes_waiting")
+            pass  # the store tells that the database is away
         except Exception:  # noqa: BLE001  a defect must not end the loop unseen
             _log.exception("probes_stuck")
 
@@ -146,14 +148,14 @@ class HealthWatch:
         return Move(turn, due, turn.health) if due > now else peer
 
     def _begin(self, peer: Peer, turn: Turn) -> None:
-        task = asyncio.create_task(self._probe(peer, turn))
+        task = asyncio.create_task(self._probe(peer, turn), context=events.about(peer.where))
         self._running[task] = peer.tenant
-        task.add_done_callback(self._done)
+        task.add_done_callback(partial(self._done, peer))
 
-    def _done(self, task: "asyncio.Task[None]") -> None:
+    def _done(self, peer: Peer, task: "asyncio.Task[None]") -> None:
         self._running.pop(task, None)
         if not task.cancelled() and task.exception() is not None:
-            _log.error("probes_stuck", exc_info=task.exception())
+            _log.error("probes_stuck", **peer.where, exc_info=task.exception())
 
     async def _probe(self, peer: Peer, turn: Turn) -> None:
         outcome = await self._outcome(peer)
@@ -196,7 +198,7 @@ class HealthWatch:
         if before.state is after.state:
             return
         peer = self._model.peer_of(move.turn.peer_uid)
-        facts = peer.where if peer else {"tenant": move.turn.tenant, "peer": move.turn.peer_uid}
+        facts = peer.where if peer else {"tenant": move.turn.tenant, "peer_uid": move.turn.peer_uid}
         if after.state is HealthState.FAILING:
             reason = after.trouble.value if after.trouble else None
             _log.warning("peer_health_changed", **facts, state=after.state.value, reason=reason, message=after.message)

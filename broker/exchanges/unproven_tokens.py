@@ -18,6 +18,7 @@ from broker.core import proving
 from broker.core.peer import HeldToken, Peer, PeerState
 from broker.core.required_modules import credentials_url
 from broker.errors import BrokerError, StoreUnavailableError
+from broker.exchanges import events
 from broker.exchanges.situation import form_of
 from broker.memory.readmodel import HELD_TOKEN, ReadModel
 from broker.outbound.discovery import HttpPeers, Tolerances
@@ -96,7 +97,9 @@ class UnprovenTokens:
     def _begin(self, peer: Peer, token: HeldToken, *, hurried: bool) -> None:
         self._begun[peer.uid] = self._clock()
         self._tenants[peer.tenant] += 1
-        self._running[peer.uid] = task = asyncio.create_task(self._safely(peer, token, hurried=hurried))
+        self._running[peer.uid] = task = asyncio.create_task(
+            self._safely(peer, token, hurried=hurried), context=events.about(peer.where)
+        )
         task.add_done_callback(partial(self._ended, peer))
 
     def _ended(self, peer: Peer, _task: "asyncio.Task[None]") -> None:

@@ -67,7 +67,7 @@ class Contacts:
         try:
             await self.flush()
         except StoreUnavailableError:
-            pass  # others say so; it is tried again
+            pass  # the store tells that the database is away; it is tried again
         except Exception:  # noqa: BLE001  a defect must not end the loop unseen
             _log.exception("contacts_stuck", peers=len(self._waiting))
 

@@ -26,7 +26,6 @@ class Disclosures:
         self._store = store
         self._counts: Counter[tuple[str, str, str]] = Counter()
         self._finished = asyncio.Event()
-        self._waits = False
 
     def note(self, caller: Caller, peer: Peer) -> None:
         self._counts[caller.name, peer.tenant, peer.name] += 1
@@ -60,11 +59,8 @@ class Disclosures:
     async def _try_to_flush(self) -> None:
         try:
             await self.flush()
-            self._waits = False
         except StoreUnavailableError:
-            if not self._waits:
-                _log.warning("disclosures_waiting", peers=len(self._counts))
-            self._waits = True
+            pass  # the store tells that the database is away; what was counted is kept
         except Exception:  # noqa: BLE001  a defect must not end the loop unseen
             _log.exception("disclosures_stuck", peers=len(self._counts))
 

@@ -33,7 +33,7 @@ async def prepare(settings: Settings, *, migrate: bool) -> None:
     if migrate:
         schema.upgrade(settings.database_url)
     elif schema.current(settings.database_url) != schema.newest():
-        raise NotReadyError("the database schema is not current; run: ocpi-broker db upgrade")
+        raise NotReadyError(f"the database schema is not current; run: {settings.how_to_upgrade}")
     store = Store(engine.connect(settings.database_url), Clock())
     try:
         keyring = await _keyring(store, settings.key_file)

@@ -1,19 +1,22 @@
 """The HTTP server of the health port: small, and bounded in everything, so that it cannot disturb the service.
 
 One request per connection, a GET without a body. It answers in the event loop of the service: an answer shows that
-this one is alive.
+this one is alive. Connections that are silent shut nobody out: they give way to those that come.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from enum import IntEnum
 from http import HTTPStatus
 from socket import socket
 
 import h11
 
 _MOST_CONNECTIONS = 16
+_BACKLOG = 128
+"""Connections that may wait to be taken: they come in bursts."""
 _SECONDS = 10.0
 """For a request and its answer: who is slower is cut off."""
 _MOST_BYTES = 8192
@@ -35,7 +38,7 @@ Answering = Callable[[str], Awaitable[Answer]]
 async def serving(listener: socket, answer: Answering) -> AsyncIterator[None]:
     """Answer within the context. Whoever is connected at its end is cut off."""
     server = _HealthServer(answer)
-    listening = await asyncio.start_server(server.serve, sock=listener, limit=_MOST_BYTES, backlog=_MOST_CONNECTIONS)
+    listening = await asyncio.start_server(server.serve, sock=listener, limit=_MOST_BYTES, backlog=_BACKLOG)
     try:
         yield
     finally:
@@ -43,31 +46,52 @@ async def serving(listener: socket, answer: Answering) -> AsyncIterator[None]:
         await server.cut_off()
 
 
+class _Stage(IntEnum):
+    """What a connection waits for. In this order, and the oldest first, they give way to a new one."""
+
+    ITS_REQUEST = 0
+    ITS_END = 1
+    OUR_ANSWER = 2
+
+
 class _HealthServer:
     def __init__(self, answer: Answering) -> None:
         self._answer = answer
-        self._open: set[asyncio.Task[None]] = set()
+        self._open: dict[asyncio.Task[None], _Stage] = {}
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
-        if task is None or len(self._open) >= _MOST_CONNECTIONS:
+        if task is None or not self._has_room():
             writer.transport.abort()
             return
-        self._open.add(task)
+        self._open[task] = _Stage.ITS_REQUEST
         try:
             with suppress(OSError, TimeoutError):
                 async with asyncio.timeout(_SECONDS):
-                    await self._converse(reader, writer)
+                    await self._converse(reader, writer, task)
         finally:
-            self._open.discard(task)
+            self._open.pop(task, None)
             writer.transport.abort()
+
+    def _has_room(self) -> bool:
+        """Made, where there is none, by cutting off a connection that waits for its other side."""
+        if len(self._open) < _MOST_CONNECTIONS:
+            return True
+        task = min(self._open, key=self._open.__getitem__)  # of several the first, which is the oldest
+        if self._open[task] is _Stage.OUR_ANSWER:
+            return False
+        del self._open[task]
+        task.cancel()
+        return True
 
     async def cut_off(self) -> None:
         for task in list(self._open):
             task.cancel()
         await asyncio.gather(*self._open, return_exceptions=True)
 
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _converse(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, task: asyncio.Task[None]
+    ) -> None:
         connection = h11.Connection(h11.SERVER, max_incomplete_event_size=_MOST_BYTES)
         request = None
         try:
@@ -77,7 +101,9 @@ class _HealthServer:
         else:
             if request is None:
                 return
+            self._open[task] = _Stage.OUR_ANSWER
             answer = await self._answered(request)
+        self._open[task] = _Stage.ITS_END
         writer.write(_written(connection, answer, bodiless=request is not None and request.method == b"HEAD"))
         await writer.drain()
         writer.write_eof()

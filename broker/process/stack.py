@@ -154,7 +154,8 @@ async def _broker(settings: Settings, outside: Outside, *, migrate: bool) -> Asy
     if not public_urls.is_safe(settings.public_url):
         _log.warning("public_url_not_safe", public_url=settings.public_url)
     if settings.tls is not None:
-        tls_files.try_out(settings.tls)  # what is wrong with it is said before anything is made or read
+        # What is wrong with it is said before anything is made or read.
+        tls_files.try_out(settings.tls, Address.parse(settings.grpc))
     with _alone(settings):
         await bootstrap.prepare(settings, migrate=migrate)
         async with composition.running(settings) as broker:

@@ -8,6 +8,7 @@ import structlog
 from broker.config import TlsFiles
 from broker.crypto import certificates
 from broker.crypto.certificates import UnusableError
+from broker.process.address import Address
 from broker.process.not_ready import NotReadyError
 
 _log = structlog.get_logger(__name__)
@@ -17,11 +18,23 @@ _WARN_DAYS = 21
 _ANOTHER = "give another pair; `ocpi-broker certificate` makes one"
 
 
-def try_out(tls: TlsFiles) -> None:
-    """Raises NotReadyError as read does; warns of a certificate that is soon of no use."""
-    until, now = _good_until(tls, *read(tls)), datetime.now(UTC)
+def try_out(tls: TlsFiles, listening: Address) -> None:
+    """Raises NotReadyError as read does; warns of a certificate that is soon of no use, or of none on this machine."""
+    chain, key = read(tls)
+    until, now = _good_until(tls, chain, key), datetime.now(UTC)
     if (until - now).days < _WARN_DAYS:
         _log.warning("certificate_expires_soon", file=str(tls.certificate), expires=until.isoformat())
+    names, called = certificates.names(chain), listening.reachable.host
+    if not certificates.is_for(called, names):
+        _log.warning(
+            "certificate_lacks_address",
+            file=str(tls.certificate),
+            names=names,
+            address=called,
+            message=f"commands with --data-dir call the broker at {called}, which its certificate does not name, and "
+            "will fail; call it by one of its names with OCPI_BROKER_TARGET and OCPI_BROKER_KEY_FILE, or give a "
+            "certificate that has the address",
+        )
 
 
 def read(tls: TlsFiles) -> tuple[bytes, bytes]:

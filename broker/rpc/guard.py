@@ -234,7 +234,8 @@ def _peer_in(message: Any) -> str:
         name = getattr(value, "name", value)
         if isinstance(name, str) and "/peers/" in name:
             return name
-    return ""
+    peer_id = getattr(message, "peer_id", "") or getattr(getattr(message, "peer", None), "peer_id", "")
+    return f"{getattr(message, 'parent', '')}/peers/{peer_id}" if peer_id else ""
 
 
 def _time_left(context: Context, limit: float) -> float:

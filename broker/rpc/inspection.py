@@ -67,7 +67,7 @@ class Inspector:
             ocpi_versions=tuple(DIALECTS),
             insecure_peers=bool(self._settings.urls.insecure),
             checks=(
-                _schema(found),
+                _schema(found, self._settings.how_to_upgrade),
                 _audit(broken),
                 await asyncio.to_thread(self._high_water),
                 self._peers(),
@@ -108,8 +108,8 @@ class Inspector:
             return Check("high water", ok=True, finding="the database has not gone back")
         finding = (
             f"the database went back from revision {mark.revision} to {mark.found}: it was restored. Peers that were "
-            "connected or got new tokens since then get 401: rotate each, and reset those whose token does not work "
-            f"any more; then remove {path}"
+            "connected or got new tokens since then get 401: rotate each, and reset those that cannot be "
+            f"rotated, or whose token does not work any more; then remove {path}"
         )
         return Check("high water", ok=False, finding=finding)
 
@@ -137,11 +137,11 @@ class Inspector:
         return Check("database", ok=True, finding=f"SQLite {found}")
 
 
-def _schema(found: str | None) -> Check:
+def _schema(found: str | None, how_to_upgrade: str) -> Check:
     wanted = schema.newest()
     if found == wanted:
         return Check("schema", ok=True, finding=f"revision {found}")
-    return Check("schema", ok=False, finding=f"revision {found}, needed is {wanted}; run: ocpi-broker db upgrade")
+    return Check("schema", ok=False, finding=f"revision {found}, needed is {wanted}; run: {how_to_upgrade}")
 
 
 def _audit(broken: int | None) -> Check:

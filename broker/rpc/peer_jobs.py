@@ -125,7 +125,7 @@ class PeerJobs(StoredPeers):
         def revoke(tx: Transaction) -> resources_pb2.Peer:
             peer = self._locked(tx, request.name, request.etag)
             if peer.state not in (PeerState.REGISTERED, PeerState.INVITED):
-                raise WrongStateError(f"the peer is {peer.state.value}: no token of it works that could be revoked")
+                raise WrongStateError(f"the peer is {peer.state.word}: no token of it works that could be revoked")
             open_ = intents.is_open(peer.job, tx.now)
             ended = [token.lookup_id for token in peer.issued if intents.dies(token, open_=open_)]
             transitions.revoke(tx, ended)
@@ -148,7 +148,7 @@ class PeerJobs(StoredPeers):
                 )
             registered = peer.state is PeerState.REGISTERED and peer.held is not None
             if registered and not request.force:
-                _admit(lifecycle.why_not(peer.care, "unregistering without force"))
+                _admit(lifecycle.why_no_farewell(peer.care))
             if registered and not peer.care.is_manual:
                 intents.end(tx, peer, force=request.force)
                 tx.audit("peer.unregister_requested", peer.tenant, peer.name, force=request.force)
@@ -263,7 +263,7 @@ class PeerJobs(StoredPeers):
     def _registered(self, tx: Transaction, name: str, expected: str) -> Peer:
         peer = self._locked(tx, name, expected)
         if peer.state is not PeerState.REGISTERED:
-            raise WrongStateError(f"the peer is {peer.state.value}, not registered")
+            raise WrongStateError(f"the peer is {peer.state.word}, not registered")
         if peer.blocked:
             raise PeerBlockedError("the peer is blocked; unblock it first")
         return peer

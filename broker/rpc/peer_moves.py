@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 from uuid import uuid4
 
 from grpc.aio import ServicerContext
+from structlog.contextvars import bind_contextvars
 
 from broker.clock import Clock
 from broker.contract.names import tenant_of
@@ -88,6 +89,7 @@ class PeerMoves(PeerJobs):
         if tenant is None:
             raise NotFoundError("there is no such tenant")
         new, warnings = self._newcomer(request, tenant), list[str]()
+        bind_contextvars(tenant=tenant.id, peer=new.id)  # for what is logged of the calls that a check makes
         if request.check and await self._is_new(tenant, new):
             checked = await self._check.look(tenant, new)
             new, warnings = checked.newcomer, list(checked.warnings)
@@ -221,7 +223,7 @@ class PeerMoves(PeerJobs):
     def _require_no_difference(self, peer: Peer, new: Newcomer) -> None:
         """Raises a refusal that says in what this is another connection; never with a token in it."""
         if peer.state is not PeerState.REGISTERED:
-            raise WrongStateError(f"there is a peer {peer.id}, which is {peer.state.value}; unregister it first")
+            raise WrongStateError(f"there is a peer {peer.id}, which is {peer.state.word}; unregister it first")
         token = self._own(peer, new)
         if token is not None and token.state is not TokenState.ACTIVE:
             differing = importing.setting_differences(peer, new)  # imported, and renewed since

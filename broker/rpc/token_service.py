@@ -166,7 +166,7 @@ class TokenServicer(rpc.TokenServiceServicer):
         if peer.blocked:
             raise PeerBlockedError("the peer is blocked: its token is not to be used")
         if peer.state is not PeerState.REGISTERED:
-            raise WrongStateError(f"the peer is {peer.state.value}: there is no token for it")
+            raise WrongStateError(f"the peer is {peer.state.word}: there is no token for it")
         if peer.quarantined:
             raise WrongStateError("the peer is quarantined: an operator has to approve its parties first")
         return peer

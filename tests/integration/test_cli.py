@@ -113,16 +113,31 @@ async def test_a_second_start_over_the_same_sqlite_database_is_refused(program: 
     assert f"another broker runs over {folder}" in ran.stderr
 
 
-@pytest.mark.parametrize("which", ["grpc", "http"])
-async def test_an_address_that_is_taken_is_said_in_one_sentence(program: Program, tmp_path: Path, which: str) -> None:
-    taken = program.ready[which]
-    addresses = {"grpc": "127.0.0.1:0", "http": "127.0.0.1:0", which: taken}
+TAKEN = [("up", "--grpc"), ("up", "--http"), ("up", "--health"), ("serve", "--grpc"), ("serve", "--health"),
+         ("gateway", "--http"), ("gateway", "--health")]  # fmt: skip
 
-    ran = await cli("up", "--data-dir", str(tmp_path), "--grpc", addresses["grpc"], "--http", addresses["http"])
+
+@pytest.mark.parametrize(("command", "which"), TAKEN)
+async def test_an_address_that_is_taken_is_said_in_one_sentence(
+    program: Program, folder: Path, tmp_path: Path, command: str, which: str
+) -> None:
+    """And whatever else is written is JSON: gRPC's own core says nothing beside it."""
+    taken, data = program.ready["grpc"], ["--data-dir", str(tmp_path)]
+    if command == "serve":
+        assert (await cli("db", "upgrade", *data)).code == 0
+    needed = {
+        "up": [*data, "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"],
+        "serve": [*data, "--grpc", "127.0.0.1:0", "--public-url", "https://ocpi.example.com"],
+        "gateway": ["--broker", taken, "--key-file", str(folder / "gateway.key"), "--http", "127.0.0.1:0"],
+    }[command]
+
+    ran = await cli(command, *needed, which, taken)
 
     assert (ran.code, ran.stdout) == (1, "")
-    assert f"error: cannot listen on {taken}" in ran.stderr
-    assert "Traceback" not in ran.stderr
+    *events, error = ran.stderr.splitlines()
+    assert error.startswith("error: ")
+    assert f"cannot listen on {taken}" in error
+    assert all(json.loads(line)["event"] for line in events)
 
 
 async def test_a_tenant_is_created_shown_and_changed(operator: Operator, acme: dict[str, Any]) -> None:
@@ -322,7 +337,7 @@ async def test_broker_and_gateway_run_apart_with_tls(tmp_path: Path) -> None:
     ]  # fmt: skip
     early = await cli(*serve)
     assert (early.code, early.stdout) == (1, "")
-    assert "ocpi-broker db upgrade" in early.stderr
+    assert f"run: ocpi-broker db upgrade --data-dir {data}\n" in early.stderr
     upgraded = (await cli("db", "upgrade", "--data-dir", str(data), "--json")).json
     assert upgraded["before"] is None
     assert upgraded["changed"] is True

@@ -1,5 +1,6 @@
 """Commands that do not trust the broker's certificate say which of its faults it is."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,10 +25,13 @@ async def test_a_certificate_for_another_name_is_said(tmp_path: Path) -> None:
     program = Program(["serve", "--data-dir", str(data), *where, *files], tmp_path / "serve.log")
     await program.start()
     try:
+        said = [json.loads(line) for line in program.log.read_text().splitlines()]
         ran = await Operator("--data-dir", str(data)).run("peer", "list", "--json")
     finally:
         await program.kill()
 
+    [warning] = [event for event in said if event["event"] == "certificate_lacks_address"]
+    assert (warning["level"], warning["names"], warning["address"]) == ("warning", ["broker.internal"], "127.0.0.1")
     assert ran.code == 1
     assert "is for another name" in ran.stderr
     assert "no broker answers" not in ran.stderr

@@ -370,7 +370,7 @@ async def test_the_rotation_period_is_part_of_the_policy(operator: Operator, pai
     assert (await operator.json("tenant", "update", name, "--rotation-period", "7d"))["policy"][
         "rotation_period"
     ] == "7d"
-    off = await operator.json("tenant", "update", name, "--rotation-period", "0")
+    off = await operator.json("tenant", "update", name, "--rotation-period", "never")
     assert off["policy"]["rotation_period"] == "0s"
 
 
@@ -389,3 +389,6 @@ async def test_the_peer_is_only_who_it_may_be(pair: Pair, tmp_path: Path) -> Non
     await pair.guest.json("peer", "approve", "host", "--party", pair.host.party)
     approved = await pair.guest.json("peer", "rotate", "host")
     assert (approved["quarantined"], approved["parties"]) == (False, [pair.host.party])
+    again = await pair.guest.run("peer", "approve", "host", "--all", "--json")
+    assert (again.code, again.stdout) == (1, "")
+    assert "host is registered, not quarantined, and has asked for no parties" in again.stderr

@@ -327,17 +327,15 @@ async def test_whatever_is_sent_is_answered_and_the_connection_closed(stack: Sta
 async def test_who_holds_connections_or_is_slow_disturbs_nobody(
     stack: Stack, registered: Guest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Sixteen that say nothing: the next one is turned away at once, the service answers, and all are cut off."""
+    """Sixteen that say nothing: the next one is answered at once, so is the service, and all are cut off."""
     monkeypatch.setattr("broker.process.health_server._SECONDS", 1.0)
     silent = [asyncio.create_task(_sent(stack.health, b"GET /li", finish=False)) for _ in range(16)]
-    await asyncio.sleep(0.3)
 
-    assert await _sent(stack.health, b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n") == b""
+    assert (await stack.client.get(f"{stack.health}/livez")).status_code == 200
     assert (await registered.sender.versions()).outcome == (200, 1000)
 
     async with asyncio.timeout(5):
         assert await asyncio.gather(*silent) == [b""] * 16
-    assert (await stack.client.get(f"{stack.health}/livez")).status_code == 200
 
 
 async def test_a_scrape_in_a_hurry_costs_nothing_more(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,7 @@ from tests import database as databases
 from tests import postgres
 from tests.database import Database
 from tests.integration.probed_peers import HOUR, MISSING, SECOND, UNAUTHORIZED, World, held_by, with_quirk, world
+from tests.integration.test_log_events import about, log_of, named
 
 pytestmark = pytest.mark.anyio
 
@@ -68,6 +69,17 @@ async def test_what_breaks_is_found_within_one_interval_and_told_once(one: World
     assert health.since is not None
     assert met < health.since <= met + HOUR
     assert (health.last_out, health.last_probe) == (met, one.clock.now)
+
+
+async def test_a_probe_that_fails_below_http_says_which_peer_it_was(one: World) -> None:
+    one.host.base = "http://127.0.0.1:1"
+    await one.add("acme", "gone")
+    with log_of() as events:
+        await one.turn_comes("gone")
+
+    failed = named(events, "peer_call_failed")
+    assert [about(event, "tenant", "peer") for event in failed] == [{"tenant": "acme", "peer": "gone"}] * len(failed)
+    assert failed
 
 
 async def test_a_failure_is_known_after_three_probes_within_the_interval(one: World) -> None:

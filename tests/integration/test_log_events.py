@@ -24,6 +24,7 @@ from tests import database as databases
 from tests import postgres, process
 from tests import stack as stacks
 from tests.database import Database
+from tests.integration.importing import newcomer, take_over
 from tests.integration.inspection import outage, soon
 from tests.integration.test_connect import connect
 from tests.peer import encoded, new_party
@@ -156,7 +157,7 @@ async def test_a_job_that_something_else_takes_the_place_of_is_dropped(stack: St
 
 
 async def test_a_call_to_a_peer_that_fails_says_which_one(stack: Stack, home: Home, guest: Guest) -> None:
-    """In both directions: the events come from where nobody knows a peer."""
+    """In both directions, and before one is taken over: the events come from where nobody knows a peer."""
     own = ids(guest.name)
     with log_of() as events:
         await guest.sender.discover()
@@ -165,15 +166,20 @@ async def test_a_call_to_a_peer_that_fails_says_which_one(stack: Stack, home: Ho
             parent=home.name, peer_id="lost", versions_url="http://127.0.0.1:1/versions", token="a-token"
         )
         await stack.peers.ConnectPeer(asked)
+        with pytest.raises(grpc.RpcError):
+            await take_over(home, newcomer("moving", versions_url="http://127.0.0.1:1/versions"), check=True)
 
-        async def both() -> bool:
-            return len(named(events, "peer_call_failed")) >= 2
+        async def all_three() -> bool:
+            return len(named(events, "peer_call_failed")) >= 3
 
-        assert await soon(both)
+        assert await soon(all_three)
 
+    [imported] = [event for event in named(events, "rpc") if event["method"].endswith("/ImportPeer")]
+    assert about(imported, "tenant", "peer") == {"tenant": own["tenant"], "peer": "moving"}
     failed = [about(event, "tenant", "peer") for event in named(events, "peer_call_failed")]
     assert own in failed
     assert {"tenant": own["tenant"], "peer": "lost"} in failed
+    assert {"tenant": own["tenant"], "peer": "moving"} in failed
 
 
 async def test_every_rpc_about_a_peer_names_it(stack: Stack, registered: Guest, home: Home) -> None:
@@ -236,8 +242,8 @@ async def _outage(stack: Stack, database: Database) -> None:
     assert away["log_level"] == "warning"
     assert any(words in away["cause"] for words in ("terminat", "not currently accepting connections"))
     assert over["seconds"] >= 2
-    for event in ("jobs_waiting", "disclosures_waiting"):
-        assert len(named(events, event)) <= 1, event
+    waiting = [event for event in events if event["log_level"] == "warning" and event["event"].endswith("_waiting")]
+    assert not waiting
 
 
 async def test_a_second_outage_is_said_again_and_one_that_comes_and_goes_only_once() -> None:

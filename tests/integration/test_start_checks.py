@@ -185,6 +185,7 @@ async def test_a_gateway_whose_key_is_good_starts_without_a_warning(tmp_path: Pa
         arguments = ["gateway", "--broker", program.ready["grpc"], "--http", "127.0.0.1:0", *key]
         async with running(Program(arguments, tmp_path / "gateway.log")) as front:
             assert events(front, "broker_not_reached") == []
+        assert events(program, "certificate_lacks_address") == []
 
 
 @pytest.mark.parametrize("known", [True, False])

@@ -205,12 +205,25 @@ def test_what_nobody_catches_or_logs_comes_as_events_too():
     assert TOKEN not in ran.stderr
 
 
-def test_the_core_of_grpc_is_silent_unless_it_is_asked_to_speak():
-    code = "import os; from broker import logs; logs.take_over('info'); print(os.environ['GRPC_VERBOSITY'])"
+TAKEN = """
+import socket
+from concurrent.futures import ThreadPoolExecutor
+import broker
+import grpc
 
-    def said(**env):
-        ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
-        return ran.stdout.strip()
+with socket.create_server(("127.0.0.1", 0)) as taken:
+    try:
+        grpc.server(ThreadPoolExecutor(1)).add_insecure_port(f"127.0.0.1:{taken.getsockname()[1]}")
+    except RuntimeError:
+        print("refused")
+"""
 
-    assert said() == "NONE"
-    assert said(GRPC_VERBOSITY="DEBUG") == "DEBUG"
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_the_core_of_grpc_is_silent_unless_it_is_asked_to_speak(asked):
+    env = {"GRPC_VERBOSITY": "ERROR"} if asked else {}
+
+    ran = subprocess.run([sys.executable, "-c", TAKEN], capture_output=True, text=True, check=True, env=env)
+
+    assert ran.stdout == "refused\n"
+    assert bool(ran.stderr) == asked, ran.stderr

@@ -9,7 +9,9 @@ from ocpi_broker.v1 import resources_pb2
 from tests.integration.announcing_peers import on_sqlite
 from tests.integration.every_version import VERSIONS, every_version
 from tests.integration.field.links import Link, ids, linked, soon
-from tests.integration.field.partner import BOTH, http, said
+from tests.integration.field.partner import BOTH, always, http, said
+from tests.integration.test_log_events import about, log_of, named
+from tests.integration.test_log_events import ids as where
 from tests.peer import encoded, new_token, raw
 from tests.stack import Stack
 
@@ -99,6 +101,21 @@ async def test_the_form_is_that_in_which_it_has_worked(stack: Stack, form: objec
         await proven(link, token)
 
         assert await link.shown() == form(token)
+
+
+@on_sqlite
+async def test_a_try_that_fails_below_http_says_which_partner_it_was(stack: Stack, eager: None) -> None:
+    async with linked(stack) as link:
+        sender, token = await link.registered(), new_token()
+        await link.announces(sender, token)
+        with log_of() as events:
+            link.partner.says["versions"] = always(b"no HTTP")
+            link.partner.accepted.add(token)
+            await soon(lambda: _async(named(events, "peer_call_failed")))
+
+    told = [about(event, "tenant", "peer") for event in named(events, "peer_call_failed")]
+    assert where(link.name) in told
+    assert all(one["tenant"] and one["peer"] for one in told)
 
 
 @on_sqlite

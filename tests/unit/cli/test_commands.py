@@ -81,7 +81,7 @@ def test_every_command_that_ends_can_print_json(name):
         (["token", "get"], "give either --peer NAME or --party"),
         (["token", "get", "--peer", "kw", "--party", "DE/KWL"], "give either --peer NAME or --party"),
         (["token", "get", "--peer", "kw", "--interface", "UP"], "UP is not one of SENDER, RECEIVER"),
-        (["caller", "create", "x", "--role", "root"], "root is not one of READER"),
+        (["caller", "create", "x", "--role", "root"], "root is not one of reader"),
         (["up", "--data-dir", "d", "--grpc", "50051"], "must be HOST:PORT"),
         (["up", "--data-dir", "d", "--grpc", "0.0.0.0:1"], "is not on loopback"),
         (["up", "--data-dir", "d", "--http", "0.0.0.0:1", "--allow-insecure-peers"], "for loopback only"),

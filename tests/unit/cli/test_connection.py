@@ -1,5 +1,7 @@
 """Where the broker is said to be, without a broker."""
 
+from pathlib import Path
+
 import grpc
 import pytest
 
@@ -61,6 +63,27 @@ def test_the_key_leaves_the_machine_over_tls_only(monkeypatch, host, ca, kind):
     open_channel(Place(Address(host, 1), "key", ca))
 
     assert opened == [kind]
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        (Place(Address("127.0.0.1", 7), "k"), "ocpi-broker up --data-dir DIR --grpc 127.0.0.1:7"),
+        (
+            Place(Address("::1", 7), "k", data_dir=Path("/a b")),
+            "ocpi-broker up --data-dir '/a b' --grpc [::1]:7",
+        ),
+        (Place(Address("127.0.0.1", 7), "k", b"PEM"), ""),
+        (Place(Address("broker.example", 7), "k"), ""),
+    ],
+)
+def test_the_command_that_starts_a_broker_is_told_where_it_would_answer_there(place, said):
+    assert place.how_to_start == said
+
+
+def test_a_directory_without_a_broker_is_named_in_the_command_that_starts_one(tmp_path):
+    with pytest.raises(CommandError, match=f"To start one: ocpi-broker up --data-dir {tmp_path}$"):
+        locate(tmp_path, {})
 
 
 def test_a_place_does_not_print_its_key():

@@ -83,8 +83,21 @@ def test_a_broker_that_is_away_is_told_from_one_that_refuses():
     draining = Refused(grpc.StatusCode.UNAVAILABLE, "shutting down", info("STORE_UNAVAILABLE"))
 
     assert "no broker answers at 127.0.0.1:50051" in explain(away, TARGET)
-    assert "ocpi-broker up" in explain(away, TARGET)
+    assert explain(away, TARGET, "the command").endswith("is it running? To start one: the command")
+    assert explain(away, TARGET).endswith("is it running?")
     assert explain(draining, TARGET) == "shutting down [STORE_UNAVAILABLE]"
+
+
+@pytest.mark.parametrize(
+    ("code", "details"),
+    [
+        (grpc.StatusCode.UNAVAILABLE, "Peer name 127.0.0.1 is not in peer certificate"),
+        (grpc.StatusCode.UNAVAILABLE, "Hostname Verification Check failed."),
+        (grpc.StatusCode.UNAUTHENTICATED, "call host does not match SSL server name"),
+    ],
+)
+def test_a_certificate_for_another_name_is_said(code, details):
+    assert "is for another name" in explain(Refused(code, details), TARGET)
 
 
 def test_a_deadline_without_a_reason_is_said_in_words():

@@ -213,7 +213,7 @@ def test_a_failed_job_says_why_and_what_can_be_done():
                 f"if that does not help, ask the peer: {SEE}"
             ),
         ),
-        (peer(state=pb.PEER_STATE_INVITED), "kw is INVITED: the job was ended by something else"),
+        (peer(state=pb.PEER_STATE_INVITED), "kw is invited: the job was ended by something else"),
     ],
     ids=["running", "waiting", "gone"],
 )

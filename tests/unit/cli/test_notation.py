@@ -22,6 +22,37 @@ def test_anything_else_is_no_period(text):
         notation.period(text)
 
 
+@pytest.mark.parametrize(
+    ("read", "forms"),
+    [
+        (notation.usual_rotation_period, "for example 90d or 12h, or never"),
+        (notation.rotation_period, "for example 90d or 12h, or never, or tenant for what the tenant's policy says"),
+    ],
+)
+def test_a_rotation_period_without_a_unit_is_told_every_form(read, forms):
+    assert (read("never"), read("90d")) == (Duration(), Duration(seconds=90 * 86_400))
+    with pytest.raises(ValueError, match=f"^must be a number and a unit, {forms}$"):
+        read("90")
+
+
+@pytest.mark.parametrize(
+    ("read", "words"),
+    [
+        (notation.peer_state, "invited, connecting, registered, unregistered"),
+        (notation.lifecycle, "managed, manual"),
+        (notation.renewal, "put, reregister"),
+        (notation.header_form, "raw, base64"),
+        (notation.role_policy, "exact, pattern, manual"),
+        (notation.caller_role, "reader, operator, gateway, auditor, admin"),
+        (notation.interface_role, "SENDER, RECEIVER"),
+    ],
+)
+def test_words_are_told_as_they_are_typed(read, words):
+    with pytest.raises(ValueError, match=f"^Wrong is not one of {words}$"):
+        read("Wrong")
+    assert all(read(word).endswith(f"_{word.upper()}") for word in words.split(", "))
+
+
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0s"), (90, "90s"), (900, "15m"), (86_400, "1d"), (90_000, "25h")])
 def test_a_period_is_shown_in_the_largest_unit_that_fits(seconds, text):
     assert notation.period_text(Duration(seconds=seconds)) == text

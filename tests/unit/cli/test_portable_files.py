@@ -81,7 +81,7 @@ def test_csv_as_spreadsheets_write_it():
         ({"name": 7}, "name: is missing"),
         ({"held_token": 7}, "held_token: must be text"),
         ({"lifecycle": "sometimes"}, "lifecycle: "),
-        ({"lifecycle": TOKEN}, "lifecycle: … is not one of MANAGED, MANUAL"),
+        ({"lifecycle": TOKEN}, "lifecycle: … is not one of managed, manual"),
         ({"parties": "DE/KWL/CPO"}, "parties: must be a list"),
         ({"parties": ["DE/KWL"]}, "parties[0]: must end in a role, for example DE/KWL/CPO"),
         ({"parties": [TOKEN]}, "parties[0]: must be two letters, three letters or digits, and a role"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from broker.core.lifecycle import USUAL, Care, Lifecycle, Renewal, reminder, why_no_put, why_not
+from broker.core.lifecycle import USUAL, Care, Lifecycle, Renewal, reminder, why_no_farewell, why_no_put, why_not
 
 DAY = 24 * 3600
 MANUAL = Care(Lifecycle.MANUAL, rotation_period=DAY)
@@ -31,6 +31,10 @@ def test_what_is_not_asked_of_a_peer():
     assert "this takes a PUT, and the peer knows none" in why_no_put(WITHOUT_PUT, "this")
     assert "its lifecycle is manual" in why_not(MANUAL, "this")
     assert "its lifecycle is manual" in why_no_put(MANUAL, "this")
+    assert why_no_farewell(USUAL) is None
+    assert why_no_farewell(MANUAL).endswith(
+        "its lifecycle is manual: tell its operators yourself, and use force to end it on our side"
+    )
 
 
 def test_tokens_that_we_do_not_renew_are_brought_to_mind_when_they_are_due():

@@ -4,6 +4,7 @@ import pytest
 
 from broker.core.exchange import ExchangeKind
 from broker.core.job import JobState
+from broker.core.lifecycle import Care, Lifecycle, Renewal
 from broker.core.model import BusinessDetails, Party, Version
 from broker.core.peer import PeerState, Purpose, Rejection, TokenState, has_expired, opens_modules, reject
 from broker.core.receiver import Presented
@@ -30,6 +31,14 @@ from tests.unit.core.peers import (
 LOST_ANSWER = "the peer still uses its old token: the answer with the new one may have been lost"
 NO_INVITATION = "the invitation can no longer be used: reset the peer to issue a new one"
 LOCKED_OUT = "no token of the peer works: rotate the peer, or reset it and let it register again"
+LOCKED_OUT_BY_HAND = (
+    "no token of the peer works: its lifecycle is manual, so reset it and let it register again, or unregister it with "
+    "--force and import it with a new token"
+)
+LOCKED_OUT_WITHOUT_PUT = (
+    "no token of the peer works: it knows no PUT, so ask it for a registration token and connect again, or reset it "
+    "and let it register again"
+)
 OLD_TOKEN = "the peer shows a token that was replaced: since 1970-01-01 00:00 UTC; was it restored from a backup?"
 QUARANTINED = (
     "the peer is quarantined: none of the parties that it announced may be had; see its last exchange, and name those "
@@ -171,6 +180,8 @@ def test_the_invitation_is_the_active_one():
         # A registered peer that has no token can neither call nor renew.
         (peer(), [LOCKED_OUT]),
         (peer(token(state=REVOKED)), [LOCKED_OUT]),
+        (peer(token(state=REVOKED), care=Care(Lifecycle.MANUAL)), [LOCKED_OUT_BY_HAND]),
+        (peer(token(state=REVOKED), care=Care(renewal=Renewal.REREGISTER)), [LOCKED_OUT_WITHOUT_PUT]),
         (peer(token(state=PROVISIONAL)), []),
         (peer(token(state=PROVISIONAL, not_after=NOW)), [LOCKED_OUT]),
         (peer(token(state=RETIRING, not_after=NOW)), [LOCKED_OUT]),
