@@ -88,13 +88,20 @@ class Broker:
             raise CommandError(explain(err, self._target)) from None
 
     def attempt(
-        self, method: "grpc.UnaryUnaryMultiCallable[Question, Answer]", question: Question, seconds: float
+        self,
+        method: "grpc.UnaryUnaryMultiCallable[Question, Answer]",
+        question: Question,
+        seconds: float,
+        field_of: Callable[[str], str],
     ) -> Answer | str:
-        """The answer, or why the broker has refused this very question. Raises CommandError if it would any other."""
+        """The answer, or why the broker has refused this very question, its fields named as field_of does.
+
+        Raises CommandError if it would any other.
+        """
         try:
             return method(question, timeout=seconds, metadata=self._metadata)
         except grpc.RpcError as err:
-            said = explain(err, self._target)
+            said = explain(err, self._target, field_of)
             if isinstance(err, grpc.Call) and err.code() in _ABOUT_THE_QUESTION:
                 return said
             raise CommandError(said) from None

@@ -8,6 +8,7 @@ from broker.core.model import PartyKey, Registration, Role
 from broker.core.peer import IssuedToken, Notice, Peer, Purpose, TokenState
 
 POSSIBLE_TOKEN_THEFT: Final = "POSSIBLE_TOKEN_THEFT"  # noqa: S105  no secret
+TOKEN_ENCODED: Final = "TOKEN_ENCODED"  # noqa: S105  no secret
 _TOLD: Final = 5
 _MOST: Final = 20
 _ASK: Final = "ask the peer; revoke it if it was not the peer itself"

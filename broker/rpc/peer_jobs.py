@@ -19,6 +19,7 @@ from broker.core import lifecycle
 from broker.core.exchange import ExchangeKind
 from broker.core.job import Job, JobState
 from broker.core.model import Terms, Token, Version, origin
+from broker.core.notices import TOKEN_ENCODED
 from broker.core.peer import Notice, Peer, PeerState, offered
 from broker.crypto import minting
 from broker.crypto.minting import Pepper
@@ -87,7 +88,7 @@ class PeerJobs(StoredPeers):
             offers.connect(tx, peer, asked)
             jobs.put(tx, peer.uid, begun)
             if is_encoded(wanted):
-                transitions.add_notice(tx, peer, Notice("TOKEN_ENCODED", ENCODED, tx.now))
+                transitions.add_notice(tx, peer, Notice(TOKEN_ENCODED, ENCODED, tx.now))
             tx.audit("peer.connect_requested", tenant, peer.name, url=request.versions_url, version=request.version)
             return self._reread(tx, peer)
 
