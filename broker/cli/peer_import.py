@@ -1,7 +1,8 @@
 """ocpi-broker peer import: connections that exist already, taken over from a file, each as a whole or not at all."""
 
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,6 +30,8 @@ _CHECK_SECONDS: Final = 45.0
 _NEWS_SECONDS: Final = 2.0
 _INTERRUPTED: Final = 130
 _STDIN: Final = "-"
+_MANY: Final = 20
+"""Lines refused for the same reason, above which people want to see how many there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +67,19 @@ class Report:
     def text(self, *, dry_run: bool) -> str:
         would = "would be imported" if dry_run else "imported"
         imported, unchanged = self.count(IMPORT_OUTCOME_IMPORTED), self.count(IMPORT_OUTCOME_UNCHANGED)
-        rows = [f"{_place(one.line)}: {printable(one.reason)}" for one in self.refused]
-        return "\n".join([f"{imported} {would}, {unchanged} unchanged, {len(self.refused)} refused", *rows])
+        return "\n".join([f"{imported} {would}, {unchanged} unchanged, {len(self.refused)} refused", *self._rows()])
+
+    def _rows(self) -> Iterator[str]:
+        """A refusal each, but for those of which there are very many."""
+        same = Counter(one.reason for one in self.refused)
+        told = Counter[str]()
+        for one in self.refused:
+            told[one.reason] += 1
+            if told[one.reason] <= _MANY:
+                yield f"{_place(one.line)}: {printable(one.reason)}"
+        for reason, many in same.items():
+            if many > _MANY:
+                yield f"and {many - _MANY} more lines, which --json lists: {printable(reason)}"
 
 
 @dataclass(frozen=True, slots=True)

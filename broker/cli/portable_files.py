@@ -212,7 +212,8 @@ def _peer(document: Mapping[str, Any]) -> PortablePeer:
     """Raises ValueError naming the field."""
     texts = {name: _text(name, document.get(name)) for name in _TEXTS}
     flags = {name: _of(name, _flag, document.get(name)) for name in ("may_downgrade", "blocked")}
-    names = _of("business_names", _names, document.get("business_names"))
+    parties = _each("parties", _party, document.get("parties"))
+    names = _of("business_names", lambda value: _names(value, parties), document.get("business_names"))
     peer = PortablePeer(
         peer_id=texts["name"],
         version=texts["version"],
@@ -223,7 +224,7 @@ def _peer(document: Mapping[str, Any]) -> PortablePeer:
         auth_form_in=_word("auth_form_in", notation.header_form, texts),
         auth_form_out=_word("auth_form_out", notation.header_form, texts),
         endpoints=_each("endpoints", _endpoint, document.get("endpoints")),
-        parties=[_named(party, names) for party in _each("parties", _party, document.get("parties"))],
+        parties=[_named(party, names) for party in parties],
         quirks=_of("quirks", _quirks, document.get("quirks")),
         lifecycle=_word("lifecycle", notation.lifecycle, texts),
         renewal=_word("renew", notation.renewal, texts),
@@ -320,11 +321,14 @@ def _quirks(value: Any) -> dict[str, str]:
     return value
 
 
-def _names(value: Any) -> dict[str, str]:
+def _names(value: Any, parties: Iterable[resources.Party]) -> dict[str, str]:
+    """By party. One of a party that is not there is a slip of the pen."""
     if value is None:
         return {}
     if not isinstance(value, dict) or not all(isinstance(one, str) for one in value.values()):
         raise ValueError("must be parties and the names of their companies")
+    if not set(value) <= set(map(notation.party_text, parties)):
+        raise ValueError("must be of parties that stand in parties, in the same letters")
     return value
 
 

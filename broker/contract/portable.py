@@ -101,6 +101,8 @@ def _fingerprint(message: PortablePeer, wrong: Violations) -> Fingerprint | None
 
 def _token(text: str, field: str, wrong: Violations) -> Token | None:
     with wrong.of(field):
+        if not text:
+            raise ValueError("is missing")
         return Token(text)
     return None
 

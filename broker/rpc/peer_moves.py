@@ -149,8 +149,8 @@ class PeerMoves(PeerJobs):
         given = request.peer.HasField("terms")
         terms = self._terms(request.peer.terms, tenant.id, "peer.terms", wrong) if given else None
         new = newcomer_from_pb(request.peer, terms, wrong)
-        urls = [("versions_url", new.versions_url), *(("endpoints", endpoint.url) for endpoint in new.endpoints)]
-        for field, url in urls:
+        urls = [(f"endpoints[{place}]", endpoint.url) for place, endpoint in enumerate(request.peer.endpoints)]
+        for field, url in [("versions_url", new.versions_url), *urls]:
             with wrong.of(f"peer.{field}"):
                 self._urls.check(url)
         if new.versions_url.rstrip("/") == self._ourselves.versions_url(tenant):

@@ -242,7 +242,7 @@ async def test_who_leaves_takes_everything_along(operator: Operator, tenant: str
 
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
     bare = await operator.json("peer", "export", "--tenant", tenant)
-    assert not any("held_token" in one or "issued_token" in one for one in bare["peers"])
+    assert not any("held_token" in one or "issued_token" in one or "business_names" in one for one in bare["peers"])
     other = await operator.json("tenant", "create", f"o-{free_port()}", "--party", "SE/OTH/CPO=Other",
                                 "--version", "2.1.1", "--version", "2.2.1")  # fmt: skip
     _, refused = await imports(operator, str(out), "--tenant", other["tenant"])

@@ -107,6 +107,7 @@ def test_csv_as_spreadsheets_write_it():
         ({"rotation_period": "often"}, "rotation_period: must be a number and a unit"),
         ({"blocked": "perhaps"}, "blocked: must be true or false"),
         ({"tenant": 1}, "tenant: must be text"),
+        ({"business_names": {"DE/KWM/CPO": "Kabelwerk"}}, "business_names: must be of parties that stand in parties"),
         ({"business_names": ["x"]}, "business_names: must be parties and the names"),
     ],
 )
