@@ -40,6 +40,8 @@ _ABOUT_THE_QUESTION = frozenset(
 )
 """Answers after which another question may go well."""
 PAGE = 1000
+_ANY_SIZE = ("grpc.max_receive_message_length", -1)
+"""A page of hubs is larger than what gRPC takes by itself."""
 
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
@@ -180,7 +182,7 @@ def _authority(path: Path, hint: str) -> bytes:
 
 def open_channel(place: Place) -> grpc.Channel:
     """TLS, except to loopback when no certificate authority is named."""
-    options = [("grpc.enable_http_proxy", 0)]
+    options = [("grpc.enable_http_proxy", 0), _ANY_SIZE]
     if place.ca is None and place.target.loopback:
         return grpc.insecure_channel(str(place.target), options)
     return grpc.secure_channel(str(place.target), grpc.ssl_channel_credentials(place.ca), options)

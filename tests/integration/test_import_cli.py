@@ -199,6 +199,18 @@ async def test_each_line_stands_for_itself(operator: Operator, tenant: str, tmp_
     assert for_people.stderr == ran.stderr
 
 
+async def test_a_run_that_breaks_off_reports_what_was_judged(tmp_path: Path) -> None:
+    (tmp_path / "target").write_text(f"127.0.0.1:{free_port()}")
+    (tmp_path / "admin.key").write_text("key")
+    file = written(tmp_path / "two.jsonl", ["{", line("good")])
+
+    ran, report = await imports(Operator("--data-dir", str(tmp_path)), file)
+
+    assert ran.code == 1
+    assert [one["line"] for one in report["refused"]] == [1]
+    assert "1 of 2 lines are judged, and the same command goes on with the rest" in ran.stderr
+
+
 async def test_an_empty_file_is_a_report_as_well(operator: Operator, tenant: str) -> None:
     ran = await operator.run("peer", "import", "-", "--tenant", tenant, "--json", stdin="")
 

@@ -1,5 +1,7 @@
 """Where the broker is said to be, without a broker."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import grpc
 import pytest
 
@@ -61,6 +63,20 @@ def test_the_key_leaves_the_machine_over_tls_only(monkeypatch, host, ca, kind):
     open_channel(Place(Address(host, 1), "key", ca))
 
     assert opened == [kind]
+
+
+def test_a_page_of_hubs_is_larger_than_what_grpc_takes_by_itself():
+    answer = bytes(5_000_000)
+    method = grpc.unary_unary_rpc_method_handler(lambda _question, _context: answer)
+    server = grpc.server(ThreadPoolExecutor(1))
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("Large", {"Get": method})])
+    place = Place(Address("127.0.0.1", server.add_insecure_port("127.0.0.1:0")), "key")
+    server.start()
+    try:
+        with open_channel(place) as channel:
+            assert channel.unary_unary("/Large/Get")(b"", timeout=10) == answer
+    finally:
+        server.stop(None)
 
 
 def test_a_place_does_not_print_its_key():
