@@ -41,6 +41,8 @@ _ABOUT_THE_QUESTION = frozenset(
 )
 """Answers after which another question may go well."""
 PAGE = 1000
+_ANY_SIZE = ("grpc.max_receive_message_length", -1)
+"""A page of hubs is larger than what gRPC takes by itself."""
 
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
@@ -99,19 +101,26 @@ class Broker:
             raise CommandError(self._explained(err)) from None
 
     def attempt(
-        self, method: "grpc.UnaryUnaryMultiCallable[Question, Answer]", question: Question, seconds: float
+        self,
+        method: "grpc.UnaryUnaryMultiCallable[Question, Answer]",
+        question: Question,
+        seconds: float,
+        field_of: Callable[[str], str],
     ) -> Answer | str:
-        """The answer, or why the broker has refused this very question. Raises CommandError if it would any other."""
+        """The answer, or why the broker has refused this very question, its fields named as field_of does.
+
+        Raises CommandError if it would any other.
+        """
         try:
             return method(question, timeout=seconds, metadata=self._metadata)
         except grpc.RpcError as err:
-            said = self._explained(err)
+            said = self._explained(err, field_of)
             if isinstance(err, grpc.Call) and err.code() in _ABOUT_THE_QUESTION:
                 return said
             raise CommandError(said) from None
 
-    def _explained(self, error: grpc.RpcError) -> str:
-        return explain(error, str(self._place.target), self._place.how_to_start)
+    def _explained(self, error: grpc.RpcError, field_of: Callable[[str], str] = str) -> str:
+        return explain(error, str(self._place.target), self._place.how_to_start, field_of)
 
     def first(
         self,
@@ -191,7 +200,7 @@ def _authority(path: Path, hint: str) -> bytes:
 
 def open_channel(place: Place) -> grpc.Channel:
     """TLS, except to loopback when no certificate authority is named."""
-    options = [("grpc.enable_http_proxy", 0)]
+    options = [("grpc.enable_http_proxy", 0), _ANY_SIZE]
     if place.ca is None and place.target.loopback:
         return grpc.insecure_channel(str(place.target), options)
     return grpc.secure_channel(str(place.target), grpc.ssl_channel_credentials(place.ca), options)

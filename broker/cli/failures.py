@@ -80,24 +80,27 @@ def in_words(error: OSError) -> str:
     return os.strerror(error.errno) if error.errno else str(error)
 
 
-def explain(error: grpc.RpcError, target: str, how_to_start: str = "") -> str:
+def explain(error: grpc.RpcError, target: str, how_to_start: str = "", field_of: Callable[[str], str] = str) -> str:
     """The refusal in words, the fields that it names, and its reason as the contract calls it.
 
-    how_to_start is the command that starts a broker at target, if there is one.
+    how_to_start is the command that starts a broker at target, if there is one. field_of says how whoever asked knows a
+    field of the contract.
     """
     status = rpc_status.from_call(error) if isinstance(error, grpc.Call) else None
     reason = reason_of(status) if status else None
     if reason is None:
         return _unexplained(error, target, how_to_start)
-    violations = [f"{v.field}: {v.description}" for bad in _details(status, BadRequest) for v in bad.field_violations]
+    violations = [(v.field, v.description) for bad in _details(status, BadRequest) for v in bad.field_violations]
     assumption = assumed.in_words()
     remark = f" ({assumption})" if assumption else ""
-    return f"{in_commands(_sentence(status.message if status else '', violations))}{remark} [{reason}]"
+    said = _sentence(status.message if status else "", violations, field_of)
+    return f"{in_commands(said)}{remark} [{reason}]"
 
 
 def in_commands(text: str) -> str:
     """Text of the broker for somebody who types: calls of the contract as the commands that make them."""
-    return _CALL.sub(lambda found: f"`{COMMANDS[found[0]]}`", text).replace("use force", "use --force")
+    named = _CALL.sub(lambda found: f"`{COMMANDS[found[0]]}`", text)
+    return named.replace("use force", "use --force").replace("(check)", "(--check)")
 
 
 def reason_of(status: Status) -> str | None:
@@ -112,9 +115,11 @@ def _details(status: Status | None, kind: type[Detail]) -> Iterable[Detail]:
             yield detail
 
 
-def _sentence(message: str, violations: Sequence[str]) -> str:
-    """The message, and those violations that it does not spell out itself."""
-    return "; ".join([message, *(violation for violation in violations if violation not in message)])
+def _sentence(message: str, violations: Sequence[tuple[str, str]], field_of: Callable[[str], str]) -> str:
+    """The message, and the violations. One that spells them out itself, perhaps cut off, adds nothing to them."""
+    named = [f"{field_of(field)}: {what}" for field, what in violations]
+    spelled_out = bool(violations) and message.startswith(": ".join(violations[0])[: len(message)])
+    return "; ".join(named if spelled_out else [message, *named])
 
 
 def _unexplained(error: grpc.RpcError, target: str, how_to_start: str) -> str:

@@ -1,51 +1,129 @@
 """ocpi-broker peer import: connections that exist already, taken over from a file, each as a whole or not at all."""
 
 import sys
-import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field, replace
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from broker.cli import notation, portable_files
-from broker.cli.connection import DEADLINE, Broker, connected
+from broker.cli import portable_files
+from broker.cli.connection import Broker, connected
 from broker.cli.failures import CommandError, in_words
 from broker.cli.names import tenant_name
 from broker.cli.options import DataDir, Json
-from broker.cli.output import Document, answer, note
+from broker.cli.output import Document, answer, note, printable
 from broker.cli.portable_files import Line
+from broker.cli.rivals import Rival, Rivals
 from broker.core.paths import DEFAULT_TENANT
-from ocpi_broker.v1.peer_service_pb2 import IMPORT_OUTCOME_UNCHANGED, ImportPeerRequest, ImportPeerResponse
+from ocpi_broker.v1.peer_service_pb2 import (
+    IMPORT_OUTCOME_IMPORTED,
+    IMPORT_OUTCOME_UNCHANGED,
+    ImportPeerRequest,
+)
 
 _AT_ONCE: Final = 8
-_CHECK_SECONDS: Final = 45.0
+_SECONDS: Final = 60.0
+"""For one line: a hub has thousands of parties, and with --check the peer is asked twice."""
 _NEWS_SECONDS: Final = 2.0
 _INTERRUPTED: Final = 130
 _STDIN: Final = "-"
+_MANY: Final = 20
+"""Lines refused for the same reason, above which people want to see how many there are."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a line. Without an outcome it was refused, for this reason."""
+
+    line: Line
+    outcome: int | None = None
+    reason: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
-    """What became of each line."""
+    """What became of the lines that were judged, in the order of the file."""
 
-    imported: int = 0
-    unchanged: int = 0
-    refused: list[Line] = field(default_factory=list)
+    verdicts: Sequence[Verdict]
+
+    def count(self, outcome: int) -> int:
+        return sum(verdict.outcome == outcome for verdict in self.verdicts)
 
     @property
-    def done(self) -> int:
-        return self.imported + self.unchanged + len(self.refused)
+    def refused(self) -> list[Verdict]:
+        return [verdict for verdict in self.verdicts if verdict.outcome is None]
 
     def document(self) -> Document:
-        refused = sorted(self.refused, key=lambda line: line.number)
         return {
-            "imported": self.imported,
-            "unchanged": self.unchanged,
-            "refused": [{"line": line.number, "name": line.name, "reason": line.reason} for line in refused],
+            "imported": self.count(IMPORT_OUTCOME_IMPORTED),
+            "unchanged": self.count(IMPORT_OUTCOME_UNCHANGED),
+            "refused": [{"line": one.line.number, "name": one.line.name, "reason": one.reason} for one in self.refused],
         }
+
+    def text(self, *, dry_run: bool) -> str:
+        would = "would be imported" if dry_run else "imported"
+        imported, unchanged = self.count(IMPORT_OUTCOME_IMPORTED), self.count(IMPORT_OUTCOME_UNCHANGED)
+        return "\n".join([f"{imported} {would}, {unchanged} unchanged, {len(self.refused)} refused", *self._rows()])
+
+    def _rows(self) -> Iterator[str]:
+        """A refusal each, but for those of which there are very many."""
+        same = Counter(one.reason for one in self.refused)
+        told = Counter[str]()
+        for one in self.refused:
+            told[one.reason] += 1
+            if told[one.reason] <= _MANY:
+                yield f"{_place(one.line)}: {printable(one.reason)}"
+        for reason, many in same.items():
+            if many > _MANY:
+                yield f"and {many - _MANY} more lines, which --json lists: {printable(reason)}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Import:
+    """How the lines of a file are given to a broker."""
+
+    broker: Broker
+    dry_run: bool
+    check: bool
+
+    def all(self, lines: Sequence[Line], verdicts: list[Verdict]) -> None:
+        """Several at a time. Adds those that were reached to verdicts, also when it is broken off.
+
+        A line waits for those before that only one of them can stand beside, whose calls begin earlier: so the first
+        one wins, and nobody waits for ever. Raises CommandError if no other line can go better.
+        """
+        rivals, judged = Rivals(), dict[int, Future[Verdict]]()
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            try:
+                for line in lines:
+                    before = [(judged[rival.number], rival) for rival in rivals.of(line)]
+                    judged[line.number] = pool.submit(self._judge, line, before)
+                _await(list(judged.values()))
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+            finally:
+                verdicts += [one.result() for one in judged.values() if _is_known(one)]
+
+    def _judge(self, line: Line, before: Sequence[tuple[Future[Verdict], Rival]]) -> Verdict:
+        if line.peer is None:
+            return Verdict(line, reason=line.reason)
+        for first, rival in before:
+            if first.result().outcome is not None:
+                same = rival.reason is None
+                return Verdict(line, IMPORT_OUTCOME_UNCHANGED if same else None, rival.reason or "")
+        request = ImportPeerRequest(
+            parent=tenant_name(str(line.tenant)), peer=line.peer, check=self.check, validate_only=self.dry_run
+        )
+        said = self.broker.attempt(self.broker.peers.ImportPeer, request, _SECONDS, portable_files.field_of)
+        if isinstance(said, str):
+            return Verdict(line, reason=said)
+        return Verdict(line, said.outcome, warnings=tuple(said.warnings))
 
 
 def import_(
@@ -67,127 +145,63 @@ def import_(
     Nothing is sent to any peer without --check. A peer is taken over whole or not at all; the same file again changes
     nothing. The exit code is 0 only when no line was refused.
     """
-    lines = _told_apart(_read(file), tenant)
-    report = Report()
+    lines = [replace(line, tenant=tenant or line.tenant or DEFAULT_TENANT) for line in _read(file)]
+    verdicts = list[Verdict]()
     with connected(data_dir) as broker:
         try:
-            _carry_out(broker, lines, report, dry_run=dry_run, check=check)
+            _Import(broker, dry_run, check).all(lines, verdicts)
         except KeyboardInterrupt:
-            note(f"{report.imported} imported so far; the same command goes on with the rest")
+            _tell(Report(verdicts), dry_run=dry_run, as_json=as_json)
+            note(_broken_off("interrupted", len(verdicts), len(lines)))
             raise typer.Exit(_INTERRUPTED) from None
         except CommandError as err:
-            raise CommandError(
-                f"{err}; {report.imported} were imported, the same command goes on with the rest"
-            ) from None
-    answer(report.document(), as_json=as_json, text=_text(report, dry_run=dry_run))
+            _tell(Report(verdicts), dry_run=dry_run, as_json=as_json)
+            raise CommandError(_broken_off(str(err), len(verdicts), len(lines))) from None
+    report = Report(verdicts)
+    _tell(report, dry_run=dry_run, as_json=as_json)
     if report.refused:
-        raise CommandError(f"{len(report.refused)} of {report.done} lines were refused; the others stay as they are")
+        raise CommandError(f"{len(report.refused)} of {len(lines)} lines were refused")
 
 
 def _read(file: str) -> list[Line]:
     try:
         if file == _STDIN:
-            text = sys.stdin.buffer.read().decode()
-        else:
-            path = Path(file)
-            if path.stat().st_mode & 0o077:
-                note(f"warning: {file} can be read by others and holds tokens; run: chmod 600 {file}")
-            text = path.read_bytes().decode()
-        return portable_files.read(text)
+            return portable_files.read(sys.stdin.buffer.read())
+        path = Path(file)
+        if path.stat().st_mode & 0o077:
+            note(f"warning: {file} can be read by others and holds tokens; run: chmod 600 {file}")
+        return portable_files.read(path.read_bytes())
     except OSError as err:
         raise CommandError(f"cannot read {file}: {in_words(err)}") from None
-    except UnicodeDecodeError:
-        raise CommandError(f"{file} is no UTF-8 text") from None
     except ValueError as err:
         raise CommandError(f"{file} {err}") from None
 
 
-def _told_apart(lines: Sequence[Line], tenant: str | None) -> list[Line]:
-    """Each with its tenant; a line that contradicts an earlier one is refused, whichever would come first."""
-    names: dict[tuple[str, str], Line] = {}
-    tokens: dict[str, Line] = {}
-    parties: dict[tuple[str, str], Line] = {}
-    told = []
-    for given in lines:
-        line = replace(given, tenant=tenant or given.tenant or DEFAULT_TENANT)
-        clash = _clash(line, names, tokens, parties) if line.peer is not None else ""
-        told.append(replace(line, peer=None, reason=clash) if clash else line)
-        if line.peer is None or clash:
-            continue
-        names.setdefault((str(line.tenant), line.peer.peer_id), line)
-        tokens |= dict.fromkeys(_issued(line), line)
-        parties |= {(str(line.tenant), notation.party_text(one)): line for one in line.peer.parties}
-    return told
+def _await(judged: Sequence[Future[Verdict]]) -> None:
+    """Until all are, with news now and then. Raises what one of them does."""
+    waiting = set(judged)
+    while waiting:
+        done, waiting = wait(waiting, _NEWS_SECONDS, FIRST_EXCEPTION)
+        for one in done:
+            one.result()
+        if waiting:
+            note(f"{len(judged) - len(waiting)} of {len(judged)} lines")
 
 
-def _clash(
-    line: Line, names: dict[tuple[str, str], Line], tokens: dict[str, Line], parties: dict[tuple[str, str], Line]
-) -> str:
-    """Why a line cannot stand beside those before it. The same connection twice is no harm."""
-    peer = line.peer
-    if peer is None:
-        return ""
-    same = names.get((str(line.tenant), peer.peer_id))
-    if same is not None:
-        return "" if same.peer == peer else f"line {same.number} has the same name and another content"
-    for token in _issued(line):
-        if token in tokens:
-            return f"issued_token: line {tokens[token].number} has the same"
-    for party in map(notation.party_text, peer.parties):
-        if (str(line.tenant), party) in parties:
-            return f"parties: line {parties[str(line.tenant), party].number} has {party} as well"
-    return ""
+def _is_known(judged: Future[Verdict]) -> bool:
+    return judged.done() and not judged.cancelled() and judged.exception() is None
 
 
-def _issued(line: Line) -> Iterator[str]:
-    if line.peer is not None:
-        yield from (text for text in (line.peer.issued_token, line.peer.issued_token_hash) if text)
+def _tell(report: Report, *, dry_run: bool, as_json: bool) -> None:
+    for verdict in report.verdicts:
+        for warning in verdict.warnings:
+            note(f"{_place(verdict.line)}: warning: {warning}")
+    answer(report.document(), as_json=as_json, text=report.text(dry_run=dry_run))
 
 
-def _carry_out(broker: Broker, lines: Sequence[Line], report: Report, *, dry_run: bool, check: bool) -> None:
-    """Several at a time; the same connection a second time after the first."""
-    report.refused += [line for line in lines if line.peer is None]
-    good = [line for line in lines if line.peer is not None]
-    first = {(line.tenant, line.name): line for line in reversed(good)}
-    repeated = [line for line in good if first[line.tenant, line.name] is not line]
-    news = time.monotonic() + _NEWS_SECONDS
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        waiting = {pool.submit(_import, broker, line, dry_run=dry_run, check=check): line for line in first.values()}
-        try:
-            for done in as_completed(waiting):
-                _note(report, waiting[done], done.result())
-                if time.monotonic() >= news:
-                    note(f"{report.done} of {len(lines)} lines")
-                    news = time.monotonic() + _NEWS_SECONDS
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-    report.unchanged += len(repeated)
+def _broken_off(why: str, judged: int, lines: int) -> str:
+    return f"{why}; {judged} of {lines} lines are judged, and the same command goes on with the rest"
 
 
-def _import(broker: Broker, line: Line, *, dry_run: bool, check: bool) -> ImportPeerResponse | str:
-    """The answer, or why the line was refused. Raises CommandError if no other line can go better."""
-    request = ImportPeerRequest(
-        parent=tenant_name(str(line.tenant)), peer=line.peer, check=check, validate_only=dry_run
-    )
-    return broker.attempt(broker.peers.ImportPeer, request, _CHECK_SECONDS if check else DEADLINE)
-
-
-def _note(report: Report, line: Line, result: ImportPeerResponse | str) -> None:
-    if isinstance(result, str):
-        report.refused.append(replace(line, peer=None, reason=result))
-        note(f"line {line.number}, {line.name}: {result}")
-        return
-    if result.outcome == IMPORT_OUTCOME_UNCHANGED:
-        report.unchanged += 1
-    else:
-        report.imported += 1
-    for warning in result.warnings:
-        note(f"line {line.number}, {line.name}: warning: {warning}")
-
-
-def _text(report: Report, *, dry_run: bool) -> str:
-    would = "would be imported" if dry_run else "imported"
-    refused = sorted(report.refused, key=lambda line: line.number)
-    rows = [f"line {line.number}  {line.name or '-'}  {line.reason}" for line in refused]
-    return "\n".join([f"{report.imported} {would}, {report.unchanged} unchanged, {len(refused)} refused", *rows])
+def _place(line: Line) -> str:
+    return f"line {line.number}, {printable(line.name)}" if line.name else f"line {line.number}"

@@ -5,11 +5,13 @@ wrong is named by its field.
 """
 
 import csv
+import difflib
 import io
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any, Final
 
 from broker.cli import notation
@@ -28,7 +30,18 @@ FIELDS: Final = (
 _LISTS: Final = frozenset({"endpoints", "parties", "terms", "quirks", "offered_versions"})
 _TEXTS: Final = frozenset(FIELDS) - _LISTS - {"business_names", "may_downgrade", "blocked"}
 _NO_CSV: Final = frozenset({"business_names"})
+_IN_CONTRACT: Final = {"name": "peer_id", "renew": "renewal", "offered_versions": "versions"}
+"""Fields that the contract calls otherwise."""
+_MOST_BYTES: Final = 4_000_000
+"""Of one connection: what a broker reads in one call is hardly more."""
+_NO_TEXT: Final = "is no UTF-8 text"
 _COULD_BE_TOKEN: Final = 8
+"""Characters. A shorter text in the wrong place may be repeated."""
+_ALIKE: Final = 0.75
+"""How much of a word has to be there for a slip of the pen (difflib)."""
+_IS_NONE: Final = " is no"
+"""Stands behind a text that is quoted: "x is not one of …", "x is no quirk; there are …"."""
+_LONGEST_NAME: Final = 60
 ANY_PARTY: Final = "*/*/*"
 """In terms: any party."""
 
@@ -44,12 +57,25 @@ class Line:
     reason: str = ""
 
 
-def read(text: str) -> list[Line]:
+def read(content: bytes) -> list[Line]:
     """Every line that is not empty. Raises ValueError if it is no such file at all."""
-    stripped = text.removeprefix("\ufeff")
-    if stripped.lstrip().startswith("{"):
-        return [_json_line(number, one) for number, one in enumerate(stripped.split("\n"), 1) if one.strip()]
-    return list(_csv_lines(stripped))
+    text = content.decode(errors="surrogateescape").removeprefix("\ufeff")
+    if not text.strip():
+        return []
+    if text.lstrip().startswith("{"):
+        return [_json_line(number, one) for number, one in enumerate(text.split("\n"), 1) if one.strip()]
+    return list(_csv_lines(text))
+
+
+def field_of(path: str) -> str:
+    """The field of a file in which a field of the contract stands, such as peer.parties[0].role: parties[0]."""
+    named = re.fullmatch(r"(?:peer\.)?([a-z_]+)(\[\d+\])?(.*)", path)
+    if named is None or path == "parent":
+        return "tenant" if named else path
+    first, place, below = named.groups()
+    if below.startswith(".business_details"):
+        return "business_names"
+    return next((name for name, other in _IN_CONTRACT.items() if other == first), first) + (place or "")
 
 
 def write(peers: Iterable[PortablePeer], tenant: str) -> Iterator[str]:
@@ -68,9 +94,11 @@ def write_csv(peers: Iterable[PortablePeer], tenant: str) -> Iterator[str]:
 
 
 def _json_line(number: int, text: str) -> Line:
+    if not _is_text(text):
+        return Line(number, None, reason=_NO_TEXT)
     try:
         document = json.loads(text, object_pairs_hook=_once)
-    except ValueError as err:
+    except (ValueError, RecursionError) as err:
         what = str(err) if isinstance(err, _DoubleError) else "is not a JSON object on one line"
         return Line(number, None, reason=what)
     if not isinstance(document, dict):
@@ -91,11 +119,10 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _csv_lines(text: str) -> Iterator[Line]:
     heading = text.partition("\n")[0]
+    csv.field_size_limit(_MOST_BYTES)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=";" if ";" in heading else ",", strict=True)
     try:
-        names = [name.strip() for name in next(reader, [])]
-        if "name" not in names or "versions_url" not in names:
-            raise ValueError("is neither JSON lines nor CSV with a heading that has name and versions_url")
+        names = _columns(next(reader, []))
         before = reader.line_num
         for row in reader:
             number, before = before + 1, reader.line_num
@@ -105,11 +132,27 @@ def _csv_lines(text: str) -> Iterator[Line]:
         raise ValueError(f"is not CSV: see line {reader.line_num}") from None
 
 
+def _columns(heading: list[str]) -> list[str]:
+    """Their names. What is wrong with them is wrong with every line, and said once. Raises ValueError."""
+    names = [name.strip() for name in heading]
+    if "name" not in names or "versions_url" not in names:
+        raise ValueError("is neither JSON lines nor CSV with a heading that has name and versions_url")
+    named = [name for name in names if name]
+    for name in named:
+        if name not in FIELDS:
+            raise ValueError(f"has a column {_shown(name, FIELDS)}; there are {', '.join(FIELDS)}")
+        if named.count(name) > 1:
+            raise ValueError(f"has the column {name} twice")
+    return names
+
+
 def _csv_line(number: int, names: list[str], row: list[str]) -> Line:
-    if len(row) > len(names):
+    if not all(map(_is_text, row)):
+        return Line(number, None, reason=_NO_TEXT)
+    cells = [(name, cell.strip()) for name, cell in zip_longest(names, row[: len(names)], fillvalue="") if cell.strip()]
+    if any(cell.strip() for cell in row[len(names) :]) or any(not name for name, _ in cells):
         return Line(number, None, reason="has more cells than the heading")
-    cells = {name: cell.strip() for name, cell in zip(names, row, strict=False) if cell.strip()}
-    return _line(number, {name: _from_cell(name, cell) for name, cell in cells.items()})
+    return _line(number, {name: _from_cell(name, cell) for name, cell in cells})
 
 
 def _from_cell(name: str, cell: str) -> Any:
@@ -121,50 +164,56 @@ def _from_cell(name: str, cell: str) -> Any:
 
 
 def _line(number: int, document: Mapping[str, Any]) -> Line:
-    name = document.get("name")
-    shown = name if isinstance(name, str) else None
-    tenant = document.get("tenant")
-    unknown = sorted(set(document) - set(FIELDS))
-    if unknown:
-        return Line(number, shown, reason=f"{unknown[0][:60]} is no field; there are {', '.join(FIELDS)}")
-    if shown is None:
-        return Line(number, None, reason="name: is missing")
-    if tenant is not None and not isinstance(tenant, str):
-        return Line(number, shown, reason="tenant: must be text")
+    name, tenant = document.get("name"), document.get("tenant")
+    shown = (name[:_LONGEST_NAME] or None) if isinstance(name, str) else None
+    reason = _not_a_line(document)
+    if reason:
+        return Line(number, shown, reason=reason)
     try:
-        return Line(number, shown, tenant, _peer(document))
+        peer = _peer(document)
+    except UnicodeError:
+        return Line(number, shown, tenant, reason="has characters that are none (surrogates)")
     except ValueError as err:
-        return Line(number, shown, tenant, reason=_masked(str(err), document))
+        return Line(number, shown, tenant, reason=str(err))
+    if peer.ByteSize() > _MOST_BYTES:
+        return Line(number, shown, tenant, reason=f"is larger than {_MOST_BYTES} bytes, and no connection is")
+    return Line(number, shown, tenant, peer)
 
 
-def _masked(reason: str, document: Mapping[str, Any]) -> str:
-    """A token may stand in a column that is not its own: no value is repeated that could be one."""
-    for text in _values(document):
-        for piece in (text, *re.split(r"[\s/=]+", text)):
-            if len(piece) >= _COULD_BE_TOKEN:
-                reason = reason.replace(piece, "…")
-    return reason
+def _not_a_line(document: Mapping[str, Any]) -> str:
+    """What is wrong with the fields that say which one it is, or with the names of its fields."""
+    for name in sorted(set(document) - set(FIELDS)):
+        return f"{_shown(name, FIELDS)} is no field; there are {', '.join(FIELDS)}"
+    if document.get("name") in (None, ""):
+        return "name: is missing"
+    return next((f"{one}: must be text" for one in ("name", "tenant") if not _is_text_or_none(document.get(one))), "")
 
 
-def _values(value: Any) -> Iterator[str]:
-    """Every text in it, but for the names of fields."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, list):
-        for one in value:
-            yield from _values(one)
-    elif isinstance(value, Mapping):
-        for name, one in value.items():
-            yield from _values(one)
-            if name not in FIELDS:
-                yield name
+def _is_text_or_none(value: Any) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _is_text(text: str) -> bool:
+    """Whether all of it could be decoded."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _shown(text: str, words: Iterable[str]) -> str:
+    """Text that stands where one of the words should; … if it could be a token that has strayed there."""
+    meant = difflib.get_close_matches(text.lower(), [word.lower() for word in words], 1, _ALIKE)
+    return text if len(text) < _COULD_BE_TOKEN or (meant and len(text) <= 2 * len(meant[0])) else "…"
 
 
 def _peer(document: Mapping[str, Any]) -> PortablePeer:
     """Raises ValueError naming the field."""
     texts = {name: _text(name, document.get(name)) for name in _TEXTS}
     flags = {name: _of(name, _flag, document.get(name)) for name in ("may_downgrade", "blocked")}
-    names = _of("business_names", _names, document.get("business_names"))
+    parties = _each("parties", _party, document.get("parties"))
+    names = _of("business_names", lambda value: _names(value, parties), document.get("business_names"))
     peer = PortablePeer(
         peer_id=texts["name"],
         version=texts["version"],
@@ -175,7 +224,7 @@ def _peer(document: Mapping[str, Any]) -> PortablePeer:
         auth_form_in=_word("auth_form_in", notation.header_form, texts),
         auth_form_out=_word("auth_form_out", notation.header_form, texts),
         endpoints=_each("endpoints", _endpoint, document.get("endpoints")),
-        parties=[_named(party, names) for party in _each("parties", _party, document.get("parties"))],
+        parties=[_named(party, names) for party in parties],
         quirks=_of("quirks", _quirks, document.get("quirks")),
         lifecycle=_word("lifecycle", notation.lifecycle, texts),
         renewal=_word("renew", notation.renewal, texts),
@@ -206,8 +255,16 @@ def _word(name: str, read_word: Callable[[str], str], texts: Mapping[str, str]) 
 def _of(name: str, read_value: Callable[[Any], Any], value: Any) -> Any:
     try:
         return read_value(value)
+    except UnicodeError:
+        raise
     except ValueError as err:
-        raise ValueError(f"{name}: {err}") from None
+        raise ValueError(f"{name}: {_without_token(str(err))}") from None
+
+
+def _without_token(reason: str) -> str:
+    """A reason may begin with what was given, and name what it could have been."""
+    given, none, words = reason.rpartition(_IS_NONE)
+    return f"{_shown(given, re.findall(r'[A-Za-z_]+', words))}{none}{words}" if none else reason
 
 
 def _each(name: str, read_one: Callable[[Any], Any], values: Any) -> list[Any]:
@@ -264,11 +321,14 @@ def _quirks(value: Any) -> dict[str, str]:
     return value
 
 
-def _names(value: Any) -> dict[str, str]:
+def _names(value: Any, parties: Iterable[resources.Party]) -> dict[str, str]:
+    """By party. One of a party that is not there is a slip of the pen."""
     if value is None:
         return {}
     if not isinstance(value, dict) or not all(isinstance(one, str) for one in value.values()):
         raise ValueError("must be parties and the names of their companies")
+    if not set(value) <= set(map(notation.party_text, parties)):
+        raise ValueError("must be of parties that stand in parties, in the same letters")
     return value
 
 
@@ -294,7 +354,11 @@ def document(peer: PortablePeer, tenant: str) -> dict[str, Any]:
         "versions_url": peer.versions_url,
         "endpoints": listed,
         "parties": [notation.party_text(party) for party in peer.parties],
-        "business_names": {notation.party_text(party): party.business_details.name for party in peer.parties},
+        "business_names": {
+            notation.party_text(party): party.business_details.name
+            for party in peer.parties
+            if party.business_details.name
+        },
         "terms": _terms(peer.terms),
         "quirks": dict(sorted(peer.quirks.items())),
         "lifecycle": _lower(word(resources.PeerLifecycle, peer.lifecycle, "PEER_LIFECYCLE_")),

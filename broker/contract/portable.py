@@ -4,12 +4,13 @@ import re
 from typing import Final
 
 from broker.contract.names import resource_id
-from broker.contract.parties import endpoint_from_pb, endpoint_to_pb, key_from_pb, party_from_pb, party_to_pb
+from broker.contract.parties import endpoint_from_pb, endpoint_to_pb, key_from_pb, key_to_pb, party_from_pb, party_to_pb
 from broker.contract.peers import care_from_pb, form_to_pb, period_to_pb, quirks_from_pb, terms_to_pb
 from broker.contract.tenants import versions_from_pb
 from broker.contract.values import Violations, each, enum_name
+from broker.core.announcements import nameless
 from broker.core.importing import Newcomer
-from broker.core.model import BusinessDetails, Fingerprint, HeaderForm, Party, PartyKey, Terms, Token, Version
+from broker.core.model import Fingerprint, HeaderForm, Party, Terms, Token, Version
 from broker.core.peer import IssuedToken, Peer
 from ocpi_broker.v1 import resources_pb2
 from ocpi_broker.v1.peer_service_pb2 import PortablePeer
@@ -23,8 +24,17 @@ def newcomer_from_pb(message: PortablePeer, terms: Terms | None, wrong: Violatio
     """Whatever is wrong with a field is added to wrong; then what is returned is not to be used."""
     with wrong.of("peer.peer_id"):
         resource_id(message.peer_id)
-    if len(message.endpoints) > _MOST_ENDPOINTS or len(message.parties) > _MOST_PARTIES:
-        wrong.add("peer", f"must have at most {_MOST_PARTIES} parties and {_MOST_ENDPOINTS} endpoints")
+    too_many = [
+        (field, most)
+        for field, given, most in (
+            ("peer.parties", message.parties, _MOST_PARTIES),
+            ("peer.endpoints", message.endpoints, _MOST_ENDPOINTS),
+        )
+        if len(given) > most
+    ]
+    for field, most in too_many:
+        wrong.add(field, f"must be at most {most}")
+    if too_many:
         return Newcomer(message.peer_id, message.versions_url, Token("-"))
     version = None
     with wrong.of("peer.version"):
@@ -59,7 +69,7 @@ def portable_to_pb(peer: Peer) -> PortablePeer:
         version=str(peer.version or ""),
         versions_url=peer.versions_url or "",
         endpoints=map(endpoint_to_pb, peer.endpoints),
-        parties=map(party_to_pb, peer.parties),
+        parties=map(_party_to_pb, peer.parties),
         auth_form_in=form_to_pb(peer.form_in),
         auth_form_out=form_to_pb(peer.form_out),
         quirks=peer.quirks.write(),
@@ -91,6 +101,8 @@ def _fingerprint(message: PortablePeer, wrong: Violations) -> Fingerprint | None
 
 def _token(text: str, field: str, wrong: Violations) -> Token | None:
     with wrong.of(field):
+        if not text:
+            raise ValueError("is missing")
         return Token(text)
     return None
 
@@ -106,5 +118,10 @@ def _party(message: resources_pb2.Party) -> Party:
     """Nobody who moves knows every name: the next exchange tells it."""
     if message.business_details.name:
         return party_from_pb(message)
-    key: PartyKey = key_from_pb(message)
-    return Party(key, BusinessDetails(key.country_code + key.party_id))
+    key = key_from_pb(message)
+    return Party(key, nameless(key))
+
+
+def _party_to_pb(party: Party) -> resources_pb2.Party:
+    """A name that stands for none is not said on."""
+    return key_to_pb(party.key) if party.details == nameless(party.key) else party_to_pb(party)

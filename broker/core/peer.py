@@ -81,7 +81,9 @@ class IssuedToken:
     after its time: the peer goes on with it. Of a revoked one, the first use since: the peer has gone back to it (F18).
     """
     received_at: int | None = None
-    """First use while it was provisional or resent: the peer has it, whether it keeps it or not."""
+    """First use while it was provisional or resent, or when it was imported: the peer has it, whether it keeps it or
+    not.
+    """
     weak: bool = False
     """It was imported, and is easier to guess than one of ours."""
     kept: Sealed | None = None

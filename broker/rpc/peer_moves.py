@@ -16,7 +16,8 @@ from broker.core import importing
 from broker.core.caller import CallerRole
 from broker.core.importing import Newcomer, Strength
 from broker.core.model import Tenant, Token
-from broker.core.peer import IssuedToken, Peer, PeerState, TokenState
+from broker.core.peer import IssuedToken, Notice, Peer, PeerState, TokenState
+from broker.core.warning_ids import WarningId
 from broker.crypto import minting
 from broker.crypto.minting import Pepper, SecretKind
 from broker.errors import (
@@ -31,7 +32,7 @@ from broker.exchanges.dispatcher import Dispatcher
 from broker.exchanges.ourselves import Ourselves
 from broker.memory.readmodel import HELD_TOKEN, IMPORTED_TOKEN, ReadModel
 from broker.ocpi import DIALECTS
-from broker.ocpi.authorization import decoded, readings
+from broker.ocpi.authorization import is_encoded, readings
 from broker.outbound.url_policy import UrlPolicy
 from broker.rpc import call_context
 from broker.rpc.mutations import Mutations
@@ -150,8 +151,8 @@ class PeerMoves(PeerJobs):
         given = request.peer.HasField("terms")
         terms = self._terms(request.peer.terms, tenant.id, "peer.terms", wrong) if given else None
         new = newcomer_from_pb(request.peer, terms, wrong)
-        urls = [("versions_url", new.versions_url), *(("endpoints", endpoint.url) for endpoint in new.endpoints)]
-        for field, url in urls:
+        urls = [(f"endpoints[{place}]", endpoint.url) for place, endpoint in enumerate(request.peer.endpoints)]
+        for field, url in [("versions_url", new.versions_url), *urls]:
             with wrong.of(f"peer.{field}"):
                 self._urls.check(url)
         if new.versions_url.rstrip("/") == self._ourselves.versions_url(tenant):
@@ -178,10 +179,7 @@ class PeerMoves(PeerJobs):
         if elsewhere:
             which = ", ".join(elsewhere[:5])
             warnings.append(f"endpoints: {which} are on another site than versions_url; a later PUT will be refused")
-        for name, token in (("held_token", new.held), ("issued_token", new.issued)):
-            if token is not None and decoded(token.reveal()) is not None:
-                warnings.append(f"{name}: is the Base64 of another token; in the file it has to stand as it is")
-        return warnings
+        return [*warnings, *_encoded(new)]
 
     def _taken_over(self, tx: Transaction, tenant: Tenant, new: Newcomer) -> pb.ImportPeerResponse:
         """All or nothing: whatever is refused here takes everything back."""
@@ -201,6 +199,8 @@ class PeerMoves(PeerJobs):
         held = self._model.sealed(tenant.id, peer.uid, new.held, HELD_TOKEN)
         imports.register(tx, peer, new, held, self._imported_token(peer, new))
         self._claim(tx, peer, new)
+        for finding in _encoded(new):
+            transitions.add_notice(tx, peer, Notice(WarningId.TOKEN_ENCODED, finding, tx.now))
         tx.audit(
             "peer.imported",
             tenant.id,
@@ -275,6 +275,18 @@ class PeerMoves(PeerJobs):
             return
         holder = peers.find_by_uid(tx.session, peers.holders(tx.session, peer.tenant, lost[:1]).get(lost[0], ""))
         raise PartyNotAllowedError(f"parties: {lost[0]} belongs to the peer {found(holder).id}")
+
+
+def _encoded(new: Newcomer) -> list[str]:
+    """What is said of tokens that may stand in the file as a header has them (A3); one sentence, or none."""
+    tokens = {"held_token": new.held, "issued_token": new.issued}
+    names = [name for name, token in tokens.items() if token is not None and is_encoded(token)]
+    if not names:
+        return []
+    used = "is Base64 of another token: it is used as it stands in the file"
+    return [
+        f"{' and '.join(names)}: {used}; if that is a header's value, unregister the peer and import what it encodes"
+    ]
 
 
 def _note_disclosures(tx: Transaction, page: list[Peer]) -> None:

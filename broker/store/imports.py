@@ -85,7 +85,10 @@ def register(tx: Transaction, peer: Peer, new: Newcomer, held: Sealed, issued: I
 
 
 def _issue(tx: Transaction, peer: Peer, issued: ImportedToken) -> None:
-    """Whoever had it before has ended, this very peer perhaps: the token works again, and for this one."""
+    """Whoever had it before has ended, this very peer perhaps: the token works again, and for this one.
+
+    The peer has it already: nothing waits for its first use to know that.
+    """
     table = IssuedTokenRow
     ended = (col(table.lookup_id) == issued.fingerprint.lookup_id, col(table.state) == TokenState.REVOKED.value)
     for uid in tx.session.exec(delete(table).where(*ended).returning(col(table.peer_uid))):
@@ -100,6 +103,7 @@ def _issue(tx: Transaction, peer: Peer, issued: ImportedToken) -> None:
         pepper_id=issued.fingerprint.pepper_id,
         digest=issued.fingerprint.digest,
         created_at=tx.now,
+        received_at=tx.now,
         failures=0,
         weak=issued.weak,
         kept_key_id=issued.kept.key_id if issued.kept else None,

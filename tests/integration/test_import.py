@@ -27,6 +27,7 @@ async def test_an_imported_peer_is_verified_and_served_at_once(stack: Stack, hom
     answer = await take_over(home, new)
 
     assert (answer.outcome, answer.peer.state) == (IMPORTED, resources_pb2.PEER_STATE_REGISTERED)
+    assert not answer.peer.unconfirmed
     held = await home.held(answer.peer.name, module="locations")
     assert (held.token, held.authorization) == (new.held_token, f"Token {new.held_token}")
     assert held.endpoint_url == f"{HOST}/kwl/2.2.1/locations"
@@ -163,11 +164,12 @@ async def test_a_dry_run_judges_the_same_and_changes_nothing(stack: Stack, home:
         ("peer.versions_url", {"versions_url": "ftp://partner.example"}),
         ("peer.versions_url", {"versions_url": f"{HOST}/?t=leaked-leaked-1", "held_token": "leaked-leaked-1"}),
         ("peer.endpoints", {"endpoints": []}),
-        ("peer.endpoints", {"endpoints": [resources_pb2.Endpoint(module="cdrs", url="nowhere")]}),
+        ("peer.endpoints[0]", {"endpoints": [resources_pb2.Endpoint(module="cdrs", url="nowhere")]}),
         ("peer.endpoints", {"endpoints": [resources_pb2.Endpoint(module="cdrs", url=HOST)] * 2}),
         ("peer.parties", {"parties": []}),
         ("peer.parties", {"parties": [party("DE/KWL/CPO")] * 2}),
         ("peer.parties", {"parties": [party(OUR_PARTY)]}),
+        ("peer.parties", {"parties": [party("DE/KWL/CPO")] * 20_001}),
         ("peer.terms", {"terms": resources_pb2.InvitationTerms(parties=[party("FR/ABC/CPO")])}),
         ("peer.quirks", {"quirks": {"no_such": "true"}}),
         ("peer.issued_token_hash", {"issued_token": "", "issued_token_hash": "junk"}),
@@ -181,7 +183,7 @@ async def test_what_is_wrong_is_named_by_its_field(home: Home, field: str, chang
     error = await refused(take_over(home, new))
 
     assert error.code() == Code.INVALID_ARGUMENT
-    assert field in {name.partition("[")[0] for name in violations(error)}
+    assert field in {name for full in violations(error) for name in (full, full.partition("[")[0])}
     assert new.held_token == "" or new.held_token not in str(error)
     await refused(home.peer(f"{home.name}/peers/kwl"))
 
@@ -194,15 +196,33 @@ async def test_a_service_key_is_no_token_of_a_peer(stack: Stack, home: Home) -> 
     assert "service key" in violations(error)["peer.issued_token"]
 
 
-async def test_a_token_that_is_easy_to_guess_is_warned_of_until_it_is_replaced(stack: Stack, home: Home) -> None:
-    pair = await coupled(stack, "8-secret")
+ENCODED = base64.b64encode(b"a-token-of-a-partner").decode()
+
+
+@pytest.mark.parametrize(("token", "found"), [("8-secret", "IMPORTED_TOKEN_WEAK"), (ENCODED, "TOKEN_ENCODED")])
+async def test_a_token_that_is_weak_or_encoded_is_warned_of_until_it_is_replaced(
+    stack: Stack, token: str, found: str
+) -> None:
+    pair = await coupled(stack, token)
     name = f"{pair.one.name}/peers/two"
-    assert any("easy to guess" in warning for warning in (await pair.one.peer(name)).warnings)
+    (finding,) = (await pair.one.peer(name)).findings
+    assert (finding.id, token in finding.message) == (found, False)
 
     await rotated(pair.one, "two")
     await verdict(stack, pair.one, encoded((await pair.two.held(f"{pair.two.name}/peers/one")).token))
 
     assert not (await pair.one.peer(name)).warnings
+
+
+async def test_both_tokens_may_be_encoded(home: Home) -> None:
+    """Said once, and kept."""
+    held = base64.b64encode(b"another-token-of-theirs").decode()
+    issued = base64.b64encode(foreign_token().encode()).decode()
+
+    answer = await take_over(home, newcomer(issued_token=issued, held_token=held))
+
+    assert list(answer.warnings) == [finding.message for finding in answer.peer.findings]
+    assert answer.warnings[0].startswith("held_token and issued_token: is Base64 of another token")
 
 
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["the same tenant", "another tenant"])

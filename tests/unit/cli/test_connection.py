@@ -1,5 +1,6 @@
 """Where the broker is said to be, without a broker."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
@@ -84,6 +85,20 @@ def test_the_command_that_starts_a_broker_is_told_where_it_would_answer_there(pl
 def test_a_directory_without_a_broker_is_named_in_the_command_that_starts_one(tmp_path):
     with pytest.raises(CommandError, match=f"To start one: ocpi-broker up --data-dir {tmp_path}$"):
         locate(tmp_path, {})
+
+
+def test_a_page_of_hubs_is_larger_than_what_grpc_takes_by_itself():
+    answer = bytes(5_000_000)
+    method = grpc.unary_unary_rpc_method_handler(lambda _question, _context: answer)
+    server = grpc.server(ThreadPoolExecutor(1))
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("Large", {"Get": method})])
+    place = Place(Address("127.0.0.1", server.add_insecure_port("127.0.0.1:0")), "key")
+    server.start()
+    try:
+        with open_channel(place) as channel:
+            assert channel.unary_unary("/Large/Get")(b"", timeout=10) == answer
+    finally:
+        server.stop(None)
 
 
 def test_a_place_does_not_print_its_key():
