@@ -39,7 +39,7 @@ demo: $(INSTALLED) ## registrations in both directions before your eyes, then ev
 	@$(BIN)/python -m broker.cli.demo demo
 
 test: $(READY) ## every test of the gate, on SQLite and on a real PostgreSQL
-	$(BIN)/python -m pytest -n 6 --dist worksteal
+	$(BIN)/python -m pytest -n 4 --dist worksteal --in-turn
 
 test-fast: $(READY) ## the minute between two edits: unit tests, and one way through
 	$(BIN)/python -m pytest -q -n 2 tests/unit tests/corpus tests/test_architecture.py tests/integration/test_readme.py

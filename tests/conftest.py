@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from tests import database as databases
-from tests import postgres
+from tests import postgres, turns
 from tests.database import Database
 
 if TYPE_CHECKING:
@@ -29,9 +29,17 @@ def _plain_logs() -> None:
     structlog.configure(processors=[*processors, structlog.processors.JSONRenderer(default=repr)])
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--in-turn", action="store_true", help="each test on one of the two databases, in turn")
+
+
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What takes long begins first, so that nobody waits for it at the end."""
+    if config.getoption("in_turn"):
+        chosen, left_out = turns.taken(items)
+        items[:] = chosen
+        config.hook.pytest_deselected(items=left_out)
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 

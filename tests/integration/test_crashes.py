@@ -18,7 +18,7 @@ from tests import postgres, process
 from tests.peer import Received, Reply, Served, new_token
 from tests.stack import Deployment, Guest, Home, attached
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.both_databases]
 
 PATIENCE = 70  # a lease ends 40 s after it was taken
 AT_ONCE = 10

@@ -28,7 +28,7 @@ from tests.integration.inspection import disclosed, row_of, second_broker, soon
 from tests.peer import encoded
 from tests.stack import Stack, reason
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.both_databases]
 
 
 async def test_a_damaged_row_stops_nobody_else(own_stack: Stack) -> None:

@@ -23,7 +23,7 @@ from tests.database import Database
 from tests.integration.probed_peers import HOUR, MISSING, SECOND, UNAUTHORIZED, World, held_by, with_quirk, world
 from tests.integration.test_log_events import about, log_of, named
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.both_databases]
 
 OK, FAILING, UNKNOWN = HealthState.OK, HealthState.FAILING, HealthState.UNKNOWN
 

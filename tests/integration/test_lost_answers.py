@@ -10,7 +10,7 @@ from ocpi_broker.v1 import resources_pb2
 from tests.peer import Gate, Platform, new_party, new_token, platform_running, role
 from tests.stack import Guest, Home, Stack
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.both_databases]
 
 
 def _windows(post: int, put: int) -> resources_pb2.TenantPolicy:

@@ -15,6 +15,8 @@ from broker.store import peers, schema
 from broker.store.engine import migration_engine
 from tests.database import Database
 
+pytestmark = pytest.mark.both_databases
+
 TENANT = "INSERT INTO tenant VALUES ('acme', '[\"2.2.1\"]', '[]', '[]', '{}', NULL, 1, 1, 1)"
 PEER = """
     INSERT INTO peer (uid, tenant, id, state, blocked, terms, version, newest_version, versions_url, hub, header_form,

@@ -14,7 +14,7 @@ from ocpi_broker.v1 import peer_service_pb2, resources_pb2
 from tests.peer import Gate, Reply, new_party, new_token, platform_running, role
 from tests.stack import Guest, Home, Stack
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.both_databases]
 
 REFUSED = {(405, 2000), (200, 3000), (401, 2000)}
 

@@ -20,7 +20,7 @@ from broker.store import callers, engine, tenants, transitions
 from broker.store.transactions import Store, Transaction
 from tests.database import Database
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.both_databases]
 
 MANY = 600  # more than memory reads at once
 ACME = Tenant("acme", (Version("2.2.1"),), (Party(PartyKey("NL", "LMH", Role.CPO), BusinessDetails("Lumen Hub")),))

@@ -17,7 +17,7 @@ from tests.database import Database
 from tests.integration.inspection import disclosed, soon
 from tests.stack import Stack
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.both_databases]
 
 
 # What is on record

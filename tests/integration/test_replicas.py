@@ -19,7 +19,7 @@ from tests import postgres
 from tests.peer import Sender
 from tests.stack import Deployment, Stack, key_of, reason, running, services
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.both_databases]
 
 SOON = 1.0
 _START = """

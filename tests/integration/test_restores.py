@@ -17,7 +17,7 @@ from tests.database import Database
 from tests.peer import new_party
 from tests.stack import Home, Stack
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.both_databases]
 
 WINDOW = 2
 

@@ -18,7 +18,7 @@ from tests import stack as stacks
 from tests.integration.inspection import Outcome, exchanges_of, row_of, second_broker
 from tests.stack import Guest, Home, Stack, reason
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.both_databases]
 
 
 # Who may ask

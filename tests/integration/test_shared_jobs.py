@@ -21,7 +21,7 @@ from tests.ports import free_port
 from tests.process import Program
 from tests.stack import Deployment, Home, attached
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.both_databases]
 
 JOBS = 24
 """More than both brokers attempt at a time for one tenant: some have to wait for their turn."""
