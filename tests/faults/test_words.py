@@ -37,7 +37,7 @@ CONNECT = {
     "wrong-envelope": (UNUSABLE, IN_DOUBT),
     "wrong-envelope:array@versions": ("version",),
     # Refused: nothing is done.
-    "redirect": ("HTTP 307", "a redirect, which is not followed", "it leads to another-host.invalid"),
+    "redirect": ("HTTP 307", "a redirect to"),
     "refuse:2001": ("OCPI status code 2001", "the peer says: "),
     "refuse:3000@versions": ("versions list: the answer has OCPI status code 3000", "the peer says: "),
     "http:400": ("HTTP 400", "it takes the request for a bad one", "the quirk explicit_nulls may help"),
@@ -66,7 +66,7 @@ CONNECT = {
     "missing-version": ("no version in common: it lists",),
     "wrong-version-in-details": ("not of", "the quirk accept_version_mismatch may help"),
     "missing-module:credentials": ("the peer's version details lack: credentials",),
-    "foreign-endpoint": ("a site other than that of the versions list", "is on "),
+    "foreign-endpoint": ("a site other than that of the versions list",),
 }
 """What stands in the last line. With *1 a fault strikes once."""
 

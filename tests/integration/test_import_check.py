@@ -8,7 +8,7 @@ import pytest
 from ocpi_broker.v1 import peer_service_pb2, resources_pb2
 from tests.integration.grpc_refusals import Code, refused
 from tests.integration.importing import newcomer, take_over
-from tests.peer import Platform, Served, answering, encoded, envelope, new_token, platform_running, raw
+from tests.peer import Platform, Served, answering, encoded, new_token, platform_running, raw
 from tests.stack import Home, Stack, reason
 
 pytestmark = pytest.mark.anyio
@@ -80,14 +80,6 @@ async def test_a_version_that_is_not_listed_refuses_the_peer(stack: Stack, their
 
     assert (error.code(), reason(error)) == (Code.FAILED_PRECONDITION, "PEER_VERSION_UNSUPPORTED")
     assert "does not list 2.1.1; it lists" in str(error.details())
-
-
-async def test_details_of_another_version_refuse_the_peer_and_say_of_which(home: Home, theirs: Platform) -> None:
-    theirs.script["details"] = answering(envelope({"version": "2.2", "endpoints": []}))
-
-    error = await refused(take_over(home, known(theirs), check=True))
-
-    assert error.details() == "version details: they are not of 2.2.1: they are of 2.2"
 
 
 async def test_a_peer_that_does_not_answer_is_refused(home: Home, theirs: Platform) -> None:

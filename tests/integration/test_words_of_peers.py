@@ -164,8 +164,7 @@ SEEN = {
 
 @pytest.mark.parametrize("method", ["POST", "PUT"])
 @pytest.mark.parametrize(
-    ("kind", "where"),
-    dict.fromkeys((kind, SEEN.get(kind, where)) for kind in LEAKS for where in ("versions", "details")),
+    ("kind", "where"), [(kind, SEEN.get(kind, where)) for kind in LEAKS for where in ("versions", "details")]
 )
 async def test_f9_a_peer_is_not_told_what_is_at_the_url_that_it_named(
     stack: Stack, home: Home, kind: str, where: str, method: str
