@@ -36,8 +36,6 @@ class ConnectionCheck:
                 return await self._look(tenant, new)
         except TimeoutError:
             raise PeerUnusableError(f"the peer's answers took more than {_SECONDS:g} seconds in all") from None
-        except PeerVersionUnsupportedError as err:
-            raise PeerVersionUnsupportedError(err.explained) from None
         except CallbackError as err:
             if err.unauthorized:
                 raise PeerRejectedTokenError(f"held_token: {err.explained}") from None

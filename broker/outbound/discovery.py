@@ -123,7 +123,7 @@ class HttpPeers:
         for _ in range(_MAX_PAGES - 1):
             if page.following is None:
                 return
-            following = replace(call, url=page.following, found=True)
+            following = replace(call, url=page.following)
             self.wire.admit_beside(following, "Link", following.url, call.url)
             page = (await self._ask(following, first.form, tolerances)).value
             yield page.data
@@ -140,7 +140,7 @@ class HttpPeers:
         correlation_id: str,
     ) -> Answer[tuple[Endpoint, ...]]:
         """The endpoints of one version. Raises PeerVersionUnsupportedError if they are those of another (VD-12)."""
-        call = replace(self._call("version details", url, self.budgets.details, token, correlation_id), found=True)
+        call = self._call("version details", url, self.budgets.details, token, correlation_id)
         self.wire.admit_beside(call, "url", url, versions_url)
         answer = await self._ask(call, form, tolerances)
         notes = Notes()
@@ -154,7 +154,7 @@ class HttpPeers:
         if version != dialect.version:
             used += self._require_version(call, version, dialect, tolerances)
         for endpoint in endpoints:
-            self.wire.admit_beside(call, "an endpoint", endpoint.url, versions_url, named=endpoint.key)
+            self.wire.admit_beside(call, f"endpoint {call.repeated(endpoint.key)}", endpoint.url, versions_url)
         if tolerances.strict and notes.first:
             rule, seen = notes.first
             raise call.failed(rule).because(words.masked(seen, call.tokens))
@@ -165,8 +165,8 @@ class HttpPeers:
         """VD-12: details of another version are not those that the list promised."""
         if tolerances.admit("accept_version_mismatch"):
             return ("accept_version_mismatch",)
-        error = PeerVersionUnsupportedError(f"{call.what}: they are not of {dialect.version}")
-        raise error.because(f"they are of {call.repeated(str(found))}").helped_by("accept_version_mismatch")
+        what = f"{call.what}: they are of {call.repeated(str(found))}, not of {dialect.version}"
+        raise PeerVersionUnsupportedError(what).helped_by("accept_version_mismatch")
 
     async def aclose(self) -> None:
         await self.wire.aclose()

@@ -115,8 +115,6 @@ class Call:
     secret: Token | None = field(default=None, repr=False)
     """The token in the body."""
     seconds: float = BUDGETS.whole
-    found: bool = False
-    """Whether the URL was read from a document: whoever named that must not learn its host from our answer (F9)."""
 
     @property
     def host(self) -> str:
@@ -211,26 +209,21 @@ class Wire:
     async def aclose(self) -> None:
         await self._transport.aclose()
 
-    def admit(self, call: Call, field: str, url: str, named: str = "") -> None:
-        """A URL that repeats the token would carry it into the registry and the logs.
-
-        named is what the document calls it, for operators (F9).
-        """
-        cause = f"it is {call.repeated(named)}" if named else None
+    def admit(self, call: Call, field: str, url: str) -> None:
+        """A URL that repeats the token would carry it into the registry and the logs."""
         if call.token.appears_in(url):
-            raise call.failed(f"{field} must not contain the token", unsent=True).because(cause)
+            raise call.failed(f"{field} must not contain the token", unsent=True)
         try:
             self._policy.check(url)
         except ValueError as error:
-            raise call.failed(f"{field} {error}", unsent=True).because(cause) from None
+            raise call.failed(f"{field} {error}", unsent=True) from None
 
-    def admit_beside(self, call: Call, field: str, url: str, versions_url: str, named: str = "") -> None:
+    def admit_beside(self, call: Call, field: str, url: str, versions_url: str) -> None:
         """Whoever a peer names will get its token and our data: so it may name only its own site (F9)."""
-        self.admit(call, field, url, named)
+        self.admit(call, field, url)
         if not self._policy.same_site(url, versions_url):
-            cause = f"{call.repeated(named) if named else 'it'} is on {call.repeated(origin(url)[1])}"
-            sentence = f"{field} is on a site other than that of the versions list"
-            raise call.failed(sentence, unsent=True).because(cause)
+            where = call.repeated(origin(url)[1])
+            raise call.failed(f"{field} is on {where}, a site other than that of the versions list", unsent=True)
 
     async def exchange(self, call: Call, form: HeaderForm | None, vet: Callable[[Call, httpx.Response], None]) -> Reply:
         """Send a request and read the answer to its end. vet looks at its head and raises what is not worth reading.
@@ -245,7 +238,7 @@ class Wire:
             error.heard = await heard.reply(call)
             raise
         except (OSError, httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError) as error:
-            failure = _explained(call, error).because(_cause(call, causes.of_failure(error, self._connect)))
+            failure = _explained(call, error).because(causes.of_failure(error, self._connect))
             failure.lasting = causes.lasts(error)
             failure.heard = await heard.reply(call)
             raise failure from None
@@ -299,12 +292,11 @@ def _lasts(status: int) -> bool:
 
 
 def refuse_redirect(call: Call, response: httpx.Response) -> None:
-    """TR-15. Raises CallbackError, whose cause names the host."""
+    """TR-15. Raises CallbackError naming the host."""
     if response.has_redirect_location:
         host = call.repeated(_redirected_to(call.url, response.headers["location"]))
         status = response.status_code
-        refusal = call.failed(f"HTTP {status}, a redirect, which is not followed", status=status)
-        raise refusal.because(f"it leads to {host}")
+        raise call.failed(f"HTTP {status}, a redirect to {host}, which is not followed", status=status)
 
 
 async def _with_words(call: Call, response: httpx.Response, until: float, error: CallbackError) -> CallbackError:
@@ -337,21 +329,13 @@ def _explained(call: Call, error: Exception) -> CallbackError:
     """Whether a host does not exist, must not be called, refuses or is silent looks all the same outside (F9)."""
     _log.info("peer_call_failed", what=call.what, host=call.host, cause=type(error).__name__)
     unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
-    whom = "its host" if call.found else call.host
     if is_tls_failure(error):
-        return call.failed(f"no trusted TLS connection to {whom}", unsent=unsent, breakdown=Breakdown.TLS)
+        return call.failed(f"no trusted TLS connection to {call.host}", unsent=unsent, breakdown=Breakdown.TLS)
     if unsent:
-        return call.failed(f"could not connect to {whom}", unsent=True, breakdown=Breakdown.CONNECT)
+        return call.failed(f"could not connect to {call.host}", unsent=True, breakdown=Breakdown.CONNECT)
     if isinstance(error, TimeoutError | httpx.TimeoutException):
         return call.failed(f"no complete answer within {call.seconds:g} seconds", breakdown=Breakdown.TIME)
     return call.failed("the answer was cut off or is not HTTP", breakdown=Breakdown.BROKEN)
-
-
-def _cause(call: Call, cause: str | None) -> str | None:
-    """With the host, where the refusal keeps it to itself."""
-    if not call.found:
-        return cause
-    return f"{call.host}: {cause}" if cause else f"it is {call.host}"
 
 
 def _redirected_to(url: str, location: str) -> str:

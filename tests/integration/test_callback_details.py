@@ -46,42 +46,36 @@ async def test_one_credentials_endpoint_is_taken_whatever_its_role(roles, chosen
 
 async def test_details_of_another_version_are_not_those_asked_for():
     async with listening(offers(endpoint(), version="2.2")) as peer:
-        with pytest.raises(PeerVersionUnsupportedError) as refusal:
+        with pytest.raises(PeerVersionUnsupportedError, match=r"version details: they are of 2\.2, not of 2\.2\.1"):
             await read_details(peer.url())
-
-        assert str(refusal.value) == "version details: they are not of 2.2.1"
-        assert refusal.value.cause == "they are of 2.2"
 
 
 @pytest.mark.parametrize(
-    ("offered", "message", "cause"),
+    ("offered", "message"),
     [
         (
             endpoint("cdrs", url="https://collector.example/cdrs"),
-            "is on a site other than that of the versions list",
-            "cdrs/SENDER is on collector.example",
+            "endpoint cdrs/SENDER is on collector.example, a site other than that of the versions list",
         ),
-        (endpoint("cdrs", url="http://peer.example/cdrs"), "must be an https URL", "it is cdrs/SENDER"),
-        (endpoint("cdrs", url="http://169.254.169.254/cdrs"), "must be an https URL", "it is cdrs/SENDER"),
+        (endpoint("cdrs", url="http://peer.example/cdrs"), "endpoint cdrs/SENDER must be an https URL"),
+        (endpoint("cdrs", url="http://169.254.169.254/cdrs"), "endpoint cdrs/SENDER must be an https URL"),
         (
             endpoint("cdrs", url="https://169.254.169.254/cdrs"),
-            "must name its host, not an IP address",
-            "it is cdrs/SENDER",
+            "endpoint cdrs/SENDER must name its host, not an IP address",
         ),
         (
             endpoint("nltnm-canary-6f1e2a-Zx9", url="http://peer.example/"),
-            "must be an https URL",
-            "it is (unreadable)",
+            "endpoint (unreadable) must be an https URL",
         ),
-        (endpoint("<b>", url="http://peer.example/"), "must be an https URL", "it is (unreadable)"),
+        (endpoint("<b>", url="http://peer.example/"), "endpoint (unreadable) must be an https URL"),
     ],
 )
-async def test_an_endpoint_must_be_admitted_and_on_the_peers_own_site(offered, message, cause):
+async def test_an_endpoint_must_be_admitted_and_on_the_peers_own_site(offered, message):
     async with listening(offers(endpoint(), offered)) as peer:
         with pytest.raises(CallbackError) as failure:
             await read_details(peer.url())
 
-        assert (str(failure.value), failure.value.cause) == (f"version details: an endpoint {message}", cause)
+        assert str(failure.value) == f"version details: {message}"
 
 
 async def test_details_on_a_foreign_site_are_not_even_asked_for():
@@ -90,19 +84,10 @@ async def test_details_on_a_foreign_site_are_not_even_asked_for():
         with pytest.raises(CallbackError) as failure:
             await read_details("https://collector.example/2.2.1", versions_url=peer.url(), resolve=resolve)
 
-        assert str(failure.value) == "version details: url is on a site other than that of the versions list"
-        assert failure.value.cause == "it is on collector.example"
+        assert str(failure.value) == (
+            "version details: url is on collector.example, a site other than that of the versions list"
+        )
         assert (peer.connections, resolve.asked) == (0, 0)
-
-
-async def test_f9_the_host_that_a_list_names_is_for_operators():
-    """Nobody answers there; of the list itself the peer has named the host."""
-    url, versions_url = "http://inner.localhost:1/2.2.1", "http://peer.localhost:1/versions"
-    with pytest.raises(CallbackError) as failure:
-        await read_details(url, versions_url=versions_url, resolve=resolving(["127.0.0.1"]))
-
-    assert str(failure.value) == "version details: could not connect to its host"
-    assert failure.value.cause == "inner.localhost: the connection was refused; nothing listens at that port"
 
 
 async def test_details_have_a_sensible_number_of_endpoints():

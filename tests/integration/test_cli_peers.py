@@ -61,7 +61,7 @@ async def test_peers_are_listed_by_state_and_no_more_than_wanted(operator: Opera
     whole = await operator.run("peer", "list", "--tenant", tenant, "--limit", "3")
     assert cut.stderr == "there are more than these 2\n"
     assert whole.stderr == ""
-    assert "gone is not one of INVITED" in (await operator.run("peer", "list", "--state", "gone")).stderr
+    assert "gone is not one of invited" in (await operator.run("peer", "list", "--state", "gone")).stderr
 
 
 async def test_the_list_fits_a_terminal(operator: Operator, tenant: str) -> None:

@@ -221,8 +221,9 @@ async def test_both_tokens_may_be_encoded(home: Home) -> None:
 
     answer = await take_over(home, newcomer(issued_token=issued, held_token=held))
 
-    assert list(answer.warnings) == [finding.message for finding in answer.peer.findings]
-    assert answer.warnings[0].startswith("held_token and issued_token: is Base64 of another token")
+    (said,), (kept,) = answer.warnings, [finding.message for finding in answer.peer.findings]
+    assert kept.startswith(said)
+    assert said.startswith("held_token and issued_token: is Base64 of another token")
 
 
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["the same tenant", "another tenant"])
@@ -349,7 +350,7 @@ async def test_a_peer_that_is_invited_is_not_overwritten(home: Home) -> None:
     error = await refused(take_over(home, newcomer()))
 
     assert error.code() == Code.FAILED_PRECONDITION
-    assert "INVITED" in str(error.details())
+    assert "is invited" in str(error.details())
     assert (await home.peer(invited.peer.name)).etag == invited.peer.etag
 
 

@@ -98,11 +98,7 @@ MOVED = plain(b"", "Location: https://new.example.com/ocpi", status="301 Moved P
     [
         (plain(b"", status="404 Not Found"), Trouble.NOT_FOUND, "versions list: HTTP 404"),
         (plain(b"", status="410 Gone"), Trouble.NOT_FOUND, "versions list: HTTP 410"),
-        (
-            MOVED,
-            Trouble.REDIRECTED,
-            "versions list: HTTP 301, a redirect, which is not followed: it leads to new.example.com",
-        ),
+        (MOVED, Trouble.REDIRECTED, "versions list: HTTP 301, a redirect to new.example.com, which is not followed"),
         (plain(b"", status="503 Service Unavailable"), Trouble.HTTP_ERROR, "versions list: HTTP 503"),
         (plain(b"", status="405 Method Not Allowed"), Trouble.HTTP_ERROR, "versions list: HTTP 405"),
         (plain(envelope(code=3000)), Trouble.OCPI_ERROR, "OCPI status code 3000"),
