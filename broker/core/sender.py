@@ -89,8 +89,8 @@ class Plan:
     patient: bool = False
     """Nobody waits for it: what it takes somebody to mend may be mended by the next attempt."""
 
-    def may_pass(self, error: BrokerError) -> bool:
-        """Whether another attempt may help that nobody has to prepare. What is in doubt is never given up lightly."""
+    def outlasts(self, error: BrokerError) -> bool:
+        """Whether to try again although somebody may have to mend something first: what is in doubt is not given up."""
         return not error.lasting or self.patient or self.sent is not None
 
 
@@ -304,7 +304,7 @@ def _leaving(state: Leaving, event: Event) -> tuple[State, Effect]:
         case Failed(PeerRefusedError(status=404 | 405)):
             return Ended(), Leave()
         case Failed(error):
-            return _stop(error, again=state.plan.may_pass(error))
+            return _stop(error, again=state.plan.outlasts(error))
     raise _illegal(state, event)
 
 
@@ -358,7 +358,7 @@ def _prepare(state: Detailing, endpoints: tuple[Endpoint, ...]) -> tuple[State, 
 def _unreadable(plan: Plan, error: BrokerError) -> tuple[State, Effect]:
     """A peer that takes the token no more has carried out what was sent with it (F2, F4)."""
     if not isinstance(error, PeerRejectedTokenError):
-        return _stop(error, again=plan.may_pass(error) and not isinstance(error, PeerVersionUnsupportedError))
+        return _stop(error, again=plan.outlasts(error) and not isinstance(error, PeerVersionUnsupportedError))
     if plan.sent is not None:
         return _stop(_answer_lost(plan, error, "it took this token before that request"))
     if plan.kind is ExchangeKind.POST and error.cause:
@@ -388,7 +388,7 @@ def _refused(state: Asking, error: BrokerError) -> tuple[State, Effect]:
     if code == _UNSUPPORTED_VERSION and _may_choose(plan) and not state.tried:
         older = {version for version in plan.offers & state.listed.keys() if version < state.version}
         return _lower(state, older) or _stop(error)
-    return _stop(error, again=_may_pass(error) and plan.may_pass(error))
+    return _stop(error, again=_may_pass(error) and plan.outlasts(error))
 
 
 def _unknown_to_peer(plan: Plan, error: BrokerError) -> tuple[State, Effect]:

@@ -1,7 +1,7 @@
 """Tries tokens that peers have announced and that have not worked yet, until they work or the peer has given another.
 
-Services get a token only once it is known to work, where there is one that does. Every broker
-does this; which of them makes a try is decided by a conditional statement.
+Services get a token only once it is known to work, where there is one that does. Every broker does this; which of them
+makes a try is decided by a conditional statement.
 """
 
 import asyncio

@@ -245,8 +245,9 @@ class PeerJobs(StoredPeers):
         if before is None:
             return job
         job = replace(job, offered=before.offered, offered_lookup_id=before.offered_lookup_id)
-        same = self._is_invited_by(peer, before, versions_url, access)
-        return replace(job, sent_version=before.sent_version) if same else job
+        if not before.outcome_unknown or not self._is_invited_by(peer, before, versions_url, access):
+            return job
+        return replace(job, sent_version=before.sent_version, reason=before.reason, message=before.message)
 
     def _is_invited_by(self, peer: Peer, job: Job, versions_url: str, access: Token) -> bool:
         """Whether this job registers with this invitation."""

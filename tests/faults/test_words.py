@@ -126,3 +126,18 @@ async def _last_line(pair: Pair, kind: ExchangeKind, fault: str) -> str | None:
     pair.mock.fault(f"{name}{where}{star}{times}")
     peer: resources_pb2.Peer = await pair.command(kind)
     return failure(peer, REGISTERED, datetime.now(UTC))
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True, scope="session")
+async def test_what_is_in_doubt_stays_in_front_of_what_goes_wrong_since(pairs: Pairs) -> None:
+    async with pairs() as pair:
+        pair.mock.fault("drop-answer@POST*1")
+        first = await pair.command(POST)
+        pair.mock.fault("http:404@versions")
+
+        then = await pair.command(POST)
+
+        assert then.job.outcome_unknown
+        assert then.job.last_error.message.startswith(first.job.last_error.message)
+        assert "; since then: versions list: HTTP 404" in then.job.last_error.message
+        assert then.job.state == resources_pb2.JOB_STATE_WAITING, "it is not given up"

@@ -119,6 +119,7 @@ async def test_a_certificate_must_be_of_a_known_authority_and_for_this_name(serv
 
         assert str(failure.value) == UNTRUSTED
         assert failure.value.explained.startswith(f"{UNTRUSTED}: {cause}")
+        assert failure.value.lasting, "waiting does not mend it"
         assert peer.received == []
 
 

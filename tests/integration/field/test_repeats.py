@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from broker.core import proving
+from ocpi_broker.v1 import peer_service_pb2 as pb
 from tests.integration.announcing_peers import on_sqlite
 from tests.integration.every_version import VERSIONS, every_version
 from tests.integration.field.links import Link, ids, linked, soon, windows
@@ -104,6 +105,22 @@ async def test_a_thief_repeats(stack: Stack, version: str, method: str) -> None:
         assert await link.held() == owners
 
 
+@every_version
+async def test_a_repeat_with_a_token_that_is_not_known_changes_nothing_else(stack: Stack, version: str) -> None:
+    async with linked(stack, version, open_documents=True) as link:
+        sender = await link.registered()
+        await lost_answer(link, sender, "PUT")
+        stood = await link.peer()
+
+        body = _json(sender.credentials("thief-" + new_token())).replace(b"Kabelwerk", b"A thief")
+        reply = await sender.request("PUT", sender.credentials_url, content=body)
+
+        assert reply.outcome == (200, 1000)
+        after = await link.peer()
+        assert list(after.parties) == list(stood.parties)
+        assert (list(after.endpoints), after.versions_url) == (list(stood.endpoints), stood.versions_url)
+
+
 async def _settled_as_it_should(link: Link, method: str, first: str, again: str) -> None:
     """A repeat of PUT ends nothing that is newer than what it shows; one of POST ends the token never seen (F3)."""
     assert await link.valid(first) is (method == "PUT")
@@ -171,6 +188,8 @@ async def test_a_thiefs_repeat_does_not_displace_what_the_owner_has_brought(stac
         link.partner.open_documents = True
         await link.announces(sender, "thief-" + new_token())
         assert ids(await link.peer()).count("TOKEN_UNPROVEN") == 2
+        listing = pb.ListPeersRequest(parent=link.home.name, order_by="token_time")
+        assert [one.name for one in (await stack.peers.ListPeers(listing)).peers] == [link.name], "once"
 
         link.partner.take(mine)
         assert await link.valid(first), "which ends what the repeat was given"

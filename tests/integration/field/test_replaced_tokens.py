@@ -58,6 +58,22 @@ async def test_it_is_refused_and_told_once(
         assert await link.valid(sender.token)
 
 
+@on_sqlite
+async def test_each_kind_of_suspicion_is_told(stack: Stack) -> None:
+    async with linked(stack) as link:
+        other = await thief(link, await link.registered())
+
+        await other.put()
+        await other.delete()
+
+        told = [one.message for one in (await link.peer()).findings if one.id == THEFT]
+        assert [word for word in ("a PUT came", "a DELETE came") if any(word in one for one in told)] == [
+            "a PUT came",
+            "a DELETE came",
+        ]
+        assert len(told) == 2
+
+
 async def test_many_at_once_are_told_once(stack: Stack) -> None:
     async with linked(stack) as link:
         other = await thief(link, await link.registered())

@@ -19,6 +19,7 @@ from tests.unit.core.sending import (
     ACCESS,
     CONNECT,
     CPO,
+    DELETE,
     EMSP,
     GIVEN,
     LISTED_ALL,
@@ -185,3 +186,40 @@ def test_a_peer_that_cannot_be_read_is_asked_again_unless_it_refuses_the_token(p
     lost = sent is not None and isinstance(error, PeerRejectedTokenError)
     assert type(effects[-1].error) is (AnswerLostError if lost else type(error))
     assert effects[-1].again is again
+
+
+def lasting(error):
+    error.lasting = True
+    return error
+
+
+@pytest.mark.parametrize(
+    ("plan", "again"),
+    [
+        (CONNECT, False),
+        (RENEW, False),
+        (replace(RENEW, patient=True), True),
+        (replace(CONNECT, sent=V221), True),
+        (replace(RENEW, sent=V221), True),
+    ],
+    ids=["POST", "PUT", "a scheduled PUT", "a POST in doubt", "a PUT in doubt"],
+)
+@pytest.mark.parametrize("reading", ["list", "details", "request"])
+def test_what_waiting_does_not_mend_is_not_waited_for_unless_nobody_waits_or_much_is_at_stake(plan, again, reading):
+    before = {
+        "list": [],
+        "details": [listed(V221)],
+        "request": [listed(V221), EndpointsRead(serves(V221)), Offered(OFFERED)],
+    }
+    failure = Failed if reading == "request" else PeerFailed
+
+    _, effects = played(plan, *before[reading], failure(lasting(PeerUnusableError("somewhere else"))))
+
+    assert effects[-1].again is again
+
+
+def test_so_it_is_with_delete():
+    plan = replace(RENEW, kind=DELETE, endpoints=serves(V221))
+
+    assert not played(plan, Failed(lasting(PeerUnusableError("DELETE credentials: url is elsewhere"))))[1][-1].again
+    assert played(plan, Failed(PeerUnusableError("DELETE credentials: could not connect")))[1][-1].again

@@ -7,8 +7,9 @@ import pytest
 from broker.core.exchange import ExchangeKind
 from broker.core.job import Job, JobState
 from broker.core.lifecycle import Care, Lifecycle, Renewal
-from broker.core.model import Policy, Sealed, Terms, Version
+from broker.core.model import Policy, Sealed, Tenant, Terms, Token, Version
 from broker.core.peer import HeldToken, Peer, PeerState
+from broker.exchanges.attempt import plan_of
 from broker.exchanges.dispatcher import _rotation
 
 HOUR = 3600 * 1_000_000
@@ -89,3 +90,11 @@ def test_the_schedule_leaves_alone_what_operators_have_excepted(care, goes_on):
 
 def test_a_peer_may_be_renewed_although_its_tenant_renews_nothing():
     assert _rotation(replace(POLICY, rotation_period=0), replace(OLD, care=Care(rotation_period=3600)), NOW) is not None
+
+
+@pytest.mark.parametrize("scheduled", [False, True])
+def test_nobody_waits_for_what_the_schedule_has_begun(scheduled):
+    job = replace(FAILED, scheduled=scheduled)
+    tenant = Tenant("acme", (), ())
+
+    assert plan_of(tenant, OLD, job, Token("held")).patient is scheduled
