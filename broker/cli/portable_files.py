@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from broker.cli import notation
 from broker.cli.names import word
+from broker.contract.names import resource_id
 from broker.core.quirks import Quirks
 from ocpi_broker.v1 import resources_pb2 as resources
 from ocpi_broker.v1.peer_service_pb2 import PortablePeer
@@ -165,7 +166,7 @@ def _from_cell(name: str, cell: str) -> Any:
 
 def _line(number: int, document: Mapping[str, Any]) -> Line:
     name, tenant = document.get("name"), document.get("tenant")
-    shown = (name[:_LONGEST_NAME] or None) if isinstance(name, str) else None
+    shown = _name_shown(name) if isinstance(name, str) else None
     reason = _not_a_line(document)
     if reason:
         return Line(number, shown, reason=reason)
@@ -178,6 +179,14 @@ def _line(number: int, document: Mapping[str, Any]) -> Line:
     if peer.ByteSize() > _MOST_BYTES:
         return Line(number, shown, tenant, reason=f"is larger than {_MOST_BYTES} bytes, and no connection is")
     return Line(number, shown, tenant, peer)
+
+
+def _name_shown(name: str) -> str | None:
+    """By which people find the line; … if it is no name and could be a token that has strayed there."""
+    try:
+        return resource_id(name)
+    except ValueError:
+        return (name if len(name) < _COULD_BE_TOKEN or " " in name.strip() else "…")[:_LONGEST_NAME] or None
 
 
 def _not_a_line(document: Mapping[str, Any]) -> str:

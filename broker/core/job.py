@@ -43,6 +43,7 @@ _IN_DOUBT: Final = "OUTCOME_UNKNOWN"
 _SETTLING: Final = frozenset({"ANSWER_LOST", "PEER_REJECTED_TOKEN"})
 """What tells how a request has ended whose outcome was in doubt."""
 _SINCE: Final = "; since then: "
+_UNHEARD: Final = "a request may have reached the peer, and the attempt ended before an answer came"
 _REFUSED: Final = "look at the exchange, tell the peer, and try again"
 _REFUSED_BY_KIND: Final = {
     ExchangeKind.POST: f"{_REFUSED}; if it has us registered already, ask it to reset this connection and for a new "
@@ -152,17 +153,23 @@ def confirming(job: Job, spare: Sealed | None, now: int) -> Job:
     )
 
 
-def failed(job: Job, error: BrokerError, at: int, *, again: bool) -> Job:
+def failed(job: Job, error: BrokerError, at: int, *, again: bool, in_doubt: bool = False) -> Job:
     """A job after another attempt without success; it is made again at that time, or waits for an operator.
 
-    What is known of a request whose outcome is in doubt stays in front of what has gone wrong since.
+    in_doubt says that an attempt before has left a request whose outcome is not known. What is known of that stays in
+    front of what has gone wrong since.
     """
     reason, message = error.reason, error.advised
-    if job.outcome_unknown and job.reason == _IN_DOUBT and reason not in _SETTLING:
-        first = (job.message or "").partition(_SINCE)[0]
+    if in_doubt and reason not in _SETTLING:
+        first = _doubt(job) or (message if reason == _IN_DOUBT else _UNHEARD)
         reason, message = _IN_DOUBT, first if message == first else f"{first}{_SINCE}{message}"
     state = JobState.WAITING if again else JobState.FAILED
     return replace(job, state=state, attempts=job.attempts + 1, next_attempt_at=at, reason=reason, message=message)
+
+
+def _doubt(job: Job) -> str | None:
+    """What was seen when a request went out of sight; None if its attempt has died, or has not said it."""
+    return (job.message or "").partition(_SINCE)[0] if job.reason == _IN_DOUBT else None
 
 
 def without_invitation(job: Job) -> Job:

@@ -104,6 +104,13 @@ class IssuedToken:
         """Whether it was replaced, or given to somebody who has shown one that was: that may be a thief (F11)."""
         return self.state in (TokenState.RETIRING, TokenState.RESENT)
 
+    def is_repeated_with(self, now: int) -> bool:
+        """Whether an exchange that shows it is a repeat. One that the peer went on using after its time begins none: it
+        is the only one that the peer has (F4).
+        """
+        over = self.not_after is not None and now >= self.not_after
+        return self.is_of_a_repeat and not over
+
     @property
     def goes_on(self) -> bool:
         """Whether it was used after the time that it had left (F4)."""
@@ -190,7 +197,7 @@ class Peer:
     unproven: HeldToken | None = None
     """What its last exchange has brought and has not worked yet; held itself where nothing else is."""
     of_repeat: HeldToken | None = None
-    """The same of a repeat of that exchange, which may come from somebody else (F11)."""
+    """The same of a repeat of that exchange, which may come from somebody else (F11); beside a proven one only."""
     job: Job | None = None
     used_access: bytes | None = None
     """Keyed hash of the invitation of the peer with which we have registered last."""
@@ -350,7 +357,7 @@ def succeed(
     repeats the newest few are kept, those in use before others.
     """
     live = {token.lookup_id: token for token in issued if token.state is not TokenState.REVOKED}
-    if shown in live and _is_repeat(live[shown], now):
+    if shown in live and live[shown].purpose is Purpose.MAIN and live[shown].is_repeated_with(now):
         beside = [t for t in live.values() if t.state is TokenState.RESENT and t.lookup_id != shown]
         beside.sort(key=lambda token: token.received_at is not None)
         too_many = [token.lookup_id for token in beside[: max(0, len(beside) - MOST_RESENT + 1)]]
@@ -359,12 +366,6 @@ def succeed(
     revoke = tuple(sorted(lookup for lookup in live if not (keep and lookup == shown) and lookup != promote))
     already = keep and live[shown].state is TokenState.RETIRING and live[shown].purpose is Purpose.INVITATION
     return Succession(revoke, shown if keep and not already else None, now + window, promote)
-
-
-def _is_repeat(shown: IssuedToken, now: int) -> bool:
-    """One that the peer went on using after its time is no repeat: it is the only one that the peer has (F4)."""
-    over = shown.not_after is not None and now >= shown.not_after
-    return shown.is_of_a_repeat and shown.purpose is Purpose.MAIN and not over
 
 
 def crossing(job: Job, issued: Iterable[IssuedToken], shown: str, now: int) -> str | None:

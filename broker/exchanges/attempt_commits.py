@@ -306,7 +306,8 @@ class AttemptCommits:
                 job = without_invitation(job)
             wait = tx.now + round((stop.error.retry_after or 0) * 1_000_000)
             due = next_attempt(job, tx.now, self._chance(), not_before=wait) if stop.again or crossed else None
-            after = failed(job, stop.error, tx.now if due is None else due, again=due is not None)
+            at = tx.now if due is None else due
+            after = failed(job, stop.error, at, again=due is not None, in_doubt=_was_in_doubt(attempt))
             if not _stays_in_doubt(attempt):
                 after = replace(after, offered=None, offered_lookup_id=None, sent_version=None)
                 if attempt.offering:
@@ -355,8 +356,12 @@ class AttemptCommits:
 
 def _stays_in_doubt(attempt: Attempt) -> bool:
     """A refusal settles only what was sent in this attempt: the one before may have been carried out (F2)."""
+    return _was_in_doubt(attempt) or attempt.doubtful
+
+
+def _was_in_doubt(attempt: Attempt) -> bool:
     before = attempt.peer.job
-    return (before is not None and before.sent_version is not None) or attempt.doubtful
+    return before is not None and before.sent_version is not None
 
 
 def _differs(found: Peer, before: Peer) -> bool:

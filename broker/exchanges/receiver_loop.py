@@ -68,6 +68,11 @@ from broker.store.transactions import Store, Transaction
 
 _log = structlog.get_logger(__name__)
 
+_LEFT_AS_IT_WAS = (
+    "url, endpoints and parties were left as they were: the PUT came with a token that was replaced, and the token in "
+    "it is not known to be the peer's"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -263,11 +268,12 @@ class ReceiverLoop:
         lookup_id = request.identity.token.lookup_id
 
         def stand(peer: Peer, holders: peers.Holders) -> Situation:
-            token = next((token for token in peer.issued if token.lookup_id == lookup_id), None)
-            if token is None or reject(peer, token, self._clock()):
+            token, now = next((token for token in peer.issued if token.lookup_id == lookup_id), None), self._clock()
+            if token is None or reject(peer, token, now):
                 raise TokenRejectedError
             before, due = standing(request.tenant, peer, token), overtaken(event, request.peer, peer)
-            return Situation(peer, token, screen(before, due, partial(_others, holders, peer)))
+            screened = screen(before, due, partial(_others, holders, peer))
+            return Situation(peer, token, screened, token.is_repeated_with(now))
 
         situation = await self._store.read(lambda session: peers.view(session, request.peer.uid, stand))
         if situation is None:
@@ -331,7 +337,8 @@ class ReceiverLoop:
             lost = transitions.claim_parties(tx, peer, registration.theirs.parties)
             if lost:
                 raise PartyNotAllowedError(f"roles: {lost[0]} belongs to another connection")
-            told = [*left_out, *([changed.message] if changed else [])]
+            left = [] if registration is established.registration else [_LEFT_AS_IT_WAS]
+            told = [*left_out, *([changed.message] if changed else []), *left]
             exchange_records.end(tx, replace(record, outcome=Outcome.SUCCEEDED, warnings=(*record.warnings, *told)))
             tx.audit(
                 "peer.registered" if record.kind is ExchangeKind.POST else "peer.updated",
@@ -369,27 +376,29 @@ class ReceiverLoop:
         before = self._model.held_token(peer) if peer.held is not None and peer.held.proven else None
         if callbacks.settled is not None:
             finding = "the peer refused it during its own PUT and took the one before"
-            return held_tokens.Held(sealed, callbacks.form, proven=False, finding=finding, pause=proving.FIRST_PAUSE)
+            pause = proving.FIRST_PAUSE
+            return held_tokens.Held(
+                sealed, callbacks.form, proven=False, finding=finding, pause=pause, before=peer.held
+            )
         if not situation.is_repeat or before in (None, token):
             return held_tokens.Held(sealed, callbacks.form, proven=True)
-        trial = await self._known(request, callbacks, registration, before)
+        trial = await self._known(request, peer, callbacks, registration.theirs.token, before)
         if trial.verdict is Verdict.WORKED:
             return held_tokens.Held(sealed, trial.form, proven=True)
         finding = f"it came in a repeat, with a token of ours that was replaced: {trial.finding}"
         pause = proving.FIRST_PAUSE
         return held_tokens.Held(sealed, trial.form, proven=False, finding=finding, pause=pause, of_repeat=True)
 
-    async def _known(self, request: Request, callbacks: Callbacks, registration: Registration, before: Token) -> Trial:
+    async def _known(self, request: Request, peer: Peer, callbacks: Callbacks, token: Token, before: Token) -> Trial:
         """Whether the peer knows its new token; if it tells nothing, whether it has forgotten the one before.
 
         It is asked where it is registered, not where the repeat says: that may be the thief's corner of the same host.
         """
-        peer = request.peer
-        where = peer.versions_url or registration.theirs.url
-        subject = Subject(where, callbacks.form, callbacks.tolerances, credentials_url(peer.endpoints))
+        where, credentials = peer.versions_url or "", credentials_url(peer.endpoints)
+        subject = Subject(where, callbacks.form, callbacks.tolerances, credentials)
         try:
             async with asyncio.timeout_at(callbacks.deadline):
-                trial = await self._trials.known(subject, registration.theirs.token, request.correlation_id)
+                trial = await self._trials.known(subject, token, request.correlation_id)
                 if trial.verdict.proves_nothing:
                     alone = await self._trials.taken(subject, before, request.correlation_id)
                     return replace(trial, verdict=Verdict.WORKED) if alone.verdict is Verdict.REFUSED else trial

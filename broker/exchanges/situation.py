@@ -16,11 +16,8 @@ class Situation:
     peer: Peer
     token: IssuedToken
     screened: Screening
-
-    @property
-    def is_repeat(self) -> bool:
-        """Whether the token shown was replaced: the answer to an exchange may have been lost (F3, F4)."""
-        return self.token.is_of_a_repeat
+    is_repeat: bool
+    """Whether the token shown was replaced: the answer to an exchange may have been lost (F3, F4)."""
 
 
 def overtaken(event: Posted | Put | Deleted, seen: Peer, found: Peer) -> Posted | Put | Deleted:

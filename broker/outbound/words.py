@@ -37,7 +37,10 @@ _MEMBER = re.compile(
 _NAMED = re.compile(
     r"""([\w-]*(?:token|secret|passw|credential|key)[\w-]*["']?\s*[:=>]+\s*)[^,;&<\s{}]+""", re.IGNORECASE
 )
-_OPAQUE = re.compile(r"(?=[A-Za-z0-9+/=_~.-]*[0-9])[A-Za-z0-9+/=_~.-]{12,}|[A-Za-z0-9+/=_~.-]{24,}")
+_OPAQUE = re.compile(
+    r"(?=[A-Za-z0-9+/=_~.-]*[0-9])[A-Za-z0-9+/=_~.-]{12,}|(?=(?:[A-Za-z]*[a-z][A-Z]){3})[A-Za-z+/=_~.-]{12,}|"
+    r"[A-Za-z0-9+/=_~.-]{20,}"
+)
 _FOLLOWING = re.compile(
     r"a|already|an|and|are|as|authentication|based|be|can|cannot|could|does|doesn't|error|expired|for|format|from|has|"
     r"header|in|invalid|is|isn't|lookup|mismatch|missing|must|not|or|provided|rejected|required|revoked|should|that|to|"

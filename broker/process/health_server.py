@@ -66,7 +66,8 @@ class _HealthServer:
             return
         self._open[task] = _Stage.ITS_REQUEST
         try:
-            with suppress(OSError, TimeoutError):
+            # Whom we cut off ourselves has not failed; the streams of Python 3.11 would log it as a defect.
+            with suppress(OSError, TimeoutError, asyncio.CancelledError):
                 async with asyncio.timeout(_SECONDS):
                     await self._converse(reader, writer, task)
         finally:

@@ -6,7 +6,6 @@ None of these functions commits.
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, and_, delete, insert, not_, or_, update
-from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 
 from broker.core.model import HeaderForm, Sealed
@@ -29,6 +28,8 @@ class Held:
     finding: str | None = None
     pause: int = 0
     """Microseconds until an unproven one is tried."""
+    before: HeldToken | None = None
+    """The one before, if it has just worked in this one's stead."""
     of_repeat: bool = False
 
 
@@ -37,6 +38,8 @@ def hold(tx: Transaction, peer_uid: str, held: Held) -> None:
     that of a repeat beside what the exchange has brought that it repeats.
     """
     table = HeldTokenRow
+    if held.before is not None and not held.before.proven:
+        prove(tx, peer_uid, held.before, held.form)
     replaced = [col(table.peer_uid) == peer_uid]
     if not held.proven:
         replaced.append(col(table.proven).is_(False))
@@ -88,26 +91,24 @@ def put_off_try(tx: Transaction, peer_uid: str, token: HeldToken, finding: str, 
     return bool(row.rowcount == 1)
 
 
-def prove(tx: Transaction, peer_uid: str, token: HeldToken, form: HeaderForm) -> bool:
+def prove(tx: Transaction, peer_uid: str, token: HeldToken, form: HeaderForm | None) -> bool:
     """An unproven token has worked in this form: services get it from now on. Whether it still was what is held."""
     table = HeldTokenRow
     this = _unproven(peer_uid, token)
     if tx.session.exec(select(table.peer_uid).where(*this)).first() is None:
         return False
     tx.session.exec(delete(table).where(col(table.peer_uid) == peer_uid, not_(and_(*this))))
-    known = {"proven": True, "of_repeat": False, "form": form.value, "finding": None, "next_try_at": 0}
-    tx.session.exec(update(table).where(*this).values(**known))
+    known = {"proven": True, "of_repeat": False, "finding": None, "next_try_at": 0}
+    tx.session.exec(update(table).where(*this).values(form=form.value if form else None, **known))
     peer_health.expect(tx, peer_uid)
     tx.changed("peer", peer_uid)
     return True
 
 
 def forget_repeats(tx: Transaction, peer_uid: str) -> None:
-    """The exchange counts, and not what came with a repeat of it, unless nothing else is held."""
+    """The exchange counts, and not what came with a repeat of it; there is always a token beside that."""
     table = HeldTokenRow
-    other = aliased(table)
-    better = select(other.peer_uid).where(col(other.peer_uid) == peer_uid, col(other.of_repeat).is_(False)).exists()
-    tx.session.exec(delete(table).where(col(table.peer_uid) == peer_uid, col(table.of_repeat), better))
+    tx.session.exec(delete(table).where(col(table.peer_uid) == peer_uid, col(table.of_repeat)))
     tx.changed("peer", peer_uid)
 
 

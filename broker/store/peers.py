@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, String, and_, bindparam, or_, tuple_
+from sqlalchemy import ColumnElement, String, bindparam, or_, tuple_
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
@@ -86,11 +86,9 @@ def page_by_age(session: Session, among: Among, after: tuple[int, str] | None, l
 
 def _is_given_out() -> ColumnElement[bool]:
     """Whether services get this held token: the proven one, or the only one."""
-    this, other = HeldTokenRow, aliased(HeldTokenRow)
-    better = or_(
-        and_(col(other.proven), col(this.proven).is_(False)), and_(col(other.of_repeat).is_(False), col(this.of_repeat))
-    )
-    return ~select(other.peer_uid).where(col(other.peer_uid) == this.peer_uid, better).exists()
+    other = aliased(HeldTokenRow)
+    proven = select(other.peer_uid).where(col(other.peer_uid) == HeldTokenRow.peer_uid, col(other.proven))
+    return or_(col(HeldTokenRow.proven), ~proven.exists())
 
 
 def holders(session: Session, tenant: str, keys: Iterable[PartyKey]) -> dict[PartyKey, str]:
@@ -261,7 +259,7 @@ def _peer(
         parties=parties,
         endpoints=endpoints,
         issued=issued,
-        held=proven or unproven or of_repeat,
+        held=proven or unproven,
         unproven=unproven,
         of_repeat=of_repeat,
         job=job,

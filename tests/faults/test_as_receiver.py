@@ -9,7 +9,7 @@ from tests.faults.conftest import Pairs
 from tests.faults.pair import UNREGISTERED, Pair, soon
 from tests.faults.table import RECEIVED, Outcome, Received
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.both_databases]
 
 ERRORS = {Outcome.FAILED: ExchangeFailedError, Outcome.UNKNOWN: OutcomeUnknownError}
 

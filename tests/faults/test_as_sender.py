@@ -10,7 +10,7 @@ from tests.faults.conftest import Pairs
 from tests.faults.pair import FAILED, REGISTERED, UNREGISTERED, WAITING, Pair, soon, why
 from tests.faults.table import ELSEWHERE, RECEIVED, SENT, First, Retry, Sent
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.both_databases]
 
 STATES = {First.REFUSED: FAILED, First.LATER: WAITING, First.UNKNOWN: WAITING}
 

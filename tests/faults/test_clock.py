@@ -40,7 +40,7 @@ from tests.database import Database
 from tests.faults.platforms import DAY, HOUR, KEEPING, Habit, Platform, Platforms, habits, outages
 from tests.soak import at_most
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.both_databases]
 
 DAYS = 90
 SIZES = {"sqlite": at_most(40, soak=300), "postgresql": at_most(10, soak=60)}

@@ -12,7 +12,7 @@ from tests.peer import new_party
 from tests.soak import at_most
 from tests.stack import Home, Stack
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.both_databases]
 
 ROUNDS = at_most(8, soak=100)
 

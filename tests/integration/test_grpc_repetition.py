@@ -12,7 +12,7 @@ from tests.integration.grpc_refusals import Code, refused
 from tests.peer import new_party
 from tests.stack import Guest, Home, Stack, party, reason
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.both_databases]
 
 
 # Repetition

@@ -27,7 +27,7 @@ from tests.integration.inspection import Outcome, exchanges_of, row_of, soon
 from tests.peer import Gate, Sender, encoded, new_party, new_token, platform_running, role
 from tests.stack import Guest, Home, Stack, key_of, services
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.both_databases]
 
 
 # A token dies while something that it began is under way

@@ -13,7 +13,7 @@ from ocpi_broker.v1 import admin_service_pb2
 from tests.integration.inspection import soon
 from tests.stack import Services, Stack, key_of, services
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.both_databases]
 
 OTHER = "https://other.example.com"
 

@@ -19,7 +19,7 @@ from tests.integration.field.partner import Partner, http, said
 from tests.peer import Sender, new_token
 from tests.stack import Stack
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.both_databases]
 
 
 @pytest.fixture(autouse=True)
@@ -119,6 +119,7 @@ async def test_a_repeat_with_a_token_that_is_not_known_changes_nothing_else(stac
         after = await link.peer()
         assert list(after.parties) == list(stood.parties)
         assert (list(after.endpoints), after.versions_url) == (list(stood.endpoints), stood.versions_url)
+        assert any("were left as they were" in warning for warning in (await link.record()).warnings)
 
 
 async def _settled_as_it_should(link: Link, method: str, first: str, again: str) -> None:
@@ -293,3 +294,23 @@ async def test_the_takeover_brings_the_token_of_the_repeat_along(stack: Stack) -
 
         assert await link.valid(again)
         await soon(lambda: link.holds(mine))
+
+
+async def test_who_goes_on_with_the_old_token_after_the_window_may_change_what_it_is(stack: Stack) -> None:
+    """It is the only one that the peer has (F4): its PUT is no repeat any more."""
+    async with linked(stack, open_documents=True, policy=windows(put=1)) as link:
+        sender = await link.registered()
+        link.partner.open_to_all = True
+        first = await lost_answer(link, sender, "PUT")
+        await sender.versions()
+        await asyncio.sleep(1.1)
+        await sender.versions()
+        mine = new_token()
+
+        body = _json(sender.credentials(mine)).replace(b"Kabelwerk", b"Renamed")
+        reply = await sender.request("PUT", sender.credentials_url, content=body)
+
+        assert reply.outcome == (200, 1000)
+        assert await link.holds(mine)
+        assert not await link.valid(first)
+        assert [one.business_details.name for one in (await link.peer()).parties] == ["Renamed"]

@@ -19,7 +19,7 @@ from tests.integration.inspection import second_broker
 from tests.peer import Sender, new_token
 from tests.stack import Home, Stack
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.both_databases]
 
 
 @pytest.fixture(autouse=True)

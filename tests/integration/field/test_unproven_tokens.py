@@ -246,3 +246,18 @@ async def test_a_token_that_is_replaced_while_it_is_tried_is_not_given_out(stack
 
         assert await link.held() == last
         assert link.column("SELECT count(*) FROM held_token WHERE peer_uid = {uid}") == [1]
+
+
+@on_sqlite
+async def test_the_only_token_stays_when_it_has_worked_in_place_of_another(stack: Stack, patient: None) -> None:
+    """One that could not be tried when it came has never been proven; the PUT of the peer shows that it works."""
+    async with linked(stack) as link:
+        sender = await link.registered()
+        ours = await link.held()
+        link.column(f"UPDATE held_token SET proven = FALSE, next_try_at = {FAR}000000 WHERE peer_uid = {{uid}}")
+        await link.change(may_downgrade=True)  # memory reads the peer anew
+
+        assert (await link.announces(sender, new_token())).outcome == (200, 1000)
+
+        assert await link.held() == ours
+        assert len(link.column("SELECT 1 FROM held_token WHERE proven AND peer_uid = {uid}")) == 1

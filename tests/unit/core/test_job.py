@@ -150,12 +150,32 @@ IN_DOUBT = replace(JOB, sent_version=Version("2.2.1"), reason="OUTCOME_UNKNOWN",
         (IN_DOUBT, OutcomeUnknownError("POST credentials: HTTP 502"), "OUTCOME_UNKNOWN", ""),
         (IN_DOUBT, AnswerLostError("POST credentials: HTTP 401"), "ANSWER_LOST", None),
         (JOB, PeerUnusableError("versions list: HTTP 503"), "PEER_UNUSABLE", None),
-        (replace(IN_DOUBT, sent_version=None), PeerUnusableError("versions list: HTTP 503"), "PEER_UNUSABLE", None),
     ],
 )
 def test_what_is_in_doubt_stays_in_front_of_what_goes_wrong_since(before, error, reason, message):
-    after = failed(before, error, NOW, again=True)
+    after = failed(before, error, NOW, again=True, in_doubt=before is IN_DOUBT)
 
     assert (after.reason, after.state, after.attempts) == (reason, JobState.WAITING, before.attempts + 1)
     assert after.message == (str(error) if message is None else f"{IN_DOUBT.message}{message}")
-    assert failed(after, PeerUnusableError("again"), NOW, again=False).message.count("; since then: ") <= 1
+    assert (
+        failed(after, PeerUnusableError("again"), NOW, again=False, in_doubt=True).message.count("; since then: ") <= 1
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (OutcomeUnknownError("POST credentials: HTTP 502"), "POST credentials: HTTP 502"),
+        (
+            PeerUnusableError("versions list: HTTP 503"),
+            (
+                "a request may have reached the peer, and the attempt ended before an answer came; "
+                "since then: versions list: HTTP 503"
+            ),
+        ),
+    ],
+)
+def test_so_does_what_an_attempt_that_died_has_left_in_doubt(error, message):
+    after = failed(replace(JOB, sent_version=Version("2.2.1"), reason=None), error, NOW, again=True, in_doubt=True)
+
+    assert (after.reason, after.message) == ("OUTCOME_UNKNOWN", message)

@@ -58,6 +58,22 @@ async def test_connections_that_are_held_shut_nobody_out(text, held):
         assert (await asked(address)).endswith(b"alive")
 
 
+async def test_who_is_cut_off_is_no_defect():
+    """Otherwise whoever reaches the port could fill the log."""
+    defects = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: defects.append(context))
+    try:
+        async with running(alive) as address, AsyncExitStack() as others:
+            for _ in range(40):
+                await others.enter_async_context(connected(address, b""))
+            assert (await asked(address)).endswith(b"alive")
+        await asyncio.sleep(0)
+    finally:
+        asyncio.get_running_loop().set_exception_handler(None)
+
+    assert defects == []
+
+
 async def test_the_oldest_that_is_silent_gives_way_before_one_that_is_being_answered():
     async with running(alive) as address, AsyncExitStack() as others:
         answered = await others.enter_async_context(connected(address, ASKING))
