@@ -11,6 +11,7 @@ from broker.cli.exchange_documents import in_milliseconds
 from broker.cli.failures import in_commands, reason_of
 from broker.cli.names import id_of, state_word, tenant_of
 from broker.cli.notation import party_text
+from broker.core.warning_ids import WarningId
 from ocpi_broker.v1.resources_pb2 import (
     EXCHANGE_DIRECTION_OUTBOUND,
     EXCHANGE_OUTCOME_RUNNING,
@@ -111,6 +112,15 @@ def quarantine(peer: Peer) -> str:
     what = f"{id_of(peer.name)} has exchanged tokens with us and is in quarantine: services get no token for it"
     asked = ", ".join(party_text(party) for party in peer.requested_parties[:_TOLD])
     return "; ".join([what, *([f"it announced {asked}"] if asked else []), *(one.message for one in peer.findings)])
+
+
+def unproven(peer: Peer) -> str | None:
+    """What is the matter with a peer whose new token has not worked; None if it has."""
+    found = next((one.message for one in peer.findings if one.id == WarningId.TOKEN_UNPROVEN), None)
+    if found is None:
+        return None
+    ask = "ask the peer whether it knows this token, or for a new registration token, and connect again"
+    return f"{id_of(peer.name)} has exchanged tokens with us, but {found}; {ask}"
 
 
 def next_attempt(job: Job) -> datetime:

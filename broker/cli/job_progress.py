@@ -12,7 +12,7 @@ from google.protobuf.duration_pb2 import Duration
 from broker.cli import documents
 from broker.cli.connection import Broker, connected
 from broker.cli.failures import CommandError
-from broker.cli.following import Clock, Sight, Story, ended_before, failure, follow, quarantine, where_to_look
+from broker.cli.following import Clock, Sight, Story, ended_before, failure, follow, quarantine, unproven, where_to_look
 from broker.cli.names import id_of
 from broker.cli.output import answer, note
 from ocpi_broker.v1.peer_service_pb2 import GetPeerRequest, ListExchangesRequest
@@ -20,7 +20,7 @@ from ocpi_broker.v1.resources_pb2 import JOB_STATE_FAILED, Exchange, Peer, PeerS
 
 _CLOCK = Clock(lambda: datetime.now(UTC), time.sleep)
 _INTERRUPTED = 130
-QUARANTINED = 3
+UNUSABLE = 3
 """Exit code: the peer has exchanged tokens with us, and is not to be used as it is."""
 _NEWEST = 5
 """One attempt may leave more than one exchange behind, for example when it falls back to an older version."""
@@ -34,6 +34,8 @@ class Watch:
     wanted: PeerState
     patience: Duration
     no_wait: bool = False
+    first: bool = False
+    """Whether it is a registration: there is no other token with which services can go on."""
 
 
 def carry_out(begin: Callable[[Broker], Peer], watch: Watch, data_dir: Path | None, *, as_json: bool) -> None:
@@ -55,7 +57,10 @@ def carry_out(begin: Callable[[Broker], Peer], watch: Watch, data_dir: Path | No
     if not watch.no_wait and peer.job.state == JOB_STATE_FAILED:
         note(f"{id_of(peer.name)} is not connected any more, and was not told: {peer.job.last_error.message}")
     if peer.quarantined and not watch.no_wait:
-        raise CommandError(quarantine(peer), QUARANTINED)
+        raise CommandError(quarantine(peer), UNUSABLE)
+    refused = unproven(peer) if watch.first and not watch.no_wait else None
+    if refused:
+        raise CommandError(refused, UNUSABLE)
 
 
 def _carried_out(broker: Broker, begin: Callable[[Broker], Peer], watch: Watch) -> Peer:

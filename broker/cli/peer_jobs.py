@@ -82,7 +82,7 @@ def connect(
     )
     carry_out(
         lambda broker: broker.ask(broker.peers.ConnectPeer, request).peer,
-        Watch(peer_name(tenant, name), PEER_STATE_REGISTERED, timeout, no_wait=no_wait),
+        Watch(peer_name(tenant, name), PEER_STATE_REGISTERED, timeout, no_wait=no_wait, first=True),
         data_dir,
         as_json=as_json,
     )

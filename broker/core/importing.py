@@ -25,6 +25,7 @@ from broker.core.peer import Peer
 from broker.core.quirks import NO_QUIRKS, Quirks
 from broker.core.required_modules import CREDENTIALS, missing_modules
 
+_WITH_ROLES: Final = Version("2.2")
 _SHORTEST: Final = 8
 _FEWEST_CHARACTERS: Final = 4
 """Below these a token can be guessed in spite of the limit per source."""
@@ -139,9 +140,24 @@ def oddities(new: Newcomer, tenant: Tenant) -> list[str]:
     modules = {endpoint.module for endpoint in new.endpoints}
     if renews and new.endpoints and CREDENTIALS not in modules:
         found.append("endpoints: credentials is not among them; until the next PUT the peer cannot be told by DELETE")
+    found += _without_roles(new) if new.version is not None and new.version < _WITH_ROLES else _roleless(new)
     lacking = missing_modules(tenant.policy.required_modules, new.keys, new.endpoints)
     found += [f"endpoints: the tenant requires {name}" for name in lacking if new.endpoints and name != CREDENTIALS]
     return found
+
+
+def _without_roles(new: Newcomer) -> Iterator[str]:
+    """What the credentials and details of the versions before 2.2 cannot say."""
+    if len(new.parties) > 1:
+        yield f"parties: OCPI {new.version} knows one for each connection; the peer's next PUT will name one"
+    if any(endpoint.role is not None for endpoint in new.endpoints):
+        yield f"endpoints: OCPI {new.version} knows no roles; the peer's next PUT brings them without"
+
+
+def _roleless(new: Newcomer) -> Iterator[str]:
+    missing = sorted({one.module for one in new.endpoints if one.role is None and one.module != CREDENTIALS})
+    if missing:
+        yield f"endpoints: no role is given for {', '.join(missing)}: each is taken for either of them"
 
 
 def differences(peer: Peer, new: Newcomer, held: Token | None) -> list[str]:

@@ -42,7 +42,8 @@ _ADVICE: Final = {
 _IN_DOUBT: Final = "OUTCOME_UNKNOWN"
 _SETTLING: Final = frozenset({"ANSWER_LOST", "PEER_REJECTED_TOKEN"})
 """What tells how a request has ended whose outcome was in doubt."""
-_SINCE: Final = "; since then: "
+_SINCE: Final = "; since then:\u00a0"
+"""With a blank that no words of a peer can have (outbound.words)."""
 _UNHEARD: Final = "a request may have reached the peer, and the attempt ended before an answer came"
 _REFUSED: Final = "look at the exchange, tell the peer, and try again"
 _REFUSED_BY_KIND: Final = {
@@ -157,11 +158,13 @@ def failed(job: Job, error: BrokerError, at: int, *, again: bool, in_doubt: bool
     """A job after another attempt without success; it is made again at that time, or waits for an operator.
 
     in_doubt says that an attempt before has left a request whose outcome is not known. What is known of that stays in
-    front of what has gone wrong since.
+    front of what has gone wrong since, and beside what settles it.
     """
-    reason, message = error.reason, error.advised
-    if in_doubt and reason not in _SETTLING:
-        first = _doubt(job) or (message if reason == _IN_DOUBT else _UNHEARD)
+    reason, message, doubt = error.reason, error.advised, _doubt(job)
+    if in_doubt and reason in _SETTLING:
+        message = f"{message}; before that: {doubt}" if doubt else message
+    elif in_doubt:
+        first = doubt or (message if reason == _IN_DOUBT else _UNHEARD)
         reason, message = _IN_DOUBT, first if message == first else f"{first}{_SINCE}{message}"
     state = JobState.WAITING if again else JobState.FAILED
     return replace(job, state=state, attempts=job.attempts + 1, next_attempt_at=at, reason=reason, message=message)

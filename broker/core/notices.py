@@ -14,27 +14,27 @@ ENCODED: Final = (
 """What is said to whoever enters such a token (A3)."""
 _TOLD: Final = 5
 _MOST: Final = 20
-_ASK: Final = "ask the peer; revoke it if it was not the peer itself"
+ASK: Final = "ask the peer; revoke it if it was not the peer itself"
 
 
 def two_users(now: int) -> Notice:
     """The token that a repeat was given has been used, and now the one that was given first (F4)."""
-    what = "two tokens of one exchange are in use: the second was given to a request with a replaced token"
-    return Notice(WarningId.POSSIBLE_TOKEN_THEFT, f"{what}; {_ASK}", now)
+    what = "two tokens of one exchange are in use: one of them was given to a request with a replaced token"
+    return Notice(WarningId.POSSIBLE_TOKEN_THEFT, f"{what}; {ASK}", now)
 
 
 def replaced_token_shown(kind: str, now: int) -> Notice:
     """A PUT or DELETE with a token whose successor has been used (F11)."""
     what = f"a {kind} came with a token that was replaced, after the peer had used its successor"
-    return Notice(WarningId.POSSIBLE_TOKEN_THEFT, f"{what}; it was refused; {_ASK}", now)
+    return Notice(WarningId.POSSIBLE_TOKEN_THEFT, f"{what}; it was refused; {ASK}", now)
 
 
 def may_be_stolen(peer: Peer, shown: IssuedToken, kind: str) -> bool:
     """Whether a revoked token that is shown to change a connection was replaced by one that the peer has used since,
     and this is news.
     """
-    active = peer.token(TokenState.ACTIVE)
-    used = active is not None and active.first_used_at is not None and active.created_at > shown.created_at
+    live = (token for token in peer.issued if token.state in (TokenState.ACTIVE, TokenState.RESENT))
+    used = any(one.is_in_use and (one.created_at > shown.created_at or shown.repeat_of) for one in live)
     known = replaced_token_shown(kind, 0).message in (notice.message for notice in peer.notices)
     return used and shown.purpose is Purpose.MAIN and not known
 

@@ -1,8 +1,8 @@
 """A peer as it is stored: its states, and the life of issued tokens: replaced, confirmed by first use, revoked.
 
 Times are microseconds since 1970. At most one issued token is active, at most one is retiring, and at most one is
-provisional, which there is room for only while none is retiring; a few may be resent, until one of them is used or the
-window is over. There is never none for a registered peer.
+provisional, which there is room for only while none is retiring; a few may be resent, until the one that was given
+first is used, or their window is over. There is never none for a registered peer.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +17,7 @@ from broker.core.quirks import NO_QUIRKS, Quirks
 from broker.core.receiver import Presented
 
 MOST_RESENT: Final = 8
-"""Tokens given to repeats that have not been used; the oldest goes first."""
+"""Tokens given to repeats that wait for their first use: then there is no further one."""
 
 
 class PeerState(Enum):
@@ -48,7 +48,7 @@ class TokenState(Enum):
     """Replaced, and kept until its successor is first used or its time is over (F3, F4)."""
     RESENT = "RESENT"
     """Given in answer to a repeat, beside the one that was given first: whoever repeats may be a thief, and must not
-    end what is newer than what he shows. They change places when that has not been used by the end of the window."""
+    end what is newer than what he shows. It ends when the one that was given first is used."""
     REVOKED = "REVOKED"
 
 
@@ -84,6 +84,8 @@ class IssuedToken:
     """First use while it was provisional or resent, or when it was imported: the peer has it, whether it keeps it or
     not.
     """
+    repeat_of: str | None = None
+    """Of one that a repeat was given, the lookup id of the token that was shown."""
     weak: bool = False
     """It was imported, and is easier to guess than one of ours."""
     kept: Sealed | None = None
@@ -104,12 +106,10 @@ class IssuedToken:
         """Whether it was replaced, or given to somebody who has shown one that was: that may be a thief (F11)."""
         return self.state in (TokenState.RETIRING, TokenState.RESENT)
 
-    def is_repeated_with(self, now: int) -> bool:
-        """Whether an exchange that shows it is a repeat. One that the peer went on using after its time begins none: it
-        is the only one that the peer has (F4).
-        """
-        over = self.not_after is not None and now >= self.not_after
-        return self.is_of_a_repeat and not over
+    @property
+    def is_in_use(self) -> bool:
+        """Whether the peer, or somebody else, has shown it since it was given."""
+        return (self.received_at if self.state is TokenState.RESENT else self.first_used_at) is not None
 
     @property
     def goes_on(self) -> bool:
@@ -124,7 +124,7 @@ class IssuedToken:
             case TokenState.PROVISIONAL:
                 return self.received_at is None
             case TokenState.RESENT:
-                return self.received_at is None or (self.not_after is not None and now >= self.not_after)
+                return self.received_at is None
             case TokenState.ACTIVE:
                 return self.first_used_at is None
             case TokenState.RETIRING if self.not_after is not None and now >= self.not_after:
@@ -343,8 +343,8 @@ class Succession:
     not_after: int
     promote: str | None = None
     """The token that is offered in a request of ours at the same time: it is given in this answer, too (F6)."""
-    beside: bool = False
-    """It is given to a repeat, and stands beside the one that was given first."""
+    repeat_of: str | None = None
+    """It is given to a repeat that has shown this one, and stands beside the one that was given first."""
 
 
 def succeed(
@@ -352,20 +352,28 @@ def succeed(
 ) -> Succession:
     """The token shown in the exchange stays for a repeat, unless the window (microseconds) is zero; the rest goes.
 
-    A repeat of PUT ends nothing that is newer than the token that it shows: it may come from somebody who has stolen
-    that one. A repeat of POST ends the token never seen (F3). Neither prolongs the window. Of the tokens given to
-    repeats the newest few are kept, those in use before others.
+    A repeat of PUT ends nothing that is newer than the token that it shows, also after the window: it may come from
+    somebody who has stolen that one (F4, F11). A repeat of POST ends the token never seen (F3).
     """
     live = {token.lookup_id: token for token in issued if token.state is not TokenState.REVOKED}
-    if shown in live and live[shown].purpose is Purpose.MAIN and live[shown].is_repeated_with(now):
-        beside = [t for t in live.values() if t.state is TokenState.RESENT and t.lookup_id != shown]
-        beside.sort(key=lambda token: token.received_at is not None)
-        too_many = [token.lookup_id for token in beside[: max(0, len(beside) - MOST_RESENT + 1)]]
-        return Succession(tuple(too_many), None, live[shown].not_after or now + window, beside=True)
+    if shown in live and live[shown].is_of_a_repeat and live[shown].purpose is Purpose.MAIN:
+        return Succession((), None, _until(live[shown], now, window), repeat_of=shown)
     keep = window > 0 and shown in live
     revoke = tuple(sorted(lookup for lookup in live if not (keep and lookup == shown) and lookup != promote))
     already = keep and live[shown].state is TokenState.RETIRING and live[shown].purpose is Purpose.INVITATION
     return Succession(revoke, shown if keep and not already else None, now + window, promote)
+
+
+def _until(shown: IssuedToken, now: int, window: int) -> int:
+    """How long a token of a repeat waits: as long as the one that was shown, or for a window of its own."""
+    open_ = shown.not_after is not None and now < shown.not_after
+    return shown.not_after if open_ and shown.not_after is not None else now + window
+
+
+def repeats_too_often(issued: Iterable[IssuedToken], now: int) -> bool:
+    """Whether so many tokens that repeats were given wait for their first use that no further one is given."""
+    waiting = (token for token in issued if token.state is TokenState.RESENT and not token.is_in_use)
+    return sum(not has_expired(token, now) for token in waiting) >= MOST_RESENT
 
 
 def crossing(job: Job, issued: Iterable[IssuedToken], shown: str, now: int) -> str | None:

@@ -19,10 +19,13 @@ def pause(tries: int) -> int:
     return _PAUSES[tries] if tries < len(_PAUSES) else _LONGEST
 
 
-def is_of_the_last_word(peer: Peer, token: HeldToken) -> bool:
+def is_of_the_last_word(peer: Peer, token: HeldToken, now: int) -> bool:
     """Whether the token of ours that the peer was given for this one has prevailed over all others (F4).
 
-    Where the peer answers everybody alike, nothing else tells which of two tokens it takes.
+    One of a repeat has, if it is in use, and the one that was given first was not used while the window was open. Where
+    the peer answers everybody alike, nothing else tells which of two tokens it takes.
     """
-    given = peer.token(TokenState.ACTIVE)
-    return given is not None and given.created_at == token.created_at and given.first_used_at is not None
+    given = next((one for one in peer.issued if one.created_at == token.created_at and one.is_in_use), None)
+    if given is None or given.state is not TokenState.RESENT:
+        return given is not None and given.state is TokenState.ACTIVE
+    return given.not_after is not None and now >= given.not_after

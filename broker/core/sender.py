@@ -369,7 +369,7 @@ def _unreadable(plan: Plan, error: BrokerError) -> tuple[State, Effect]:
 def _answer_lost(plan: Plan, error: BrokerError, seen: str) -> AnswerLostError:
     """What follows from a refusal after a request whose outcome is not known."""
     method = plan.kind.value
-    what = f"the peer seems to have carried out our earlier {method}, whose answer did not reach us"
+    what = f"the peer seems to have carried out our earlier {method}, whose answer did not reach us or was of no use"
     return AnswerLostError(f"{error}: {what}").after(error).because(seen)
 
 

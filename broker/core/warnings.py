@@ -10,8 +10,11 @@ from typing import TypeAlias
 from broker.core.dates import date
 from broker.core.job import JobState
 from broker.core.lifecycle import Care
+from broker.core.notices import ASK
 from broker.core.peer import Peer, PeerState, Rejection, TokenState, reject
 from broker.core.warning_ids import WarningId
+
+_LOST = "the peer has lost our answer, or somebody else has repeated its PUT"
 
 _Found: TypeAlias = tuple[WarningId, str]
 
@@ -43,6 +46,13 @@ def _token_warnings(peer: Peer, now: int) -> Iterator[_Found]:
         yield (
             WarningId.OLD_TOKEN_IN_USE,
             "the peer still uses its old token: the answer with the new one may have been lost",
+        )
+    active = peer.token(TokenState.ACTIVE)
+    resent = [token for token in peer.issued if token.state is TokenState.RESENT and token.is_in_use]
+    if active is not None and any(token.not_after is not None and now >= token.not_after for token in resent):
+        yield (
+            WarningId.OLD_TOKEN_IN_USE,
+            f"a token that a repeated PUT was given is in use, and the one given first never was: {_LOST}; {ASK}",
         )
     shown = [token.reused_at for token in peer.issued if token.state is TokenState.REVOKED and token.reused_at]
     if shown and peer.state is PeerState.REGISTERED and max(shown) > _last_used(peer):

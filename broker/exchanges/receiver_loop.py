@@ -28,7 +28,18 @@ from broker.core.model import (
     Version,
 )
 from broker.core.notices import held_elsewhere, identity_change, kept_notices, token_is_invitation
-from broker.core.peer import IssuedToken, Peer, Purpose, Succession, TokenState, crossing, is_overtaken, reject, succeed
+from broker.core.peer import (
+    IssuedToken,
+    Peer,
+    Purpose,
+    Succession,
+    TokenState,
+    crossing,
+    is_overtaken,
+    reject,
+    repeats_too_often,
+    succeed,
+)
 from broker.core.receiver import (
     MISSING_IDS,
     Deleted,
@@ -268,12 +279,11 @@ class ReceiverLoop:
         lookup_id = request.identity.token.lookup_id
 
         def stand(peer: Peer, holders: peers.Holders) -> Situation:
-            token, now = next((token for token in peer.issued if token.lookup_id == lookup_id), None), self._clock()
-            if token is None or reject(peer, token, now):
+            token = next((token for token in peer.issued if token.lookup_id == lookup_id), None)
+            if token is None or reject(peer, token, self._clock()):
                 raise TokenRejectedError
             before, due = standing(request.tenant, peer, token), overtaken(event, request.peer, peer)
-            screened = screen(before, due, partial(_others, holders, peer))
-            return Situation(peer, token, screened, token.is_repeated_with(now))
+            return Situation(peer, token, screen(before, due, partial(_others, holders, peer)))
 
         situation = await self._store.read(lambda session: peers.view(session, request.peer.uid, stand))
         if situation is None:
@@ -308,7 +318,7 @@ class ReceiverLoop:
         request: Request,
         record: Exchange,
         situation: Situation,
-        held: held_tokens.Held,
+        held: held_tokens.Held | None,
         established: Establish,
     ) -> Credentials:
         """Everything in one transaction; then, and only then, there is an answer."""
@@ -337,7 +347,7 @@ class ReceiverLoop:
             lost = transitions.claim_parties(tx, peer, registration.theirs.parties)
             if lost:
                 raise PartyNotAllowedError(f"roles: {lost[0]} belongs to another connection")
-            left = [] if registration is established.registration else [_LEFT_AS_IT_WAS]
+            left = [_LEFT_AS_IT_WAS] if _differ(registration, established.registration) else []
             told = [*left_out, *([changed.message] if changed else []), *left]
             exchange_records.end(tx, replace(record, outcome=Outcome.SUCCEEDED, warnings=(*record.warnings, *told)))
             tx.audit(
@@ -353,36 +363,37 @@ class ReceiverLoop:
             )
             if changed is not None:
                 tx.audit("peer.identity_changed", peer.tenant, peer.name, exchange=record.uid, change=changed.message)
-            if not held.proven:
+            if held is not None and not held.proven:
                 tx.audit("token.unproven", peer.tenant, peer.name, exchange=record.uid, finding=held.finding)
             return given.token
 
         token = await self._store.change(peer.name, commit)
-        if not held.proven:
+        if held is not None and not held.proven:
             _log.warning("token_unproven", **peer.where, finding=held.finding)
         return self._ourselves.credentials(request.tenant, peer, token)
 
     async def _held(
         self, request: Request, situation: Situation, callbacks: Callbacks, registration: Registration
-    ) -> held_tokens.Held:
-        """What is known of the token that the peer has sent.
+    ) -> held_tokens.Held | None:
+        """What is known of the token that the peer has sent; None if it is one that we have of it already.
 
         It has worked in the call backs, unless only the one before did (A11). In a repeat that does not tell enough:
         who has stolen a replaced token may send anything, and version documents may be open to everybody (A27, F11).
-        So there the token that has worked before stays until the new one is known to be the peer's.
+        So there the tokens before stay until the new one is known to be the peer's.
         """
         peer, token = situation.peer, registration.theirs.token
         sealed = self._model.sealed(peer.tenant, peer.uid, token, HELD_TOKEN)
-        before = self._model.held_token(peer) if peer.held is not None and peer.held.proven else None
         if callbacks.settled is not None:
             finding = "the peer refused it during its own PUT and took the one before"
             pause = proving.FIRST_PAUSE
             return held_tokens.Held(
                 sealed, callbacks.form, proven=False, finding=finding, pause=pause, before=peer.held
             )
-        if not situation.is_repeat or before in (None, token):
+        if not situation.is_repeat or peer.held is None:
             return held_tokens.Held(sealed, callbacks.form, proven=True)
-        trial = await self._known(request, peer, callbacks, registration.theirs.token, before)
+        if any(self._model.unsealed(peer, one.sealed, HELD_TOKEN) == token for one in (peer.held, *peer.to_be_tried)):
+            return None
+        trial = await self._known(request, peer, callbacks, token, self._model.held_token(peer))
         if trial.verdict is Verdict.WORKED:
             return held_tokens.Held(sealed, trial.form, proven=True)
         finding = f"it came in a repeat, with a token of ours that was replaced: {trial.finding}"
@@ -415,7 +426,9 @@ class ReceiverLoop:
         a token of its own: it may come from somebody else.
         """
         alone = succeed(issued, shown, tx.now, window * 1_000_000)
-        job = None if alone.beside else jobs.find(tx.session, peer.uid)
+        if alone.repeat_of is not None and repeats_too_often(issued, tx.now):
+            raise ExchangeInProgressError("this has been repeated too often; use the token that you were given")
+        job = jobs.find(tx.session, peer.uid) if alone.repeat_of is None else None
         promoted = None
         if job is not None:
             promoted = crossing(job, issued, shown, tx.now)
@@ -439,12 +452,18 @@ class ReceiverLoop:
         )
 
 
-def _binding(announced: Registration, situation: Situation, held: held_tokens.Held) -> Registration:
+def _binding(announced: Registration, situation: Situation, held: held_tokens.Held | None) -> Registration:
     """What an exchange changes of the registration: nothing, where a repeat may come from somebody else (F11)."""
     before = registration_of(situation.peer)
-    if before is None or not situation.is_repeat or held.proven:
+    if before is None or not situation.is_repeat or (held is not None and held.proven):
         return announced
     return replace(before, theirs=replace(before.theirs, token=announced.theirs.token), draft=situation.peer.draft)
+
+
+def _differ(one: Registration, other: Registration) -> bool:
+    """In what is known of a peer besides its token."""
+    facts, others = (one.theirs.url, one.theirs.parties), (other.theirs.url, other.theirs.parties)
+    return facts != others or one.endpoints != other.endpoints
 
 
 def _is_invitation(token: Token, request: Request) -> bool:

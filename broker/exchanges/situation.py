@@ -16,8 +16,11 @@ class Situation:
     peer: Peer
     token: IssuedToken
     screened: Screening
-    is_repeat: bool
-    """Whether the token shown was replaced: the answer to an exchange may have been lost (F3, F4)."""
+
+    @property
+    def is_repeat(self) -> bool:
+        """Whether the token shown was replaced: the answer to an exchange may have been lost (F3, F4)."""
+        return self.token.is_of_a_repeat
 
 
 def overtaken(event: Posted | Put | Deleted, seen: Peer, found: Peer) -> Posted | Put | Deleted:

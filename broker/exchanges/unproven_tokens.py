@@ -133,7 +133,8 @@ class UnprovenTokens:
 
     async def _judged(self, peer: Peer, token: HeldToken) -> Trial:
         trial = await self._made(peer, token)
-        if trial.verdict.proves_nothing and (proving.is_of_the_last_word(peer, token) or await self._is_dead(peer)):
+        last = trial.verdict.proves_nothing and proving.is_of_the_last_word(peer, token, self._clock())
+        if last or (trial.verdict.proves_nothing and await self._is_dead(peer)):
             return Trial(Verdict.WORKED, trial.form)
         return trial
 

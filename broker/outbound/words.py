@@ -8,6 +8,7 @@ import json
 import re
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from html import escape
 from unicodedata import category
 from urllib.parse import quote
@@ -65,6 +66,7 @@ def of_body(body: bytes, tokens: Iterable[Token]) -> str | None:
         document = loads(body[: _LOOKED_AT + 1])
     except NotJsonError:
         return _cleaned(_text(body[: _LOOKED_AT + 1]), tokens)
+    tokens = (*tokens, *_given(document))
     if not isinstance(document, dict) or "status_code" not in document:
         return _cleaned(json.dumps(document, ensure_ascii=False), tokens)
     if _is_success(document["status_code"]):
@@ -97,6 +99,20 @@ def without_what_may_be_a_token(said: str) -> str:
 def speaks_of_missing_fields(said: str | None) -> bool:
     """Whether a refusal may be about fields that we leave out because they have no value (EN-10)."""
     return said is not None and _LACKS.search(said) is not None
+
+
+def _given(document: object) -> Iterator[Token]:
+    """What a document calls a token: whoever refuses may have given one all the same, and repeat it in its words."""
+    match document:
+        case dict():
+            for name, value in document.items():
+                if isinstance(value, str) and len(value) >= _SURE and "token" in name.lower():
+                    with suppress(ValueError):
+                        yield Token(value)
+                yield from _given(value)
+        case list():
+            for value in document:
+                yield from _given(value)
 
 
 def _cleaned(text: str, tokens: Iterable[Token]) -> str | None:

@@ -33,7 +33,8 @@ def renew(tx: Transaction, peer: Peer, version: Version | None) -> None:
     if room(peer.issued, tx.now) is None:
         raise WrongStateError(
             "the peer has not used the token of the last exchange yet: until it is known which one it has, "
-            "no other can be offered; to end them all without grace, revoke the peer"
+            "no other can be offered; wait until it has called us once, or renews them itself; to end them all without "
+            "grace, revoke the peer"
         )
     jobs.put(tx, peer.uid, begun_job(tx, ExchangeKind.PUT, version=version))
 

@@ -292,6 +292,7 @@ def _token(row: IssuedTokenRow) -> IssuedToken:
         first_used_at=row.first_used_at,
         reused_at=row.reused_at,
         received_at=row.received_at,
+        repeat_of=row.repeat_of,
         weak=row.weak,
         kept=Sealed(row.kept_key_id, bytes(row.kept_box)) if row.kept_key_id and row.kept_box else None,
     )

@@ -160,6 +160,7 @@ class IssuedTokenRow(SQLModel, table=True):
     first_used_at: int | None = Field(default=None, sa_type=BigInteger)
     reused_at: int | None = Field(default=None, sa_type=BigInteger)
     received_at: int | None = Field(default=None, sa_type=BigInteger)
+    repeat_of: str | None = None
     failures: int = 0
     weak: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     kept_key_id: str | None = None

@@ -54,44 +54,26 @@ def _end_all_before(tx: Transaction, peer: Peer) -> tuple[bool, bool]:
 
 
 def take_resent(tx: Transaction, peer: Peer, lookup_id: str) -> bool:
-    """A token that a repeat was given is in use. Whether that changes anything.
+    """First use of a token that a repeat was given: the one that the repeat has shown ends. Whether this was the first.
 
-    The one that the repeat has shown ends. Once the window is over and the token that was given first has not been
-    used, the two change places: the repeat may have come from somebody who has stolen a replaced token, so the one that
-    was given first goes on working, and its use is a suspicion.
+    The one that was given first goes on, however long that is not used: the repeat may have come from somebody who has
+    stolen a replaced token. If another one that a repeat was given is in use already, that is a suspicion.
     """
     table = IssuedTokenRow
     resent = (col(table.lookup_id) == lookup_id, col(table.state) == TokenState.RESENT.value)
     first = tx.session.exec(update(table).where(*resent, col(table.received_at).is_(None)).values(received_at=tx.now))
-    if first.rowcount == 1:
-        shown = (col(table.peer_uid) == peer.uid, col(table.state) == TokenState.RETIRING.value)
-        tx.session.exec(update(table).where(*shown).values(**REVOKED))
-        if _is_in_use(tx, peer, TokenState.ACTIVE):
-            add_notice(tx, peer, notices.two_users(tx.now))
-    over = tx.session.exec(update(table).where(*resent, col(table.not_after) <= tx.now).values(received_at=tx.now))
-    if over.rowcount == 1:
-        _change_places(tx, peer, lookup_id)
-    if first.rowcount == 1 or over.rowcount == 1:
-        tx.changed("peer", peer.uid)
-    return bool(first.rowcount == 1 or over.rowcount == 1)
-
-
-def _change_places(tx: Transaction, peer: Peer, lookup_id: str) -> None:
-    """The token of a repeat becomes the active one, and that the one beside it; all others end."""
-    table = IssuedTokenRow
+    if first.rowcount != 1:
+        return False
     own = col(table.peer_uid) == peer.uid
-    ended = col(table.state).in_([TokenState.RETIRING.value, TokenState.RESENT.value])
-    tx.session.exec(update(table).where(own, ended, col(table.lookup_id) != lookup_id).values(**REVOKED))
-    beside = {"state": TokenState.RESENT.value, "not_after": None}
-    tx.session.exec(update(table).where(own, col(table.state) == TokenState.ACTIVE.value).values(**beside))
-    active = {"state": TokenState.ACTIVE.value, "not_after": None, "first_used_at": tx.now}
-    tx.session.exec(update(table).where(col(table.lookup_id) == lookup_id).values(**active))
-
-
-def _is_in_use(tx: Transaction, peer: Peer, state: TokenState) -> bool:
-    table = IssuedTokenRow
-    used = (col(table.state) == state.value, col(table.first_used_at).is_not(None))
-    return tx.session.exec(select(table.lookup_id).where(col(table.peer_uid) == peer.uid, *used)).first() is not None
+    shown = select(table.repeat_of).where(col(table.lookup_id) == lookup_id).scalar_subquery()
+    ended = or_(col(table.state) == TokenState.RETIRING.value, col(table.lookup_id) == shown)
+    tx.session.exec(update(table).where(own, ended).values(**REVOKED))
+    others = (own, col(table.state) == TokenState.RESENT.value, col(table.lookup_id) != lookup_id)
+    in_use = select(table.lookup_id).where(*others, col(table.received_at).is_not(None))
+    if tx.session.exec(in_use).first() is not None:
+        add_notice(tx, peer, notices.two_users(tx.now))
+    tx.changed("peer", peer.uid)
+    return True
 
 
 def note_receipt(tx: Transaction, peer: Peer, lookup_id: str) -> bool:

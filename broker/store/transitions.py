@@ -37,7 +37,8 @@ class Registered:
 
     registration: Registration
     form_in: HeaderForm
-    held: held_tokens.Held
+    held: held_tokens.Held | None
+    """None: a token that we have already."""
     left_out: tuple[Party, ...] = ()
     notices: tuple[Notice, ...] = ()
 
@@ -86,8 +87,9 @@ def issue(
     not_after: int | None = None,
     *,
     state: TokenState = TokenState.ACTIVE,
+    repeat_of: str | None = None,
 ) -> None:
-    """Store a new issued token; the one it follows must not be in this state any more."""
+    """Store a new issued token; the one it follows must not be in this state any more; one of a repeat follows none."""
     _drop_old_tokens(tx, peer_uid)
     tx.session.exec(
         insert(IssuedTokenRow).values(
@@ -95,7 +97,8 @@ def issue(
             tenant=tenant,
             peer_uid=peer_uid,
             purpose=purpose.value,
-            state=state.value,
+            state=(state if repeat_of is None else TokenState.RESENT).value,
+            repeat_of=repeat_of,
             pepper_id=token.pepper_id,
             digest=token.digest,
             created_at=tx.now,
@@ -165,13 +168,14 @@ def take_over(tx: Transaction, peer: Peer, exchange: str, result: Registered) ->
 def establish(tx: Transaction, peer: Peer, result: Registered, given: Fingerprint, succession: Succession) -> None:
     """Second part: tokens and endpoints. Parties are claimed apart, by claim_parties()."""
     _succeed(tx, succession)
-    if succession.beside:
-        issue(tx, peer.uid, peer.tenant, Purpose.MAIN, given, succession.not_after, state=TokenState.RESENT)
+    if succession.repeat_of is not None:
+        issue(tx, peer.uid, peer.tenant, Purpose.MAIN, given, succession.not_after, repeat_of=succession.repeat_of)
     elif succession.promote is None:
         issue(tx, peer.uid, peer.tenant, Purpose.MAIN, given)
     else:
         promote(tx, succession.promote)
-    held_tokens.hold(tx, peer.uid, result.held)
+    if result.held is not None:
+        held_tokens.hold(tx, peer.uid, result.held)
     replace_endpoints(tx, peer.uid, result.registration.endpoints)
     tx.changed("peer", peer.uid)
 

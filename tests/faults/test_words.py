@@ -139,5 +139,5 @@ async def test_what_is_in_doubt_stays_in_front_of_what_goes_wrong_since(pairs: P
 
         assert then.job.outcome_unknown
         assert then.job.last_error.message.startswith(first.job.last_error.message)
-        assert "; since then: versions list: HTTP 404" in then.job.last_error.message
+        assert "; since then:\u00a0versions list: HTTP 404" in then.job.last_error.message
         assert then.job.state == resources_pb2.JOB_STATE_WAITING, "it is not given up"

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from broker.tools.mock_peer.platform import mock_peer
 from tests import process
 from tests.peer import Sender, encoded, new_party, platform_running, role
 from tests.ports import free_port
@@ -167,6 +168,19 @@ async def test_a_wrong_token_is_said_at_once(pair: Pair) -> None:
     assert peer["job"]["last_error"]["reason"] == "PEER_REJECTED_TOKEN"
     assert peer["job"]["advice"] in said
     assert "not-the-token" not in said
+
+
+async def test_a_token_that_the_peer_gives_and_does_not_take_is_no_success(pair: Pair) -> None:
+    async with mock_peer(versions=["2.2.1"], faults=["forget"]) as peer:
+        words = ["peer", "connect", "forgetful", "--versions-url", peer.versions_url, "--token-stdin"]
+
+        ran = await pair.guest.run(*words, stdin=peer.token)
+
+    assert ran.code == 3, ran
+    last = ran.stderr.splitlines()[-1]
+    assert "forgetful has exchanged tokens with us, but the token that the peer announced" in last
+    assert "HTTP 401" in last
+    assert last.endswith("and connect again")
 
 
 async def test_after_a_failure_the_command_goes_on(pair: Pair) -> None:

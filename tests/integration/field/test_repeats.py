@@ -215,41 +215,72 @@ async def test_open_documents_prove_nothing_where_there_is_no_credentials_endpoi
 
 
 @pytest.mark.parametrize("version", [VERSIONS[1], VERSIONS[3]])
-async def test_after_the_window_the_token_in_use_takes_over(stack: Stack, version: str) -> None:
+async def test_after_the_window_both_go_on_and_an_operator_is_told(stack: Stack, version: str) -> None:
+    """The one that was given first may be the owner's, who was silent (F4)."""
     async with linked(stack, version, policy=windows(put=1)) as link:
         sender = await link.registered()
         first = await lost_answer(link, sender, "PUT")
         again = (await sender.put()).token
         assert await link.valid(again)
+        assert "OLD_TOKEN_IN_USE" not in ids(await link.peer())
         await asyncio.sleep(1.1)
 
         assert await link.valid(again)
         assert not await link.valid(sender.token)
+        assert "OLD_TOKEN_IN_USE" in ids(await link.peer())
         sender.token = again
-        assert (await sender.put()).outcome == (200, 1000), "it is the current one"
-        assert not await link.valid(first)
+        assert (await sender.put()).outcome == (200, 1000)
         assert "POSSIBLE_TOKEN_THEFT" not in ids(await link.peer())
 
+        assert await link.valid(first)
+        assert "POSSIBLE_TOKEN_THEFT" in ids(await link.peer()), "both were used"
+        assert not await link.valid(again)
 
-@pytest.mark.parametrize("version", [VERSIONS[1], VERSIONS[3]])
-async def test_after_the_window_the_owner_of_the_first_goes_on_and_a_second_user_is_told(
-    stack: Stack, version: str
-) -> None:
-    async with linked(stack, version, policy=windows(put=1)) as link:
-        sender = await link.registered()
-        owners = await lost_answer(link, sender, "PUT")
-        thiefs = (await sender.put()).token
-        assert await link.valid(thiefs)
-        await asyncio.sleep(1.1)
-        assert await link.valid(thiefs)
-        assert "POSSIBLE_TOKEN_THEFT" not in ids(await link.peer())
 
-        assert await link.valid(owners)
+async def test_a_chain_of_repeats_ends_nothing_but_its_own(stack: Stack) -> None:
+    """However often somebody repeats with what repeats were given: the owner's goes on."""
+    async with linked(stack) as link:
+        owner = await link.registered()
+        thief = await _twin(link, owner)
+        await lost_answer(link, owner, "PUT")
+        mine, theirs = (await owner.put()).token, (await thief.put()).token
+        assert await link.valid(mine)
+        for _ in range(10):
+            thief.token = theirs
+            assert await link.valid(theirs)
+            theirs = (await thief.put()).token
 
+        assert await link.valid(mine)
         assert "POSSIBLE_TOKEN_THEFT" in ids(await link.peer())
-        assert await link.valid(owners)
-        sender.token = owners
-        assert (await sender.put()).outcome == (200, 1000), "it has not lost its connection"
+        (live,) = link.column("SELECT count(*) FROM issued_token WHERE state = 'RESENT' AND peer_uid = {uid}")
+        assert live <= 3
+
+
+async def test_a_repeat_that_names_a_token_that_we_have_brings_nothing(stack: Stack) -> None:
+    """Whoever knows both of the peer's tokens may still not move its connection (F9)."""
+    async with linked(stack, open_documents=True) as link:
+        sender = await link.registered()
+        old = await link.held()
+        mine = new_token()
+        link.partner.open_documents = False
+        await link.announces(sender, mine)
+        link.partner.open_documents = True
+        stood = await link.peer()
+
+        body = _json(sender.credentials(old)).replace(b"Kabelwerk", b"A thief")
+        assert (await sender.request("PUT", sender.credentials_url, content=body)).outcome == (200, 1000)
+
+        assert list((await link.peer()).parties) == list(stood.parties)
+        assert any("were left as they were" in warning for warning in (await link.record()).warnings)
+        link.partner.take(mine)
+        await soon(lambda: link.holds(mine))
+
+
+async def _twin(link: Link, sender: Sender) -> Sender:
+    """Somebody who has the same token."""
+    twin = link.stack.sender(pb.InvitePeerResponse(token=sender.token), link.partner, link.partner.party)
+    twin.versions_url, twin.credentials_url = sender.versions_url, sender.credentials_url
+    return twin
 
 
 @on_sqlite
@@ -266,15 +297,13 @@ async def test_a_resent_token_that_was_not_used_in_time_is_over(stack: Stack) ->
 
 @on_sqlite
 async def test_many_repeats_leave_few_tokens(stack: Stack) -> None:
-    """Eight beside the one that was given first; whoever repeats without end evicts his own."""
+    """Eight beside the one that was given first; whoever repeats without end gets no more, and evicts nobody."""
     async with linked(stack) as link:
         sender = await link.registered()
         first = await lost_answer(link, sender, "PUT")
-        for _ in range(10):
-            await sender.put()
+        replies = [await sender.put() for _ in range(10)]
 
-        (live,) = link.column("SELECT count(*) FROM issued_token WHERE state = 'RESENT' AND peer_uid = {uid}")
-        assert live == 8
+        assert [reply.outcome for reply in replies] == [(200, 1000)] * 8 + [(200, 3000)] * 2
         assert await link.valid(first)
         (live,) = link.column("SELECT count(*) FROM issued_token WHERE state <> 'REVOKED' AND peer_uid = {uid}")
         assert live == 1, "as soon as it is used"
@@ -296,21 +325,27 @@ async def test_the_takeover_brings_the_token_of_the_repeat_along(stack: Stack) -
         await soon(lambda: link.holds(mine))
 
 
-async def test_who_goes_on_with_the_old_token_after_the_window_may_change_what_it_is(stack: Stack) -> None:
-    """It is the only one that the peer has (F4): its PUT is no repeat any more."""
-    async with linked(stack, open_documents=True, policy=windows(put=1)) as link:
+@pytest.mark.parametrize("opened", [False, True], ids=["closed", "open to all"])
+async def test_who_goes_on_with_the_old_token_after_the_window(stack: Stack, *, opened: bool) -> None:
+    """It may be the only one that the peer has; the newer one stays all the same (F4). What is known to come from the
+    peer counts.
+    """
+    async with linked(stack, policy=windows(put=1)) as link:
         sender = await link.registered()
-        link.partner.open_to_all = True
+        link.partner.open_to_all = opened
         first = await lost_answer(link, sender, "PUT")
         await sender.versions()
         await asyncio.sleep(1.1)
         await sender.versions()
         mine = new_token()
+        link.partner.take(mine)
 
         body = _json(sender.credentials(mine)).replace(b"Kabelwerk", b"Renamed")
         reply = await sender.request("PUT", sender.credentials_url, content=body)
 
         assert reply.outcome == (200, 1000)
-        assert await link.holds(mine)
-        assert not await link.valid(first)
-        assert [one.business_details.name for one in (await link.peer()).parties] == ["Renamed"]
+        assert await link.holds(mine) is not opened
+        name = "Kabelwerk" if opened else "Renamed"
+        assert [one.business_details.name for one in (await link.peer()).parties] == [name]
+        assert "OLD_TOKEN_IN_USE" in ids(await link.peer())
+        assert await link.valid(first)

@@ -8,7 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 
-from broker.cli.following import Clock, Sight, Story, ended_before, failure, follow, in_words, quarantine
+from broker.cli.following import Clock, Sight, Story, ended_before, failure, follow, in_words, quarantine, unproven
 from ocpi_broker.v1 import resources_pb2 as pb
 
 NOW = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
@@ -224,3 +224,14 @@ def test_who_leaves_early_is_told_how_it_goes_on(left, said):
 @pytest.mark.parametrize(("seconds", "text"), [(-5, "0 s"), (29.6, "30 s"), (119, "119 s"), (120, "2 min")])
 def test_a_pause_in_words(seconds, text):
     assert in_words(seconds) == text
+
+
+def test_a_token_that_has_not_worked_is_told_with_what_to_do():
+    peer = pb.Peer(name=NAME, state=pb.PEER_STATE_REGISTERED)
+    assert unproven(peer) is None
+    peer.findings.add(id="TOKEN_UNPROVEN", message="the token that the peer announced has not worked yet: HTTP 401")
+
+    said = unproven(peer)
+
+    assert said.startswith("kw has exchanged tokens with us, but the token that the peer announced has not worked yet")
+    assert said.endswith("ask the peer whether it knows this token, or for a new registration token, and connect again")

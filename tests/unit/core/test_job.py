@@ -139,16 +139,15 @@ IN_DOUBT = replace(JOB, sent_version=Version("2.2.1"), reason="OUTCOME_UNKNOWN",
             IN_DOUBT,
             PeerUnusableError("versions list: HTTP 503"),
             "OUTCOME_UNKNOWN",
-            "; since then: versions list: HTTP 503",
+            "; since then:\u00a0versions list: HTTP 503",
         ),
         (
             IN_DOUBT,
             PeerRefusedError("POST credentials: HTTP 400"),
             "OUTCOME_UNKNOWN",
-            "; since then: POST credentials: HTTP 400",
+            "; since then:\u00a0POST credentials: HTTP 400",
         ),
         (IN_DOUBT, OutcomeUnknownError("POST credentials: HTTP 502"), "OUTCOME_UNKNOWN", ""),
-        (IN_DOUBT, AnswerLostError("POST credentials: HTTP 401"), "ANSWER_LOST", None),
         (JOB, PeerUnusableError("versions list: HTTP 503"), "PEER_UNUSABLE", None),
     ],
 )
@@ -157,9 +156,8 @@ def test_what_is_in_doubt_stays_in_front_of_what_goes_wrong_since(before, error,
 
     assert (after.reason, after.state, after.attempts) == (reason, JobState.WAITING, before.attempts + 1)
     assert after.message == (str(error) if message is None else f"{IN_DOUBT.message}{message}")
-    assert (
-        failed(after, PeerUnusableError("again"), NOW, again=False, in_doubt=True).message.count("; since then: ") <= 1
-    )
+    last = failed(after, PeerUnusableError("again"), NOW, again=False, in_doubt=True)
+    assert last.message.count("; since then:") <= 1
 
 
 @pytest.mark.parametrize(
@@ -170,7 +168,7 @@ def test_what_is_in_doubt_stays_in_front_of_what_goes_wrong_since(before, error,
             PeerUnusableError("versions list: HTTP 503"),
             (
                 "a request may have reached the peer, and the attempt ended before an answer came; "
-                "since then: versions list: HTTP 503"
+                "since then:\u00a0versions list: HTTP 503"
             ),
         ),
     ],
@@ -179,3 +177,20 @@ def test_so_does_what_an_attempt_that_died_has_left_in_doubt(error, message):
     after = failed(replace(JOB, sent_version=Version("2.2.1"), reason=None), error, NOW, again=True, in_doubt=True)
 
     assert (after.reason, after.message) == ("OUTCOME_UNKNOWN", message)
+
+
+def test_what_settles_a_doubt_is_told_with_what_was_seen_then():
+    """The answer may have come, and have been of no use: that is what the peer has to mend."""
+    after = failed(IN_DOUBT, AnswerLostError("versions list: HTTP 401"), NOW, again=False, in_doubt=True)
+
+    assert after.reason == "ANSWER_LOST"
+    assert after.message == f"versions list: HTTP 401; before that: {IN_DOUBT.message}"
+
+
+def test_the_words_of_a_peer_do_not_cut_what_was_seen():
+    """They have no blank but the usual one."""
+    seen = replace(IN_DOUBT, message='POST credentials: HTTP 500; the peer says: "time-out; since then: ask ops"')
+
+    after = failed(seen, PeerUnusableError("versions list: HTTP 503"), NOW, again=True, in_doubt=True)
+
+    assert after.message.startswith(seen.message)

@@ -16,7 +16,7 @@ from broker.core.notices import (
     without_parties,
 )
 from broker.core.warning_ids import WarningId
-from tests.unit.core.peers import INVITATION, NOW, REVOKED, A, B, peer, token
+from tests.unit.core.peers import INVITATION, NOW, RESENT, REVOKED, A, B, peer, token
 
 CPO, EMSP = PartyKey("DE", "KWL", Role.CPO), PartyKey("DE", "KWL", Role.EMSP)
 HUB, BEHIND = PartyKey("NL", "LMH", Role.HUB), PartyKey("FR", "XYZ", Role.CPO)
@@ -39,6 +39,11 @@ def registration(*keys):
         ([OLD, replace(USED, first_used_at=None)], OLD, False),  # the peer may never have got the new one
         ([USED], USED, False),
         ([OLD], OLD, False),
+        # Of a repeat: it is younger than the one that was given first.
+        ([USED], replace(token(A, state=REVOKED, repeat_of="CCCCCCCCCCCC"), created_at=9_000), True),
+        ([USED], replace(token(A, state=REVOKED), created_at=9_000), False),
+        ([OLD, token(B, state=RESENT, received_at=3)], OLD, True),
+        ([OLD, token(B, state=RESENT)], OLD, False),
         ([OLD, USED], replace(token(A, INVITATION, REVOKED), created_at=1), False),  # people try invitations twice
     ],
 )

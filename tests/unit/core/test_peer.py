@@ -114,10 +114,10 @@ def test_no_token_of_a_blocked_peer_works(purpose, state):
         (token(state=PROVISIONAL, received_at=NOW), False),
         (token(state=REVOKED), True),
         (token(state=REVOKED, reused_at=NOW), False),
-        # Given to a repeat: when it is seen first, and when it may take over.
+        # Given to a repeat: when it is seen first.
         (token(state=RESENT, not_after=NOW + 1), True),
         (token(state=RESENT, not_after=NOW + 1, received_at=NOW), False),
-        (token(state=RESENT, not_after=NOW, received_at=NOW), True),
+        (token(state=RESENT, not_after=NOW, received_at=NOW), False),
         # Once more, when its time is over: the peer goes on with it (F4).
         (token(state=RETIRING, reused_at=NOW - 2, not_after=NOW + 1), False),
         (token(state=RETIRING, reused_at=NOW - 2, not_after=NOW), True),

@@ -17,6 +17,7 @@ from broker.core.peer import (
     crossing,
     has_expired,
     is_overtaken,
+    repeats_too_often,
     room,
     succeed,
 )
@@ -40,9 +41,9 @@ from tests.unit.core.peers import (
 LIMITED = {"not_after": NOW + 1}
 
 
-def beside(*revoked):
+def beside(shown, until=NOW + 1):
     """What follows a repeat."""
-    return Succession(revoked, None, NOW + 1, beside=True)
+    return Succession((), None, until, repeat_of=shown)
 
 
 @pytest.mark.parametrize(
@@ -60,16 +61,12 @@ def beside(*revoked):
         ([token(A, state=RETIRING), token(B)], B, WINDOW, Succession((A,), B, NOW + WINDOW)),
         ([token(B)], B, 0, Succession((B,), None, NOW)),
         # PUT again with the token before it: the one given first stays, whoever has it.
-        ([token(A, state=RETIRING, **LIMITED), token(B)], A, WINDOW, beside()),
-        ([token(A, state=RETIRING, **LIMITED), token(B), token(C, state=RESENT, **LIMITED)], A, WINDOW, beside()),
-        ([token(A, state=RETIRING, **LIMITED), token(B), token(C, state=RESENT, **LIMITED)], C, WINDOW, beside()),
-        # The peer has gone on with it after its time: then it is no repeat (F4).
-        (
-            [token(A, state=RETIRING, not_after=NOW, reused_at=1), token(B)],
-            A,
-            WINDOW,
-            Succession((B,), A, NOW + WINDOW),
-        ),
+        ([token(A, state=RETIRING, **LIMITED), token(B)], A, WINDOW, beside(A)),
+        ([token(A, state=RETIRING, **LIMITED), token(B), token(C, state=RESENT, **LIMITED)], A, WINDOW, beside(A)),
+        ([token(A, state=RETIRING, **LIMITED), token(B), token(C, state=RESENT, **LIMITED)], C, WINDOW, beside(C)),
+        # The peer has gone on with it after its time: both stay, and an operator is told (F4).
+        ([token(A, state=RETIRING, not_after=NOW, reused_at=1), token(B)], A, WINDOW, beside(A, NOW + WINDOW)),
+        ([token(B), token(C, state=RESENT, not_after=NOW, received_at=1)], C, WINDOW, beside(C, NOW + WINDOW)),
         # What is revoked already is left alone, and cannot come back.
         ([token(A, state=REVOKED), token(C), token(B)], B, WINDOW, Succession((C,), B, NOW + WINDOW)),
         ([token(A, state=REVOKED), token(B)], A, WINDOW, Succession((B,), None, NOW + WINDOW)),
@@ -114,7 +111,7 @@ def after(issued, succession):
             kept.append(replace(one, state=RETIRING, not_after=succession.not_after))
         else:
             kept.append(one)
-    return [*kept, token("NNNNNNNNNNNN", state=RESENT if succession.beside else ACTIVE)]
+    return [*kept, token("NNNNNNNNNNNN", state=RESENT if succession.repeat_of else ACTIVE)]
 
 
 @given(
@@ -127,11 +124,8 @@ def test_after_an_exchange_one_token_is_active_and_at_most_one_retiring(kinds, s
 
     given = succeed(issued, f"{shown:012}", NOW, window)
     left = after(issued, given)
-    if given.beside:
-        kept = [one for one in left[:-1] if one.state is not REVOKED]
-        gone = [one for one in issued if one.state is not REVOKED and one.lookup_id not in {o.lookup_id for o in kept}]
-        assert all(one.state is RESENT for one in gone)
-        assert sum(one.state is RESENT for one in left) <= MOST_RESENT + 1
+    if given.repeat_of:
+        assert left[:-1] == issued, "nothing ends"
         return
 
     assert [one.lookup_id for one in left if one.state is ACTIVE] == ["NNNNNNNNNNNN"]
@@ -275,3 +269,16 @@ def test_there_is_room_for_another_token_at_once_only_when_the_peer_begins_anew(
 
 def test_beside_a_token_alone_there_is_room():
     assert room((token(),), NOW) == room((token(),), NOW, anew=True) == Room()
+
+
+@pytest.mark.parametrize(
+    ("resent", "too_often"),
+    [
+        ([token(state=RESENT, **LIMITED)] * (MOST_RESENT - 1), False),
+        ([token(state=RESENT, **LIMITED)] * MOST_RESENT, True),
+        ([token(state=RESENT, not_after=NOW)] * MOST_RESENT, False),  # nobody has used them in time
+        ([token(state=RESENT, received_at=1, **LIMITED)] * MOST_RESENT, False),  # each stays as long as it is in use
+    ],
+)
+def test_so_many_repeats_may_wait(resent, too_often):
+    assert repeats_too_often(resent, NOW) is too_often

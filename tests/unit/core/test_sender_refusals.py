@@ -112,7 +112,7 @@ def test_rs_10_3002_is_worth_one_try_with_the_next_lower_version(plan, offers, e
 
 GOOD = "the token is good, since the peer has just answered GETs with it"
 JUST = "although it has just answered GETs with the same token"
-LOST = "the peer seems to have carried out our earlier {}, whose answer did not reach us"
+LOST = "the peer seems to have carried out our earlier {}, whose answer did not reach us or was of no use"
 
 
 @pytest.mark.parametrize(

@@ -157,3 +157,21 @@ def test_what_may_be_a_new_token_of_theirs_is_not_quoted(said):
 @pytest.mark.parametrize("said", ["already registered", '{"code": "7010", "message": "already registered"}', "<html>"])
 def test_words_stay(said):
     assert words.without_what_may_be_a_token(said) == said
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"status_code": 2002, "status_message": "no: kept NEW", "data": {"token": "NEW"}},
+        {"status_code": 2002, "status_message": "no: kept NEW", "data": [{"credentials": {"new_token": "NEW"}}]},
+        {"error": "kept NEW", "accessToken": "NEW"},
+    ],
+)
+def test_what_a_refusal_itself_calls_a_token_is_masked_wherever_it_stands(document):
+    given = "kZbQmXwTyRuLpVbN"
+    body = json.dumps(document).replace("NEW", given).encode()
+
+    said = words.of_body(body, ())
+
+    assert "kept …" in said
+    assert given not in said

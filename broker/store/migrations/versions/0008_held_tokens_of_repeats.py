@@ -1,4 +1,4 @@
-"""What a repeat brings stands beside what the exchange has brought that it repeats."""
+"""What a repeat brings, and is given, stands beside what the exchange has brought that it repeats, and has given."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,6 +10,11 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.add_column("issued_token", sa.Column("repeat_of", sa.String(), nullable=True))
+    _held_tokens()
+
+
+def _held_tokens() -> None:
     """Made anew, since the primary key changes."""
     op.execute("CREATE TABLE held_token_before AS SELECT * FROM held_token")
     op.drop_table("held_token")
