@@ -153,8 +153,8 @@ class Pair:
         return peer
 
     async def held(self) -> str:
-        """The token that our services show to the mock peer."""
-        token = (await self.home.held(self.name)).token
+        """The token that our services show to the mock peer, by all that is committed now."""
+        token = (await self.home.held(self.name, min_revision=self._revision())).token
         self.seen.add(token)
         return token
 
@@ -162,8 +162,11 @@ class Pair:
         """Whether we take a token, by all that is committed now."""
         if token is None:
             return False
+        return (await self.home.verify(token, module, min_revision=self._revision())).valid
+
+    def _revision(self) -> int:
         ((revision,),) = self.stack.database.execute("SELECT revision FROM change_stream")
-        return (await self.home.verify(token, module, min_revision=revision)).valid
+        return int(revision)
 
     async def check(self, *, locked_out: bool = False) -> None:
         """What holds after each step, see invariants."""

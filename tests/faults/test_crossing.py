@@ -2,6 +2,7 @@
 
 import asyncio
 
+import grpc
 import pytest
 
 from ocpi_broker.v1 import peer_service_pb2 as pb
@@ -175,8 +176,12 @@ async def _tied(stack: Stack) -> tuple[tuple[Home, str], tuple[Home, str]]:
 
 
 async def _rotate(side: tuple[Home, str]) -> None:
+    """One PUT may have come so late that it was taken for a repeat; then no third token is offered before a use (F4)."""
     home, name = side
-    await home.stack.peers.RotatePeer(pb.RotatePeerRequest(name=name))
+    try:
+        await home.stack.peers.RotatePeer(pb.RotatePeerRequest(name=name))
+    except grpc.aio.AioRpcError as error:
+        assert "no other can be offered" in str(error.details())
 
 
 async def _agree(one: tuple[Home, str], other: tuple[Home, str]) -> None:
